@@ -1,0 +1,76 @@
+/* The policy file, compiled: who may do what where, with which versions. Immutable; lookups are independent of its size. */
+#ifndef POLICIES_POLICY_H
+#define POLICIES_POLICY_H
+
+#include "policies/document.h"
+#include "policies/pattern.h"
+#include "policies/permission.h"
+#include "policies/version.h"
+
+struct policy;
+
+/* Where the gate finds an upstream credential that it holds. The policy names it; only the proxy reads it. */
+struct credential_source {
+    enum { CREDENTIAL_ENV, CREDENTIAL_FILE } kind;
+    const char *name; /* of the variable, or the path as written (relative to the policy file) */
+    const char *pointer; /* JSON pointer in the policy, for error messages */
+};
+
+#define CREDENTIAL_OWN (-1) /* the client's own token is sent */
+
+struct principal {
+    const char *name;
+    uint32_t index;
+    int credential; /* index into policy_credentials, or CREDENTIAL_OWN */
+};
+
+/* What one principal may do in one organisation: its own grants and those under "*", with the denials of either taken away. */
+struct access {
+    permission_set allowed; /* after denials */
+    permission_set denied;
+    bool granted;     /* there is at least one grant for the principal here (or under "*") */
+};
+
+/* What the version rules demand. */
+struct version_rules {
+    const struct pattern *pattern;
+    uint32_t oldest, newest; /* yyyymmdd, 0 without bound */
+    bool allowed[STABILITY_COUNT];
+    bool calendar;
+    const char *const *headers; /* request header names that may carry the version, NULL-terminated */
+};
+
+/* Compiles the document. NULL when it has errors; all of them, and warnings, are in `problems`. Freed with policy_free. */
+struct policy *policy_compile(const struct document *document, struct problems *problems);
+void policy_free(struct policy *policy);
+
+const struct version_rules *policy_version_rules(const struct policy *policy);
+
+/* The principal whose token has this SHA-256; NULL for none. Time does not depend on the secret: the digest selects the slot, and a slot's
+ * digest is compared in constant time. */
+const struct principal *policy_principal_by_digest(const struct policy *policy, const unsigned char digest[32]);
+
+/* The principal of this name; NULL for none. */
+const struct principal *policy_principal_named(const struct policy *policy, struct span name);
+
+/* What the principal may do in the organisation (a lower-case UUID). */
+struct access policy_access(const struct policy *policy, const struct principal *principal, struct span organization);
+
+/* The rule that gives (deny false) or takes away (deny true) `permission` from the principal in the organisation, as a JSON pointer into the policy:
+ * "/organizations/<uuid>/grants/0". "" when none does. Written for people: not on a read's way unless refused or logged. The text is owned by the policy. */
+const char *policy_rule(const struct policy *policy, const struct principal *principal, struct span organization,
+                        permission_set permission, bool deny);
+
+/* The credential that the gate holds for the organisation, or CREDENTIAL_OWN. A principal's own credential goes before it. */
+int policy_organization_credential(const struct policy *policy, struct span organization);
+
+/* All credential sources; *count of them. */
+const struct credential_source *policy_credentials(const struct policy *policy, size_t *count);
+
+/* SHA-256 of the document's bytes: "sha256:<64 hex digits>". */
+const char *policy_digest(const struct policy *policy);
+
+/* Principals, for check and explain. */
+size_t policy_principal_count(const struct policy *policy);
+
+#endif

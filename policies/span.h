@@ -1,0 +1,49 @@
+/* A span: bytes that somebody else owns. Not NUL-terminated, may hold any byte. */
+#ifndef POLICIES_SPAN_H
+#define POLICIES_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct span {
+    const char *data;
+    size_t length;
+};
+
+/* The bytes of a C string, without its NUL; NULL gives the empty span. */
+static inline struct span span_of(const char *string)
+{
+    return (struct span){string, string ? strlen(string) : 0};
+}
+
+/* Same bytes? */
+static inline bool span_equal(struct span a, struct span b)
+{
+    return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
+}
+
+/* Same bytes as the C string? */
+static inline bool span_is(struct span a, const char *string)
+{
+    return span_equal(a, span_of(string));
+}
+
+/* ASCII lower case of one byte; every other byte stays as it is, whatever the locale. */
+static inline char ascii_lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Same bytes, letters A to Z compared without case (field names, schemes, hosts)? */
+static inline bool span_equal_nocase(struct span a, struct span b)
+{
+    if (a.length != b.length)
+        return false;
+    for (size_t i = 0; i < a.length; i++)
+        if (ascii_lower(a.data[i]) != ascii_lower(b.data[i]))
+            return false;
+    return true;
+}
+
+#endif

@@ -1,0 +1,47 @@
+/* The request target (RFC 9112 §3.2, RFC 3986) brought to one canonical spelling, or refused. */
+#ifndef POLICIES_TARGET_H
+#define POLICIES_TARGET_H
+
+#include "policies/arena.h"
+
+#define TARGET_SEGMENTS   16
+#define TARGET_PARAMETERS 16
+
+struct target_parameter {
+    struct span name, value; /* decoded */
+};
+
+struct target {
+    struct span segments[TARGET_SEGMENTS]; /* decoded; a segment that is a UUID is in lower case */
+    size_t segment_count;
+    struct target_parameter parameters[TARGET_PARAMETERS]; /* as received, names unique, values not empty */
+    size_t parameter_count;
+};
+
+/* Why a target was refused. */
+struct target_fault {
+    const char *code;      /* "dot-segment", "encoded-slash", …: stable, for tests and logs */
+    const char *detail;    /* one sentence for a person; names the way out */
+    struct span parameter; /* the query parameter at fault (decoded name); empty for the path. Never a value. */
+};
+
+/* Reads a target. `host` is the Host field's value: an absolute-form target is accepted only where its authority equals it (without case) and its scheme is http or https.
+ * true and *target filled (texts live in the arena or in `raw`), or false and *fault filled.
+ *
+ * Refused: authority-form, asterisk-form, a fragment, bytes outside RFC 3986, broken or double percent-encoding ("%25" followed by two hex digits),
+ * encoded slash, backslash (raw or encoded), NUL and control characters, non-UTF-8, dot segments (raw or encoded), empty segments, a trailing slash, ";" in a path
+ * (path parameters), too many segments or parameters, a parameter without "=" or with an empty name or value, a repeated name.
+ * A raw "+" in a query is a plus, and is forwarded as %2B, so that no parser takes it for a space. */
+bool target_parse(struct span raw, struct span host, struct arena *arena, struct target *target, struct target_fault *fault);
+
+/* The canonical spelling: "/" and segments, "?" and parameters in the order held; every byte outside RFC 3986's unreserved set is percent-encoded
+ * in upper-case hex. data is NULL when memory is out. */
+struct span target_write(const struct target *target, struct arena *arena);
+
+/* The value of the named parameter (data NULL without one). */
+struct span target_parameter(const struct target *target, const char *name);
+
+/* Does the text have the form of a UUID (8-4-4-4-12 hex digits, any case)? */
+bool is_uuid(struct span text);
+
+#endif

@@ -1,0 +1,157 @@
+#define _GNU_SOURCE
+#include "policies/text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+bool text_reserve(struct text *text, size_t more)
+{
+    if (text->failed)
+        return false;
+    if (more < text->capacity - text->length)
+        return true;
+
+    size_t capacity = text->capacity ? text->capacity : 256;
+    while (capacity - text->length <= more && capacity < SIZE_MAX / 4)
+        capacity *= 2;
+    char *data = capacity - text->length > more ? realloc(text->data, capacity) : NULL;
+    if (data == NULL) {
+        text->failed = true;
+        return false;
+    }
+    text->data = data;
+    text->capacity = capacity;
+    return true;
+}
+
+void text_add(struct text *text, const char *bytes, size_t length)
+{
+    if (!text_reserve(text, length))
+        return;
+    if (length > 0)
+        memcpy(text->data + text->length, bytes, length);
+    text->length += length;
+    text->data[text->length] = '\0';
+}
+
+void text_add_string(struct text *text, const char *string)
+{
+    text_add(text, string, strlen(string));
+}
+
+void text_add_number(struct text *text, uint64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    text_add(text, digits + at, sizeof digits - at);
+}
+
+void text_add_format(struct text *text, const char *format, ...)
+{
+    va_list arguments, again;
+
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    va_end(arguments);
+    if (length < 0) {
+        text->failed = true;
+    } else if (text_reserve(text, (size_t)length)) {
+        (void)vsnprintf(text->data + text->length, (size_t)length + 1, format, again);
+        text->length += (size_t)length;
+    }
+    va_end(again);
+}
+
+/* Length of the well-formed UTF-8 sequence (Unicode table 3-7) that starts at `at`; 0 when there is none. */
+static size_t utf8_length(struct span bytes, size_t at)
+{
+    static const struct {
+        unsigned char first, last; /* lead byte */
+        unsigned char low, high;   /* second byte */
+        size_t length;
+    } table[] = {
+        {0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    const unsigned char *byte = (const unsigned char *)bytes.data + at;
+
+    for (size_t row = 0; row < sizeof table / sizeof *table; row++) {
+        if (byte[0] < table[row].first || byte[0] > table[row].last)
+            continue;
+        if (bytes.length - at < table[row].length)
+            return 0;
+        if (table[row].length > 1 && (byte[1] < table[row].low || byte[1] > table[row].high))
+            return 0;
+        for (size_t i = 2; i < table[row].length; i++)
+            if (byte[i] < 0x80 || byte[i] > 0xbf)
+                return 0;
+        return table[row].length;
+    }
+    return 0;
+}
+
+static void add_escape(struct text *text, unsigned char c)
+{
+    static const char shorts[] = "\bb\tt\nn\ff\rr\"\"\\\\";
+
+    for (const char *pair = shorts; *pair != '\0'; pair += 2)
+        if ((unsigned char)pair[0] == c) {
+            char escape[2] = {'\\', pair[1]};
+            text_add(text, escape, sizeof escape);
+            return;
+        }
+    text_add_format(text, "\\u%04x", c);
+}
+
+void text_add_json(struct text *text, struct span bytes)
+{
+    size_t plain = 0; /* start of the run that needs no change */
+
+    text_add(text, "\"", 1);
+    for (size_t at = 0; at < bytes.length;) {
+        unsigned char c = (unsigned char)bytes.data[at];
+        size_t length = c < 0x80 ? 1 : utf8_length(bytes, at);
+
+        if (length > 0 && c >= 0x20 && c != '"' && c != '\\') {
+            at += length;
+            continue;
+        }
+        text_add(text, bytes.data + plain, at - plain);
+        if (length == 0)
+            text_add(text, "\xef\xbf\xbd", 3);
+        else
+            add_escape(text, c);
+        plain = ++at;
+    }
+    text_add(text, bytes.data + plain, bytes.length - plain);
+    text_add(text, "\"", 1);
+}
+
+void text_clear(struct text *text)
+{
+    text->length = 0;
+    text->failed = false;
+    if (text->data != NULL)
+        text->data[0] = '\0';
+}
+
+void text_free(struct text *text)
+{
+    free(text->data);
+    *text = (struct text){0};
+}
+
+void text_wipe(struct text *text)
+{
+    if (text->data != NULL)
+        explicit_bzero(text->data, text->capacity);
+    text_free(text);
+}

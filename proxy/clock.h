@@ -1,0 +1,16 @@
+/* Time as the records show it. */
+#ifndef PROXY_CLOCK_H
+#define PROXY_CLOCK_H
+
+#include <stdint.h>
+
+#define CLOCK_TEXT 28 /* "2026-01-31T23:59:59.123456Z" and its NUL */
+
+/* Microseconds since the epoch (CLOCK_REALTIME) / since some moment (CLOCK_MONOTONIC). */
+int64_t clock_now_us(void);
+int64_t clock_monotonic_us(void);
+
+/* RFC 3339 in UTC with microseconds. */
+void clock_format(int64_t epoch_us, char text[static CLOCK_TEXT]);
+
+#endif

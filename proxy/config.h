@@ -1,0 +1,76 @@
+/* The configuration file (conf/portcullis.json): one declarative row for each setting in config.c, which drives reading, bounds, defaults,
+ * `check`'s messages and the manual. Paths are relative to the file. */
+#ifndef PROXY_CONFIG_H
+#define PROXY_CONFIG_H
+
+#include "policies/document.h"
+
+#include <stdint.h>
+
+struct config_address { /* "127.0.0.1:8080", "[::1]:0" */
+    char *text;
+    char *host;
+    uint16_t port;
+};
+
+struct config {
+    struct document document; /* the file itself, for error messages */
+
+    struct config_address *listen; /* one at least */
+    size_t listen_count;
+    unsigned workers;   /* resolved: never 0 */
+    char *public_url;   /* "https://gate.example" that links are rewritten to; NULL: scheme and Host of the request */
+
+    struct {
+        char *url;      /* as written */
+        bool tls;
+        char *host;     /* without brackets */
+        uint16_t port;
+        char *authority; /* as Host is sent: port only when it is not the scheme's own */
+        char *ca_file;  /* absolute; NULL: the system's store */
+        unsigned connections;          /* bound per worker */
+        unsigned queue;                /* requests that may wait for a connection, per worker; more get 503 */
+        unsigned connect_timeout_ms, first_byte_timeout_ms, total_timeout_ms, idle_timeout_ms;
+        size_t json_bytes;             /* bound on a JSON answer */
+        size_t header_bytes;           /* bound on an answer's header */
+        unsigned resolve_interval_s;
+    } upstream;
+
+    char *contract; /* absolute paths */
+    char *policy;
+
+    struct {
+        char *directory;
+        char *keys;
+        unsigned queue;        /* records that may wait for the disk */
+    } audit;
+
+    char *access_log; /* absolute path; "-" is stderr; NULL is none */
+
+    struct {
+        size_t header_bytes, target_bytes, body_bytes;
+        unsigned header_fields;
+        unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
+        size_t drain_bytes; /* read and thrown away after a refusal, so that the client can read the answer */
+        unsigned drain_timeout_ms;
+        unsigned connections; /* per worker */
+        unsigned backlog;
+    } limits;
+
+    unsigned stop_timeout_ms; /* how long running exchanges may take after SIGTERM */
+};
+
+/* Reads the file. NULL when it has errors; all of them are in `problems`. Freed with config_free. */
+struct config *config_read(const char *path, struct problems *problems);
+void config_free(struct config *config);
+
+/* Appends the manual of all settings: a line each with name, type, bounds, default and what it is for. */
+void config_write_manual(struct text *out);
+
+/* The whole file's bytes, at most `limit`, read into `out`; false with *problem a message (static or strerror) when it cannot be. */
+bool file_read(const char *path, size_t limit, struct text *out, const char **problem);
+
+/* `path` made absolute against the directory that holds the file `beside`. malloc'ed. */
+char *path_beside(const char *beside, const char *path);
+
+#endif
