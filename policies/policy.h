@@ -2,6 +2,7 @@
 #ifndef POLICIES_POLICY_H
 #define POLICIES_POLICY_H
 
+#include "policies/arena.h"
 #include "policies/document.h"
 #include "policies/pattern.h"
 #include "policies/permission.h"
@@ -57,9 +58,10 @@ const struct principal *policy_principal_named(const struct policy *policy, stru
 struct access policy_access(const struct policy *policy, const struct principal *principal, struct span organization);
 
 /* The rule that gives (deny false) or takes away (deny true) `permission` from the principal in the organisation, as a JSON pointer into the policy:
- * "/organizations/<uuid>/grants/0". "" when none does. Written for people: not on a read's way unless refused or logged. The text is owned by the policy. */
+ * "/organizations/<uuid>/grants/0" (UUID in lower case). "" when none does; NULL when memory is out. The first one in the order of the file; those of the organisation go before those under "*".
+ * The text lives in the arena: a policy of a million grants holds no text for each. */
 const char *policy_rule(const struct policy *policy, const struct principal *principal, struct span organization,
-                        permission_set permission, bool deny);
+                        permission_set permission, bool deny, struct arena *arena);
 
 /* The credential that the gate holds for the organisation, or CREDENTIAL_OWN. A principal's own credential goes before it. */
 int policy_organization_credential(const struct policy *policy, struct span organization);
