@@ -1,62 +1,180 @@
-# Builds Portcullis, its sandbox and its tests. `make help` lists what there is.
+# Builds Portcullis, its sandbox and its tests. `make help` lists the targets; V=1 shows every command in full.
 
 BUILD    ?= build
-CC       ?= gcc
+CC       := $(if $(filter default,$(origin CC)),gcc,$(CC))
 PREFIX   ?= /usr/local
-VERSION  := $(shell sed -n 's/^\#\# \[\([0-9.]*\)\].*/\1/p' CHANGELOG.md 2>/dev/null | head -1)
+V        ?= 0
+
+# The version is the newest one of the changelog.
+VERSION  := $(shell sed -n 's/^\#\# \[\([0-9][0-9.]*\)\].*/\1/p' CHANGELOG.md | head -n 1)
+
+# What `make run` and `make test` call may still have to install the compiler, so nothing that asks the compiler or
+# pkg-config is expanded before a recipe needs it; it is then kept.
+once      = $(eval $(1) := $(2))$($(1))
+supported = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
 
 OPTIMIZE ?= -O2
-HARDEN   ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection -fstack-protector-strong -fcf-protection=full \
-            -ftrivial-auto-var-init=zero -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
-WARN     := -Wall -Wextra -Werror -Wformat=2 -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-            -Wimplicit-fallthrough -Wvla -Werror=format-security
 SANITIZE ?=
 PACKAGES := libevent_core libevent_extra libevent_pthreads libevent_openssl jansson libpcre2-8 openssl
-LIBRARIES = $(shell pkg-config --libs $(PACKAGES))
+LIBRARIES = $(call once,LIBRARIES,$(shell pkg-config --libs $(PACKAGES)))
+PACKAGE_CFLAGS = $(call once,PACKAGE_CFLAGS,$(shell pkg-config --cflags $(PACKAGES)))
 
-CPPFLAGS += -I. -D_GNU_SOURCE -DPORTCULLIS_VERSION='"$(or $(VERSION),0)"'
+# Variables that begin as zero: gcc 12 and clang 16 take the first spelling, clang 14 needs the second.
+ZERO_INIT := -ftrivial-auto-var-init=zero
+ZERO_INIT_OLD := $(ZERO_INIT) -enable-trivial-auto-var-init-zero-knowing-it-will-be-removed-from-clang
+AUTO_INIT = $(call once,AUTO_INIT,$(or $(call supported,$(ZERO_INIT)),$(call supported,$(ZERO_INIT_OLD))))
+
+HARDEN   ?= -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -fstack-clash-protection -fstack-protector-strong \
+            -fcf-protection=full $(AUTO_INIT)
+WARN     := -Wall -Wextra -Werror -Wformat=2 -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wimplicit-fallthrough -Wvla -Werror=format-security
+# Without these a compiler may drop checks that the source contains.
+LANGUAGE := -std=c11 -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
+
 CFLAGS   ?= -g
-override CFLAGS += -std=c11 $(OPTIMIZE) $(WARN) $(HARDEN) $(SANITIZE) -fPIE -pthread -MMD -MP
-LDFLAGS  += -pie -pthread $(SANITIZE) -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen,--as-needed
+override CPPFLAGS += -I. -D_GNU_SOURCE -DPORTCULLIS_VERSION='"$(VERSION)"'
+override CFLAGS   += $(LANGUAGE) $(OPTIMIZE) $(WARN) $(HARDEN) $(SANITIZE) $(PACKAGE_CFLAGS) -fPIE -pthread -MMD -MP
+override LDFLAGS  += -pie -pthread $(SANITIZE) -Wl,-z,relro,-z,now,-z,noexecstack,-z,nodlopen,--as-needed
 
 POLICY_SOURCES  := $(wildcard policies/*.c)
 PROXY_SOURCES   := $(filter-out proxy/main.c,$(wildcard proxy/*.c proxy/*/*.c))
 SANDBOX_SOURCES := $(wildcard tests/sandbox/*.c)
 UNIT_SOURCES    := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
+C_SOURCES       := $(POLICY_SOURCES) $(PROXY_SOURCES) proxy/main.c $(SANDBOX_SOURCES) $(UNIT_SOURCES)
+C_FILES         := $(C_SOURCES) $(wildcard policies/*.h proxy/*.h proxy/*/*.h tests/*/*.h tests/unit/*/*.h)
 
-objects = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
+objects       = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
+PROGRAMS      := $(BUILD)/portcullis $(BUILD)/portcullis-sandbox
 
-all: $(BUILD)/portcullis $(BUILD)/portcullis-sandbox
+# Goals that see to the packages first; a plain `make` only builds.
+INSTALLS := $(if $(filter test check,$(MAKECMDGOALS)),deps,$(if $(filter run,$(MAKECMDGOALS)),deps-run))
 
-$(BUILD)/objects/%.o: %.c
+# The tests read these. A sanitizer's report ends the process with status 66, which the tests look for.
+export ASAN_OPTIONS   := exitcode=66:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
+export UBSAN_OPTIONS  := exitcode=66:print_stacktrace=1:halt_on_error=1
+export TSAN_OPTIONS   := exitcode=66:halt_on_error=0:second_deadlock_stack=1
+export LSAN_OPTIONS   := exitcode=66
+export PYTHONDONTWRITEBYTECODE := 1
+PYTEST      := /usr/bin/python3 -m pytest -p no:cacheprovider -q
+PYTEST_ARGS ?= -n auto
+SOAK        ?= 100000
+
+ASAN := BUILD=build-asan OPTIMIZE=-O1 HARDEN= SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
+TSAN := BUILD=build-tsan OPTIMIZE=-O1 HARDEN= SANITIZE='-fsanitize=thread -fno-omit-frame-pointer'
+
+ifeq ($(V),0)
+quiet = @printf '  %-4s %s\n' '$(1)' '$@';
+else
+quiet =
+endif
+
+## all: build the gate and the sandbox (the default)
+all: $(PROGRAMS)
+
+## run: see it work: a sandbox, a gate before it, and the commands to try
+run: $(PROGRAMS)
+	@BUILD=$(BUILD) bash tests/demo.sh
+
+## deps: install what building and testing need and is missing (Debian; root or sudo)
+deps:
+	@sh tests/deps.sh test
+
+deps-run:
+	@sh tests/deps.sh run
+
+## test: every test: unit programs, then whole flows with real processes
+test: unit flow
+
+## check: the fast tests alone: unit programs and the tables that they read
+check: unit
+
+unit: $(UNIT_PROGRAMS)
+	@sh tests/unit/run.sh $(UNIT_PROGRAMS)
+
+# After `unit`, so that what is broken in the small is named first; both use all cores.
+flow: $(PROGRAMS) | $(if $(filter test,$(MAKECMDGOALS)),unit)
+	PORTCULLIS_BUILD=$(BUILD) $(PYTEST) $(PYTEST_ARGS) tests/flow
+
+## soak: the long one: SOAK=100000 mixed requests over 64 connections, under ASan and under TSan
+soak:
+	+$(MAKE) $(ASAN) soak-here
+	+$(MAKE) $(TSAN) soak-here
+
+soak-here: $(PROGRAMS)
+	PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/soak/soak.py --requests $(SOAK)
+
+## asan: every test with AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan/
+asan:
+	+$(MAKE) $(ASAN) test
+
+## tsan: every test with ThreadSanitizer, in build-tsan/
+tsan:
+	+$(MAKE) $(TSAN) test
+
+## lint: cppcheck and clang-tidy
+lint:
+	@sh tests/lint.sh $(filter-out tests/unit/%,$(C_SOURCES))
+
+## format: lay out all C as .clang-format says
+format:
+	clang-format -i $(C_FILES)
+
+## format-check: fail where `make format` would change something
+format-check:
+	clang-format --dry-run --Werror $(C_FILES)
+
+## install: the gate to PREFIX/bin, sample configuration and contract to PREFIX/share/portcullis (DESTDIR= goes before both)
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/portcullis
+	install -m 755 $(BUILD)/portcullis $(DESTDIR)$(PREFIX)/bin/portcullis
+	install -m 644 $(wildcard conf/*) README.md LICENSE CHANGELOG.md $(DESTDIR)$(PREFIX)/share/portcullis
+
+## uninstall: take away what install laid down
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/portcullis
+	rm -rf $(DESTDIR)$(PREFIX)/share/portcullis
+
+## clean: take away everything that was built
+clean:
+	rm -rf $(BUILD) build-*
+
+## help: this list
+help:
+	@sed -n 's/^## \([a-z-]*\): \(.*\)/\1|\2/p' Makefile | while IFS='|' read -r name text; do printf '  %-13s %s\n' "$$name" "$$text"; done
+
+$(BUILD)/objects/%.o: %.c $(BUILD)/flags | $(INSTALLS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
+	$(call quiet,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -c $< -o $@
 
 $(BUILD)/libpolicies.a: $(call objects,$(POLICY_SOURCES))
-	@rm -f $@
-	$(AR) rcs $@ $^
-
 $(BUILD)/libproxy.a: $(call objects,$(PROXY_SOURCES))
+$(BUILD)/%.a:
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call quiet,AR)$(AR) rcs $@ $^
 
 $(BUILD)/portcullis: $(call objects,proxy/main.c) $(BUILD)/libproxy.a $(BUILD)/libpolicies.a
-	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
+	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
 
 $(BUILD)/portcullis-sandbox: $(call objects,$(SANDBOX_SOURCES)) $(BUILD)/libpolicies.a
-	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
+	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
 
 $(BUILD)/unit/%: $(BUILD)/objects/tests/unit/%.o $(BUILD)/libproxy.a $(BUILD)/libpolicies.a
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -lcmocka -o $@
+	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -lcmocka -o $@
+
+# Holds the flags of the last build: when they change, everything is built anew.
+$(BUILD)/flags: FORCE | $(INSTALLS)
+	@mkdir -p $(@D)
+	@printf '%s\n' "$(subst ",\",$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS))" >$@.new
+	@if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; cat $@; fi
 
 print-flags:
 	@echo '$(CPPFLAGS) $(CFLAGS)'
 
-clean:
-	rm -rf $(BUILD) build-*
-
 -include $(shell find $(BUILD)/objects -name '*.d' 2>/dev/null)
 
-.PHONY: all clean print-flags
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: all run deps deps-run test check unit flow soak soak-here asan tsan lint format format-check install uninstall clean \
+        help print-flags FORCE
