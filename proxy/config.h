@@ -4,6 +4,7 @@
 #define PROXY_CONFIG_H
 
 #include "policies/document.h"
+#include "proxy/file.h"
 
 #include <stdint.h>
 
@@ -66,11 +67,5 @@ void config_free(struct config *config);
 
 /* Appends the manual of all settings: a line each with name, type, bounds, default and what it is for. */
 void config_write_manual(struct text *out);
-
-/* The whole file's bytes, at most `limit`, read into `out`; false with *problem a message (static or strerror) when it cannot be. */
-bool file_read(const char *path, size_t limit, struct text *out, const char **problem);
-
-/* `path` made absolute against the directory that holds the file `beside`. malloc'ed. */
-char *path_beside(const char *beside, const char *path);
 
 #endif

@@ -1,0 +1,149 @@
+#include "proxy/config_settings.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define KIB    1024ull
+#define MIB    (1024 * KIB)
+#define GIB    (1024 * MIB)
+#define MINUTE 60000ull /* in milliseconds */
+#define HOUR   (60 * MINUTE)
+
+#define AT(member) offsetof(struct config, member)
+
+/* One row for each setting. Reading, bounds, defaults and the manual follow from it; the schema beside the
+ * sample file is held against it by a test. */
+static const struct setting table[] = {
+    {"listen", SETTING_ADDRESSES, AT(listen), 1, 64, false, "[\"127.0.0.1:8080\"]",
+     "Addresses to accept clients at: literal IPv4 or [IPv6] with a port; port 0 takes a free one."},
+    {"workers", SETTING_COUNT, AT(workers), 0, 1024, false, "0",
+     "Worker threads; 0 starts one for each core that the process may use."},
+    {"public_url", SETTING_ORIGIN, AT(public_url), 0, 0, true, "null",
+     "What clients call the gate, for links in answers; null takes scheme and Host of each request."},
+
+    {"upstream.url", SETTING_ORIGIN, AT(upstream.url), 0, 0, false, "\"https://api.snyk.io\"",
+     "The API behind the gate: scheme, host and port. The path comes from the contract."},
+    {"upstream.ca_file", SETTING_PATH, AT(upstream.ca_file), 0, 0, true, "null",
+     "Certificates (PEM) that the upstream's may be signed by; null takes the system's store."},
+    {"upstream.connections", SETTING_COUNT, AT(upstream.connections), 1, 4096, false, "64",
+     "Most connections to the upstream at a time, for each worker."},
+    {"upstream.queue", SETTING_COUNT, AT(upstream.queue), 0, 1000000, false, "1024",
+     "Most requests that wait for a connection, for each worker; one more is answered 503."},
+    {"upstream.connect_timeout_ms", SETTING_MILLISECONDS, AT(upstream.connect_timeout_ms), 10, 10 * MINUTE,
+     false, "5000", "Longest time to connect, TLS handshake included."},
+    {"upstream.first_byte_timeout_ms", SETTING_MILLISECONDS, AT(upstream.first_byte_timeout_ms), 10, HOUR,
+     false, "30000", "Longest time from the request sent to the first byte of its answer."},
+    {"upstream.total_timeout_ms", SETTING_MILLISECONDS, AT(upstream.total_timeout_ms), 10, 24 * HOUR, false,
+     "60000", "Longest time for a whole exchange with the upstream."},
+    {"upstream.idle_timeout_ms", SETTING_MILLISECONDS, AT(upstream.idle_timeout_ms), 10, HOUR, false, "30000",
+     "How long an idle connection is kept; should be shorter than the upstream keeps it."},
+    {"upstream.json_bytes", SETTING_BYTES, AT(upstream.json_bytes), KIB, GIB, false, "8388608",
+     "Largest JSON answer: it is held whole, because links in it are rewritten. Larger is 502."},
+    {"upstream.header_bytes", SETTING_BYTES, AT(upstream.header_bytes), KIB, MIB, false, "65536",
+     "Largest header of an answer."},
+    {"upstream.resolve_interval_s", SETTING_SECONDS, AT(upstream.resolve_interval_s), 1, 86400, false, "60",
+     "How often the upstream's name is looked up anew."},
+
+    {"contract", SETTING_PATH, AT(contract), 0, 0, false, NULL,
+     "The OpenAPI document of the operations that exist; all others are answered 404."},
+    {"policy", SETTING_PATH, AT(policy), 0, 0, false, NULL, "The policy file: who may do what where."},
+
+    {"audit.directory", SETTING_PATH, AT(audit.directory), 0, 0, false, "\"audit\"",
+     "Directory of the audit journal; made (0700) when it is missing."},
+    {"audit.keys", SETTING_PATH, AT(audit.keys), 0, 0, false, "\"keys\"",
+     "Directory of the journal's keys, outside of the journal's; made (0700) when it is missing."},
+    {"audit.queue", SETTING_COUNT, AT(audit.queue), 1, 1000000, false, "4096",
+     "Most records that wait for the disk; one mutation more is answered 503."},
+
+    {"access_log", SETTING_LOG, AT(access_log), 0, 0, true, "\"-\"",
+     "File of the access log, a JSON line a request; \"-\" is stderr, null is none."},
+
+    {"limits.header_bytes", SETTING_BYTES, AT(limits.header_bytes), KIB, MIB, false, "32768",
+     "Largest header of a request; larger is 431."},
+    {"limits.header_fields", SETTING_COUNT, AT(limits.header_fields), 8, 1000, false, "100",
+     "Most fields in a header; more is 431."},
+    {"limits.target_bytes", SETTING_BYTES, AT(limits.target_bytes), 128, 64 * KIB, false, "4096",
+     "Longest request target; longer is 414."},
+    {"limits.body_bytes", SETTING_BYTES, AT(limits.body_bytes), KIB, 256 * MIB, false, "1048576",
+     "Largest body of a request; larger is 413."},
+    {"limits.header_timeout_ms", SETTING_MILLISECONDS, AT(limits.header_timeout_ms), 10, 10 * MINUTE, false,
+     "10000", "Longest time from a request's first byte to the end of its header."},
+    {"limits.body_timeout_ms", SETTING_MILLISECONDS, AT(limits.body_timeout_ms), 10, HOUR, false, "30000",
+     "Longest time from the end of the header to the end of the body."},
+    {"limits.idle_timeout_ms", SETTING_MILLISECONDS, AT(limits.idle_timeout_ms), 10, HOUR, false, "60000",
+     "How long a client's connection may stay without a request."},
+    {"limits.write_timeout_ms", SETTING_MILLISECONDS, AT(limits.write_timeout_ms), 10, HOUR, false, "30000",
+     "How long a client may take nothing of its answer."},
+    {"limits.drain_bytes", SETTING_BYTES, AT(limits.drain_bytes), 0, GIB, false, "1048576",
+     "Read and thrown away after a refusal, so that the client can read the answer."},
+    {"limits.drain_timeout_ms", SETTING_MILLISECONDS, AT(limits.drain_timeout_ms), 10, MINUTE, false, "2000",
+     "Longest time for that."},
+    {"limits.connections", SETTING_COUNT, AT(limits.connections), 1, 1000000, false, "10000",
+     "Most client connections at a time, for each worker."},
+    {"limits.backlog", SETTING_COUNT, AT(limits.backlog), 1, 65535, false, "1024",
+     "Connections that the kernel may hold before a worker accepts them."},
+
+    {"stop_timeout_ms", SETTING_MILLISECONDS, AT(stop_timeout_ms), 0, HOUR, false, "30000",
+     "How long running requests may take after SIGTERM."},
+};
+
+const struct setting *config_settings(size_t *count)
+{
+    *count = sizeof table / sizeof *table;
+    return table;
+}
+
+bool setting_is_text(const struct setting *setting)
+{
+    return setting->kind == SETTING_ORIGIN || setting->kind == SETTING_PATH || setting->kind == SETTING_LOG;
+}
+
+void config_free(struct config *config)
+{
+    if (config == NULL)
+        return;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (setting_is_text(&table[i]))
+            free(*(char **)((char *)config + table[i].offset));
+    for (size_t i = 0; i < config->listen_count; i++) {
+        free(config->listen[i].text);
+        free(config->listen[i].host);
+    }
+    free(config->listen);
+    free(config->upstream.host);
+    free(config->upstream.authority);
+    document_free(&config->document);
+    free(config);
+}
+
+static const char *kind_name(enum setting_kind kind)
+{
+    static const char *const names[SETTING_KINDS] = {
+        [SETTING_ADDRESSES] = "addresses",
+        [SETTING_COUNT] = "number",
+        [SETTING_MILLISECONDS] = "milliseconds",
+        [SETTING_SECONDS] = "seconds",
+        [SETTING_BYTES] = "bytes",
+        [SETTING_ORIGIN] = "url",
+        [SETTING_PATH] = "path",
+        [SETTING_LOG] = "path or \"-\"",
+    };
+
+    return names[kind];
+}
+
+void config_write_manual(struct text *out)
+{
+    for (const struct setting *row = table; row < table + sizeof table / sizeof *table; row++) {
+        text_add_format(out, "  %-31s %s", row->name, kind_name(row->kind));
+        if (row->most > 0)
+            text_add_format(out, " %" PRIu64 " to %" PRIu64, row->least, row->most);
+        if (row->nullable)
+            text_add_string(out, " or null");
+        if (row->standard != NULL)
+            text_add_format(out, ", default %s", row->standard);
+        else
+            text_add_string(out, ", must be given");
+        text_add_format(out, ". %s\n", row->help);
+    }
+}

@@ -1,0 +1,379 @@
+#include "proxy/config_settings.h"
+#include "proxy/config_value.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define FILE_LIMIT  (1024 * 1024)
+#define NAME_BYTES  40 /* of a setting's name, its NUL included */
+#define MEMBERS_MAX 32 /* of one object */
+
+struct reading {
+    struct config *config;
+    const char *path;
+    struct problems *problems;
+};
+
+static void *place(struct reading *reading, const struct setting *setting)
+{
+    return (char *)reading->config + setting->offset;
+}
+
+static void wrong(struct reading *reading, const char *pointer, const struct setting *setting,
+                  const char *what)
+{
+    problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document, pointer, "%s %s",
+                 setting->name, what);
+}
+
+/* Stores a text that was just allocated. */
+static void store_text(struct reading *reading, const struct setting *setting, const char *pointer,
+                       char *text)
+{
+    if (text == NULL)
+        wrong(reading, pointer, setting, "cannot be kept: memory is out");
+    *(char **)place(reading, setting) = text;
+}
+
+static void read_number(struct reading *reading, const struct setting *setting, const char *pointer,
+                        json_t *value)
+{
+    json_int_t number = json_integer_value(value);
+
+    if (!json_is_integer(value)) {
+        wrong(reading, pointer, setting, "must be a whole number");
+    } else if (number < 0 || (uint64_t)number < setting->least || (uint64_t)number > setting->most) {
+        problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document, pointer,
+                     "%s must be from %" PRIu64 " to %" PRIu64, setting->name, setting->least, setting->most);
+    } else if (setting->kind == SETTING_BYTES) {
+        *(size_t *)place(reading, setting) = (size_t)number;
+    } else {
+        *(unsigned *)place(reading, setting) = (unsigned)number;
+    }
+}
+
+static void read_path(struct reading *reading, const struct setting *setting, const char *pointer,
+                      json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    if (text == NULL || text[0] == '\0')
+        wrong(reading, pointer, setting, setting->nullable ? "must be a path or null" : "must be a path");
+    else if (setting->kind == SETTING_LOG && strcmp(text, "-") == 0)
+        store_text(reading, setting, pointer, strdup(text));
+    else
+        store_text(reading, setting, pointer, path_beside(reading->path, text));
+}
+
+static void read_origin(struct reading *reading, const struct setting *setting, const char *pointer,
+                        json_t *value)
+{
+    const char *text = json_string_value(value);
+    struct origin origin = {0};
+    const char *fault = text ? origin_parse(text, &origin) : "must be a URL such as \"https://api.snyk.io\"";
+
+    if (fault != NULL)
+        wrong(reading, pointer, setting, fault);
+    else
+        store_text(reading, setting, pointer, strdup(text));
+    origin_free(&origin);
+}
+
+/* Would binding both fail, or be of no use? */
+static bool is_listed(const struct config *config, const struct config_address *address)
+{
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (address->port != 0 && address->port == config->listen[i].port &&
+            strcmp(address->host, config->listen[i].host) == 0)
+            return true;
+    return false;
+}
+
+static void read_address(struct reading *reading, const struct setting *setting, const char *list,
+                         size_t index, json_t *value)
+{
+    struct config *config = reading->config;
+    struct config_address *address = &config->listen[config->listen_count];
+    const char *text = json_string_value(value);
+    struct text pointer = {0};
+
+    text_add_format(&pointer, "%s/%zu", list, index);
+    const char *at = pointer.failed ? list : pointer.data;
+    const char *fault = text ? address_parse(text, address) : "must be a list of texts";
+    if (fault == NULL && is_listed(config, address)) {
+        free(address->text);
+        free(address->host);
+        fault = "names this address twice";
+    }
+    if (fault != NULL)
+        wrong(reading, at, setting, fault);
+    else
+        config->listen_count++;
+    if (fault == NULL && !host_is_loopback(address->host))
+        problems_add(reading->problems, SEVERITY_WARNING, &config->document, at,
+                     "%s can be reached from other machines without encryption: clients' tokens cross the "
+                     "network in clear",
+                     text);
+    text_free(&pointer);
+}
+
+static void read_addresses(struct reading *reading, const struct setting *setting, const char *pointer,
+                           json_t *value)
+{
+    size_t count = json_array_size(value);
+
+    if (!json_is_array(value) || count < setting->least || count > setting->most) {
+        problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document, pointer,
+                     "%s must be a list of %" PRIu64 " to %" PRIu64 " addresses", setting->name,
+                     setting->least, setting->most);
+        return;
+    }
+    reading->config->listen = calloc(count, sizeof *reading->config->listen);
+    if (reading->config->listen == NULL) {
+        wrong(reading, pointer, setting, "cannot be kept: memory is out");
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        read_address(reading, setting, pointer, i, json_array_get(value, i));
+}
+
+typedef void setting_reader(struct reading *reading, const struct setting *setting, const char *pointer,
+                            json_t *value);
+
+static setting_reader *const readers[SETTING_KINDS] = {
+    [SETTING_ADDRESSES] = read_addresses, [SETTING_COUNT] = read_number, [SETTING_MILLISECONDS] = read_number,
+    [SETTING_SECONDS] = read_number,      [SETTING_BYTES] = read_number, [SETTING_ORIGIN] = read_origin,
+    [SETTING_PATH] = read_path,           [SETTING_LOG] = read_path,
+};
+
+/* "upstream.queue" as "/upstream/queue"; a name holds nothing that a pointer escapes. */
+static void pointer_of(const char *name, char pointer[static NAME_BYTES])
+{
+    size_t at = 1;
+
+    pointer[0] = '/';
+    for (; *name != '\0' && at < NAME_BYTES - 1; name++)
+        pointer[at++] = *name == '.' ? '/' : *name;
+    pointer[at] = '\0';
+}
+
+static void read_default(struct reading *reading, const struct setting *setting)
+{
+    if (setting->standard == NULL) {
+        wrong(reading, "", setting, "is missing");
+        return;
+    }
+    json_t *value = json_loads(setting->standard, JSON_DECODE_ANY, NULL);
+    if (value == NULL)
+        wrong(reading, "", setting, "cannot be set: memory is out");
+    else if (!json_is_null(value))
+        readers[setting->kind](reading, setting, "", value);
+    json_decref(value);
+}
+
+static void read_setting(struct reading *reading, const struct setting *setting)
+{
+    char pointer[NAME_BYTES];
+
+    pointer_of(setting->name, pointer);
+    json_t *value = pointer_get(reading->config->document.root, pointer);
+    if (value == NULL)
+        read_default(reading, setting);
+    else if (!json_is_null(value) || !setting->nullable)
+        readers[setting->kind](reading, setting, pointer, value);
+}
+
+/* The members that an object of the file may have: those of the settings whose names begin with `section` (""
+ * or "upstream."). */
+struct members {
+    char names[MEMBERS_MAX][NAME_BYTES];
+    const char *list[MEMBERS_MAX + 1]; /* NULL-terminated */
+    size_t count;
+};
+
+static void members_of(const char *section, struct members *members)
+{
+    size_t count, length = strlen(section);
+    const struct setting *settings = config_settings(&count);
+
+    members->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *rest = settings[i].name + length;
+        if (strncmp(settings[i].name, section, length) != 0)
+            continue;
+        size_t end = strcspn(rest, ".");
+        const char *last = members->count ? members->names[members->count - 1] : "";
+        if (strlen(last) == end && strncmp(last, rest, end) == 0)
+            continue; /* another setting of the section just noted */
+        memcpy(members->names[members->count], rest, end);
+        members->names[members->count][end] = '\0';
+        members->list[members->count] = members->names[members->count];
+        members->count++;
+    }
+    members->list[members->count] = NULL;
+}
+
+static bool is_member(const struct members *members, const char *name)
+{
+    for (size_t i = 0; i < members->count; i++)
+        if (strcmp(members->names[i], name) == 0)
+            return true;
+    return false;
+}
+
+static void unknown(struct reading *reading, const char *parent, const char *name,
+                    const struct members *members)
+{
+    const char *nearest = nearest_name(name, members->list);
+    struct text pointer = {0};
+
+    text_add_string(&pointer, parent);
+    pointer_add(&pointer, name);
+    problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document,
+                 pointer.failed ? parent : pointer.data, "there is no such setting%s%s%s",
+                 nearest ? "; did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+    text_free(&pointer);
+}
+
+/* Notes the members of one object that no setting has. */
+static void check_members(struct reading *reading, json_t *object, const char *section)
+{
+    struct members members;
+    char parent[NAME_BYTES] = "";
+    const char *name;
+    json_t *value;
+
+    members_of(section, &members);
+    if (section[0] != '\0') {
+        pointer_of(section, parent);
+        parent[strlen(parent) - 1] = '\0'; /* the slash that the section's dot became */
+    }
+    json_object_foreach(object, name, value)
+    {
+        bool schema = section[0] == '\0' && strcmp(name, "$schema") == 0; /* for editors */
+        if (!schema && !is_member(&members, name))
+            unknown(reading, parent, name, &members);
+    }
+}
+
+/* The file is an object of settings, and of objects that hold settings. */
+static void check_shape(struct reading *reading)
+{
+    json_t *root = reading->config->document.root, *value;
+    const char *name;
+
+    check_members(reading, root, "");
+    json_object_foreach(root, name, value)
+    {
+        struct members members;
+        char section[NAME_BYTES], pointer[NAME_BYTES];
+
+        if ((size_t)snprintf(section, sizeof section, "%s.", name) >= sizeof section)
+            continue;
+        members_of(section, &members);
+        pointer_of(name, pointer);
+        if (members.count > 0 && json_is_object(value))
+            check_members(reading, value, section);
+        else if (members.count > 0)
+            problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document, pointer,
+                         "%s must be an object of settings", name);
+    }
+}
+
+/* From here on: what follows from settings, and what they say together. */
+
+static void resolve_workers(struct config *config)
+{
+    cpu_set_t cores;
+    long count;
+
+    if (config->workers > 0)
+        return;
+    if (sched_getaffinity(0, sizeof cores, &cores) == 0)
+        count = CPU_COUNT(&cores);
+    else
+        count = sysconf(_SC_NPROCESSORS_ONLN);
+    config->workers = count > 0 ? (unsigned)count : 1;
+}
+
+static void resolve_upstream(struct reading *reading)
+{
+    struct config *config = reading->config;
+    struct origin origin;
+
+    if (config->upstream.url == NULL || origin_parse(config->upstream.url, &origin) != NULL)
+        return;
+    config->upstream.tls = origin.tls;
+    config->upstream.host = origin.host;
+    config->upstream.port = origin.port;
+    config->upstream.authority = origin.authority;
+    if (!origin.tls && !host_is_loopback(origin.host))
+        problems_add(reading->problems, SEVERITY_WARNING, &config->document, "/upstream/url",
+                     "%s is not encrypted: API keys cross the network in clear", config->upstream.url);
+}
+
+/* "https://gate.example/" as "https://gate.example". */
+static void resolve_public_url(struct reading *reading)
+{
+    struct config *config = reading->config;
+    struct origin origin;
+    char *url;
+
+    if (config->public_url == NULL || origin_parse(config->public_url, &origin) != NULL)
+        return;
+    if (asprintf(&url, "%s://%s", origin.tls ? "https" : "http", origin.authority) >= 0) {
+        free(config->public_url);
+        config->public_url = url;
+    }
+    origin_free(&origin);
+}
+
+/* Whoever is handed the journal must not get the key to its HMACs with it. */
+static void check_audit(struct reading *reading)
+{
+    const char *directory = reading->config->audit.directory, *keys = reading->config->audit.keys;
+    size_t length = directory ? strlen(directory) : 0;
+
+    if (length > 0 && keys != NULL && strncmp(keys, directory, length) == 0 &&
+        (keys[length] == '\0' || keys[length] == '/' || directory[length - 1] == '/'))
+        problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document, "/audit/keys",
+                     "audit.keys must not lie inside audit.directory");
+}
+
+static void read_settings(struct reading *reading)
+{
+    size_t count;
+    const struct setting *settings = config_settings(&count);
+
+    check_shape(reading);
+    for (size_t i = 0; i < count; i++)
+        read_setting(reading, &settings[i]);
+    resolve_workers(reading->config);
+    resolve_upstream(reading);
+    resolve_public_url(reading);
+    check_audit(reading);
+}
+
+struct config *config_read(const char *path, struct problems *problems)
+{
+    struct config *config = calloc(1, sizeof *config);
+    struct reading reading = {config, path, problems};
+    size_t errors = problems->errors;
+    struct text file = {0};
+    const char *fault = strerrordesc_np(ENOMEM);
+
+    if (config == NULL || !file_read(path, FILE_LIMIT, &file, &fault))
+        problems_add_at(problems, path, 0, 0, "cannot read it: %s", fault);
+    else if (document_read(&config->document, path, (struct span){file.data, file.length}, problems))
+        read_settings(&reading);
+    text_free(&file);
+
+    if (problems->errors == errors)
+        return config;
+    config_free(config);
+    return NULL;
+}

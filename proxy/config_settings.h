@@ -1,0 +1,35 @@
+/* Inside of the configuration: the table of settings that config.c holds and config_read.c walks. */
+#ifndef PROXY_CONFIG_SETTINGS_H
+#define PROXY_CONFIG_SETTINGS_H
+
+#include "proxy/config.h"
+
+enum setting_kind {
+    SETTING_ADDRESSES,    /* struct config_address *listen, with listen_count */
+    SETTING_COUNT,        /* unsigned */
+    SETTING_MILLISECONDS, /* unsigned */
+    SETTING_SECONDS,      /* unsigned */
+    SETTING_BYTES,        /* size_t */
+    SETTING_ORIGIN,       /* char *: "https://host:port", as written */
+    SETTING_PATH,         /* char *: made absolute */
+    SETTING_LOG,          /* char *: made absolute, or "-" */
+    SETTING_KINDS
+};
+
+struct setting {
+    const char *name; /* "upstream.queue": member `queue` of the object `upstream` */
+    enum setting_kind kind;
+    size_t offset;        /* in struct config */
+    uint64_t least, most; /* bounds of a number; of the length of a list */
+    bool nullable;
+    const char *standard; /* the default, as JSON; NULL: must be given */
+    const char *help;
+};
+
+/* All settings, in the order of the manual. Static storage. */
+const struct setting *config_settings(size_t *count);
+
+/* Is the value of this setting a char * that the configuration owns? */
+bool setting_is_text(const struct setting *setting);
+
+#endif

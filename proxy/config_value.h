@@ -1,0 +1,27 @@
+/* Values of settings that have a grammar of their own. Pure. */
+#ifndef PROXY_CONFIG_VALUE_H
+#define PROXY_CONFIG_VALUE_H
+
+#include "proxy/config.h"
+
+/* An http or https URL that names a server and nothing on it. */
+struct origin {
+    bool tls;
+    char *host;      /* lower case, without brackets */
+    uint16_t port;   /* the scheme's own where none was written */
+    char *authority; /* lower case; port only when it is not the scheme's own */
+};
+
+/* Reads one. NULL when it is right, else what is wrong (static); *origin is then empty. origin_free
+ * afterwards. */
+const char *origin_parse(const char *text, struct origin *origin);
+void origin_free(struct origin *origin);
+
+/* Reads "127.0.0.1:8080" or "[::1]:0". NULL when it is right, else what is wrong (static); *address is then
+ * empty. The texts in *address are malloc'ed. */
+const char *address_parse(const char *text, struct config_address *address);
+
+/* Is the host (without brackets) this machine itself: 127.0.0.0/8, ::1 or localhost? */
+bool host_is_loopback(const char *host);
+
+#endif
