@@ -20,6 +20,9 @@ void ruleset_release(struct ruleset *ruleset);
 const struct contract *ruleset_contract(const struct ruleset *ruleset);
 const struct policy *ruleset_policy(const struct ruleset *ruleset);
 
+/* Organisations that the policy names ("*" is none), for check. */
+size_t ruleset_organization_count(const struct ruleset *ruleset);
+
 /* The Authorization value that presents credential `index` ("Token <secret>"). It lies in locked memory that no core dump holds; borrowed. */
 struct span ruleset_credential(const struct ruleset *ruleset, int index);
 

@@ -1,0 +1,120 @@
+#include "proxy/ruleset.h"
+
+#include "proxy/credentials.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define FILE_LIMIT (64u * 1024 * 1024) /* a policy may list many organisations */
+
+struct ruleset {
+    atomic_uint references;
+    struct contract *contract;
+    struct policy *policy;
+    struct credentials *credentials;
+    size_t organizations;
+};
+
+/* Reads a file as a document; false with the problem noted. document_free either way. */
+static bool read_document(struct document *document, const char *path, struct problems *problems)
+{
+    const char *name = path_shown(path), *fault;
+    struct text text = {0};
+    bool right = file_read(path, FILE_LIMIT, &text, &fault);
+
+    if (!right)
+        problems_add_at(problems, name, 0, 0, "cannot read it: %s", fault);
+    else
+        right = document_read(document, name, (struct span){text.data, text.length}, problems);
+    text_free(&text);
+    return right;
+}
+
+static void load_contract(struct ruleset *ruleset, const struct config *config, struct problems *problems)
+{
+    struct document document = {0};
+
+    if (read_document(&document, config->contract, problems))
+        ruleset->contract = contract_compile(&document, problems);
+    document_free(&document);
+}
+
+/* Organisations that the policy names; "*" is none. */
+static size_t count_organizations(const struct document *policy)
+{
+    const json_t *organizations = json_object_get(policy->root, "organizations");
+
+    return json_object_size(organizations) - (json_object_get(organizations, "*") != NULL);
+}
+
+static void load_policy(struct ruleset *ruleset, const struct config *config, bool need_credentials,
+                        struct problems *problems)
+{
+    struct document document = {0};
+
+    if (read_document(&document, config->policy, problems))
+        ruleset->policy = policy_compile(&document, problems);
+    if (ruleset->policy != NULL) {
+        ruleset->organizations = count_organizations(&document);
+        ruleset->credentials =
+            credentials_load(ruleset->policy, &document, config->policy, need_credentials, problems);
+    }
+    document_free(&document);
+}
+
+static void ruleset_free(struct ruleset *ruleset)
+{
+    credentials_free(ruleset->credentials);
+    policy_free(ruleset->policy);
+    contract_free(ruleset->contract);
+    free(ruleset);
+}
+
+struct ruleset *ruleset_load(const struct config *config, bool need_credentials, struct problems *problems)
+{
+    struct ruleset *ruleset = calloc(1, sizeof *ruleset);
+
+    if (ruleset == NULL) {
+        problems_add_at(problems, "", 0, 0, "memory is out");
+        return NULL;
+    }
+    atomic_init(&ruleset->references, 1);
+    load_contract(ruleset, config, problems);
+    load_policy(ruleset, config, need_credentials, problems);
+    if (ruleset->contract != NULL && ruleset->policy != NULL && ruleset->credentials != NULL)
+        return ruleset;
+    ruleset_free(ruleset);
+    return NULL;
+}
+
+struct ruleset *ruleset_hold(struct ruleset *ruleset)
+{
+    atomic_fetch_add_explicit(&ruleset->references, 1, memory_order_relaxed);
+    return ruleset;
+}
+
+void ruleset_release(struct ruleset *ruleset)
+{
+    if (ruleset != NULL && atomic_fetch_sub_explicit(&ruleset->references, 1, memory_order_acq_rel) == 1)
+        ruleset_free(ruleset);
+}
+
+const struct contract *ruleset_contract(const struct ruleset *ruleset)
+{
+    return ruleset->contract;
+}
+
+const struct policy *ruleset_policy(const struct ruleset *ruleset)
+{
+    return ruleset->policy;
+}
+
+size_t ruleset_organization_count(const struct ruleset *ruleset)
+{
+    return ruleset->organizations;
+}
+
+struct span ruleset_credential(const struct ruleset *ruleset, int index)
+{
+    return index < 0 ? (struct span){NULL, 0} : credentials_get(ruleset->credentials, (size_t)index);
+}
