@@ -1,0 +1,52 @@
+/* Classes of ASCII characters, the same in every locale. Bytes above 0x7f belong to none. */
+#ifndef POLICIES_ASCII_H
+#define POLICIES_ASCII_H
+
+#include <stdbool.h>
+
+static inline bool ascii_is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static inline bool ascii_is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* Value of a hex digit; -1 for any other byte. */
+static inline int ascii_hex(char c)
+{
+    if (ascii_is_digit(c))
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* C0 controls and DEL. */
+static inline bool ascii_is_control(char c)
+{
+    return (unsigned char)c < 0x20 || c == 0x7f;
+}
+
+/* unreserved (RFC 3986 §2.3) */
+static inline bool ascii_is_unreserved(char c)
+{
+    return ascii_is_letter(c) || ascii_is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
+}
+
+/* sub-delims (RFC 3986 §2.2) */
+static inline bool ascii_is_sub_delimiter(char c)
+{
+    return c == '!' || c == '$' || (c >= '&' && c <= ',') || c == ';' || c == '=';
+}
+
+/* tchar (RFC 9110 §5.6.2): what field names and methods are made of */
+static inline bool ascii_is_token(char c)
+{
+    return ascii_is_letter(c) || ascii_is_digit(c) || c == '!' || (c >= '#' && c <= '\'') || c == '*' ||
+           c == '+' || c == '-' || c == '.' || (c >= '^' && c <= '`') || c == '|' || c == '~';
+}
+
+#endif

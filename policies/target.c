@@ -1,0 +1,77 @@
+#include "policies/target.h"
+
+#include "policies/ascii.h"
+
+/* Bytes that the text takes once encoded. */
+static size_t encoded_length(struct span text)
+{
+    size_t length = text.length;
+
+    for (size_t i = 0; i < text.length; i++)
+        length += ascii_is_unreserved(text.data[i]) ? 0 : 2;
+    return length;
+}
+
+static char *encode(char *to, struct span text)
+{
+    static const char digits[] = "0123456789ABCDEF";
+
+    for (size_t i = 0; i < text.length; i++) {
+        unsigned char byte = (unsigned char)text.data[i];
+        if (ascii_is_unreserved(text.data[i])) {
+            *to++ = text.data[i];
+            continue;
+        }
+        *to++ = '%';
+        *to++ = digits[byte >> 4];
+        *to++ = digits[byte & 15];
+    }
+    return to;
+}
+
+struct span target_write(const struct target *target, struct arena *arena)
+{
+    size_t room = 1;
+
+    for (size_t i = 0; i < target->segment_count; i++)
+        room += 1 + encoded_length(target->segments[i]);
+    for (size_t i = 0; i < target->parameter_count; i++)
+        room += 2 + encoded_length(target->parameters[i].name) + encoded_length(target->parameters[i].value);
+
+    char *start = arena_take(arena, room), *to = start;
+    if (start == NULL)
+        return (struct span){NULL, 0};
+    if (target->segment_count == 0)
+        *to++ = '/';
+    for (size_t i = 0; i < target->segment_count; i++) {
+        *to++ = '/';
+        to = encode(to, target->segments[i]);
+    }
+    for (size_t i = 0; i < target->parameter_count; i++) {
+        *to++ = i == 0 ? '?' : '&';
+        to = encode(to, target->parameters[i].name);
+        *to++ = '=';
+        to = encode(to, target->parameters[i].value);
+    }
+    return (struct span){start, (size_t)(to - start)};
+}
+
+struct span target_parameter(const struct target *target, const char *name)
+{
+    for (size_t i = 0; i < target->parameter_count; i++)
+        if (span_is(target->parameters[i].name, name))
+            return target->parameters[i].value;
+    return (struct span){NULL, 0};
+}
+
+bool is_uuid(struct span text)
+{
+    if (text.length != 36)
+        return false;
+    for (size_t i = 0; i < text.length; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? text.data[i] != '-' : ascii_hex(text.data[i]) < 0)
+            return false;
+    }
+    return true;
+}

@@ -1,0 +1,385 @@
+/* Reading a request target: taking it apart, decoding once, refusing whatever two readers could read
+ * differently. */
+#include "policies/ascii.h"
+#include "policies/authority.h"
+#include "policies/target.h"
+#include "policies/utf8.h"
+
+enum fault {
+    FAULT_NONE,
+    FAULT_EMPTY,
+    FAULT_ASTERISK_FORM,
+    FAULT_AUTHORITY_FORM,
+    FAULT_UNKNOWN_FORM,
+    FAULT_SCHEME,
+    FAULT_AUTHORITY,
+    FAULT_USERINFO,
+    FAULT_HOST_MISMATCH,
+    FAULT_FRAGMENT,
+    FAULT_CHARACTER,
+    FAULT_CONTROL,
+    FAULT_BROKEN_ENCODING,
+    FAULT_DOUBLE_ENCODING,
+    FAULT_NOT_UTF8,
+    FAULT_ENCODED_SLASH,
+    FAULT_BACKSLASH,
+    FAULT_PATH_PARAMETER,
+    FAULT_DOT_SEGMENT,
+    FAULT_EMPTY_SEGMENT,
+    FAULT_TRAILING_SLASH,
+    FAULT_SEGMENTS,
+    FAULT_EMPTY_QUERY,
+    FAULT_EMPTY_PARAMETER,
+    FAULT_NO_VALUE,
+    FAULT_EMPTY_NAME,
+    FAULT_EMPTY_VALUE,
+    FAULT_REPEATED,
+    FAULT_PARAMETERS,
+    FAULT_MEMORY,
+};
+
+static const struct {
+    const char *code, *detail;
+} faults[] = {
+    [FAULT_NONE] = {"", ""},
+    [FAULT_EMPTY] = {"empty-target", "The request target is empty; send a path that begins with \"/\"."},
+    [FAULT_ASTERISK_FORM] = {"asterisk-form",
+                             "The target \"*\" is not served; send a path that begins with \"/\"."},
+    [FAULT_AUTHORITY_FORM] = {"authority-form",
+                              "A host and port is not a target here; send a path that begins with \"/\"."},
+    [FAULT_UNKNOWN_FORM] =
+        {"unknown-form", "The target has no form that RFC 9112 knows; send a path that begins with \"/\"."},
+    [FAULT_SCHEME] =
+        {"foreign-scheme",
+         "An absolute target must begin with \"http://\" or \"https://\"; better send the path alone."},
+    [FAULT_AUTHORITY] = {"malformed-authority",
+                         "The absolute target has no valid host and port; send the path alone."},
+    [FAULT_USERINFO] = {"userinfo", "The absolute target holds user information; send the path alone."},
+    [FAULT_HOST_MISMATCH] =
+        {"host-mismatch", "The absolute target names another host than the Host field; send the path alone."},
+    [FAULT_FRAGMENT] =
+        {"fragment", "A target has no fragment; leave out \"#\" and what follows it, or encode it as %23."},
+    [FAULT_CHARACTER] = {"forbidden-character",
+                         "A character stands here that RFC 3986 does not allow; percent-encode it."},
+    [FAULT_CONTROL] = {"control-character",
+                       "Control characters are not accepted, encoded or not; leave them out."},
+    [FAULT_BROKEN_ENCODING] = {"broken-encoding",
+                               "\"%\" must be followed by two hex digits; encode a percent sign as %25."},
+    [FAULT_DOUBLE_ENCODING] = {"double-encoding", "The text is percent-encoded twice; encode it once."},
+    [FAULT_NOT_UTF8] = {"not-utf8", "The percent-encoded bytes are not valid UTF-8; send UTF-8."},
+    [FAULT_ENCODED_SLASH] = {"encoded-slash",
+                             "A path segment must not hold an encoded slash; leave %2F out of the path."},
+    [FAULT_BACKSLASH] = {"backslash",
+                         "A path must not hold a backslash, encoded or not; separate segments with \"/\"."},
+    [FAULT_PATH_PARAMETER] = {"path-parameter",
+                              "A path must not hold \";\", encoded or not; leave path parameters out."},
+    [FAULT_DOT_SEGMENT] =
+        {"dot-segment",
+         "A path must not hold \".\" or \"..\" segments, encoded or not; send the path that is meant."},
+    [FAULT_EMPTY_SEGMENT] = {"empty-segment",
+                             "A path must not hold empty segments; send one \"/\" between segments."},
+    [FAULT_TRAILING_SLASH] = {"trailing-slash", "The path ends in a slash; leave it out."},
+    [FAULT_SEGMENTS] = {"too-many-segments", "The path has more segments than any operation."},
+    [FAULT_EMPTY_QUERY] = {"empty-query", "The target ends in \"?\" without a query; leave it out."},
+    [FAULT_EMPTY_PARAMETER] = {"empty-parameter",
+                               "The query holds an empty parameter; write one \"&\" between parameters."},
+    [FAULT_NO_VALUE] = {"missing-value", "A query parameter has no \"=\"; send name=value."},
+    [FAULT_EMPTY_NAME] = {"empty-name", "A query parameter has no name; send name=value."},
+    [FAULT_EMPTY_VALUE] = {"empty-value",
+                           "A query parameter has no value; give one, or leave the parameter out."},
+    [FAULT_REPEATED] = {"repeated-parameter", "A query parameter is given more than once; send it once."},
+    [FAULT_PARAMETERS] = {"too-many-parameters", "The query has more parameters than any operation."},
+    [FAULT_MEMORY] = {"out-of-memory", "The gate is short of memory; try again later."},
+};
+
+enum place { IN_PATH, IN_QUERY };
+
+/* May the byte stand here as it is (pchar; in a query also "/" and "?")? */
+static enum fault check_raw(char c, enum place place)
+{
+    if (ascii_is_control(c))
+        return FAULT_CONTROL;
+    if (c == '\\')
+        return FAULT_BACKSLASH;
+    if (c == ';' && place == IN_PATH)
+        return FAULT_PATH_PARAMETER;
+    if (ascii_is_unreserved(c) || ascii_is_sub_delimiter(c) || c == ':' || c == '@')
+        return FAULT_NONE;
+    return (c == '/' || c == '?') && place == IN_QUERY ? FAULT_NONE : FAULT_CHARACTER;
+}
+
+/* May the byte stand here percent-encoded? */
+static enum fault check_encoded(char c, enum place place)
+{
+    if (ascii_is_control(c))
+        return FAULT_CONTROL;
+    if (place == IN_QUERY)
+        return FAULT_NONE;
+    return c == '/'    ? FAULT_ENCODED_SLASH
+           : c == '\\' ? FAULT_BACKSLASH
+           : c == ';'  ? FAULT_PATH_PARAMETER
+                       : FAULT_NONE;
+}
+
+/* The byte that the three at `at` encode; -1 when they encode none. */
+static int decode_byte(struct span raw, size_t at)
+{
+    if (raw.length - at < 3)
+        return -1;
+    int high = ascii_hex(raw.data[at + 1]), low = ascii_hex(raw.data[at + 2]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+/* Checks a piece byte by byte and counts its escapes. */
+static enum fault check_piece(struct span raw, enum place place, size_t *escapes)
+{
+    enum fault fault = FAULT_NONE;
+
+    *escapes = 0;
+    for (size_t at = 0; at < raw.length && fault == FAULT_NONE; at++) {
+        if (raw.data[at] != '%') {
+            fault = check_raw(raw.data[at], place);
+            continue;
+        }
+        int byte = decode_byte(raw, at);
+        fault = byte < 0 ? FAULT_BROKEN_ENCODING : check_encoded((char)byte, place);
+        at += 2;
+        ++*escapes;
+    }
+    return fault;
+}
+
+/* Does what was decoded once still hold an escape? */
+static bool holds_escape(struct span text)
+{
+    for (size_t at = 0; at < text.length; at++)
+        if (text.data[at] == '%' && decode_byte(text, at) >= 0)
+            return true;
+    return false;
+}
+
+/* Decodes a piece once; the result is in the arena, or is `raw` itself where nothing is encoded. */
+static enum fault decode(struct span raw, enum place place, struct arena *arena, struct span *out)
+{
+    size_t escapes = 0, length = 0;
+    enum fault fault = check_piece(raw, place, &escapes);
+
+    *out = raw;
+    if (fault != FAULT_NONE || escapes == 0)
+        return fault;
+
+    char *decoded = arena_take(arena, raw.length - 2 * escapes);
+    if (decoded == NULL)
+        return FAULT_MEMORY;
+    for (size_t at = 0; at < raw.length; at++) {
+        bool encoded = raw.data[at] == '%';
+        decoded[length++] = encoded ? (char)decode_byte(raw, at) : raw.data[at];
+        at += encoded ? 2 : 0;
+    }
+    *out = (struct span){decoded, length};
+    if (!utf8_is_valid(*out))
+        return FAULT_NOT_UTF8;
+    return holds_escape(*out) ? FAULT_DOUBLE_ENCODING : FAULT_NONE;
+}
+
+/* UUIDs are compared as text later, so there is one case for them. */
+static bool lower_uuid(struct span *segment, struct arena *arena)
+{
+    if (!is_uuid(*segment))
+        return true;
+
+    char *lower = arena_take(arena, segment->length);
+    if (lower == NULL)
+        return false;
+    for (size_t i = 0; i < segment->length; i++)
+        lower[i] = ascii_lower(segment->data[i]);
+    segment->data = lower;
+    return true;
+}
+
+static enum fault read_segment(struct span raw, struct arena *arena, struct target *target)
+{
+    struct span segment;
+    enum fault fault = decode(raw, IN_PATH, arena, &segment);
+
+    if (fault != FAULT_NONE)
+        return fault;
+    if (span_is(segment, ".") || span_is(segment, ".."))
+        return FAULT_DOT_SEGMENT;
+    if (target->segment_count == TARGET_SEGMENTS)
+        return FAULT_SEGMENTS;
+    if (!lower_uuid(&segment, arena))
+        return FAULT_MEMORY;
+    target->segments[target->segment_count++] = segment;
+    return FAULT_NONE;
+}
+
+/* Splits off what stands before the first `separator` and moves `rest` behind it. false when there is none:
+ * all is in `piece` then. */
+static bool split(struct span *rest, char separator, struct span *piece)
+{
+    const char *at = rest->length > 0 ? memchr(rest->data, separator, rest->length) : NULL;
+
+    *piece = *rest;
+    if (at == NULL) {
+        rest->length = 0;
+        return false;
+    }
+    piece->length = (size_t)(at - rest->data);
+    rest->length -= piece->length + 1;
+    rest->data = at + 1;
+    return true;
+}
+
+/* `path` is empty (absolute-form only) or begins with "/". */
+static enum fault read_path(struct span path, struct arena *arena, struct target *target)
+{
+    if (path.length <= 1)
+        return FAULT_NONE;
+
+    struct span rest = {path.data + 1, path.length - 1}, segment;
+    bool more = true;
+    while (more) {
+        more = split(&rest, '/', &segment);
+        if (segment.length == 0)
+            return more || target->segment_count == 0 ? FAULT_EMPTY_SEGMENT : FAULT_TRAILING_SLASH;
+        enum fault fault = read_segment(segment, arena, target);
+        if (fault != FAULT_NONE)
+            return fault;
+    }
+    return FAULT_NONE;
+}
+
+/* Reads "name=value"; *name is filled as soon as it is known. */
+static enum fault read_parameter(struct span raw, struct arena *arena, struct target *target,
+                                 struct span *name)
+{
+    struct span value = raw, raw_name, decoded;
+    bool assigned = split(&value, '=', &raw_name);
+
+    if (raw.length == 0)
+        return FAULT_EMPTY_PARAMETER;
+    if (raw_name.length == 0)
+        return FAULT_EMPTY_NAME;
+    enum fault fault = decode(raw_name, IN_QUERY, arena, &decoded);
+    if (fault != FAULT_NONE)
+        return fault;
+    *name = decoded;
+    if (!assigned)
+        return FAULT_NO_VALUE;
+    if (value.length == 0)
+        return FAULT_EMPTY_VALUE;
+    for (size_t i = 0; i < target->parameter_count; i++)
+        if (span_equal(target->parameters[i].name, *name))
+            return FAULT_REPEATED;
+    if (target->parameter_count == TARGET_PARAMETERS)
+        return FAULT_PARAMETERS;
+
+    struct target_parameter *parameter = &target->parameters[target->parameter_count];
+    parameter->name = *name;
+    fault = decode(value, IN_QUERY, arena, &parameter->value);
+    target->parameter_count += fault == FAULT_NONE ? 1 : 0;
+    return fault;
+}
+
+static enum fault read_query(struct span query, struct arena *arena, struct target *target, struct span *name)
+{
+    struct span parameter;
+    bool more = true;
+
+    if (query.length == 0)
+        return FAULT_EMPTY_QUERY;
+    while (more) {
+        more = split(&query, '&', &parameter);
+        *name = (struct span){NULL, 0};
+        enum fault fault = read_parameter(parameter, arena, target, name);
+        if (fault != FAULT_NONE)
+            return fault;
+    }
+    *name = (struct span){NULL, 0};
+    return FAULT_NONE;
+}
+
+/* The authority of an absolute target must be what the Host field says. */
+static enum fault check_authority(struct span text, struct span host, unsigned default_port)
+{
+    struct authority named, expected;
+
+    if (text.length > 0 && memchr(text.data, '@', text.length) != NULL)
+        return FAULT_USERINFO;
+    if (!authority_read(text, &named))
+        return FAULT_AUTHORITY;
+    if (!authority_read(host, &expected) || !authority_equal(&named, &expected, default_port))
+        return FAULT_HOST_MISMATCH;
+    return FAULT_NONE;
+}
+
+/* What a target is that begins neither with "/" nor with a scheme that is served. */
+static enum fault name_form(struct span raw)
+{
+    struct authority authority;
+    struct span rest = raw, scheme;
+
+    if (span_is(raw, "*"))
+        return FAULT_ASTERISK_FORM;
+    if (split(&rest, ':', &scheme) && rest.length >= 2 && rest.data[0] == '/' && rest.data[1] == '/')
+        return FAULT_SCHEME;
+    return authority_read(raw, &authority) && authority.port > 0 ? FAULT_AUTHORITY_FORM : FAULT_UNKNOWN_FORM;
+}
+
+/* Cuts scheme and authority off an absolute target. */
+static enum fault cut_origin(struct span *raw, struct span host)
+{
+    static const struct {
+        const char *prefix;
+        unsigned port;
+    } schemes[] = {{"http://", 80}, {"https://", 443}};
+
+    for (size_t i = 0; i < sizeof schemes / sizeof *schemes; i++) {
+        struct span prefix = span_of(schemes[i].prefix);
+        if (raw->length < prefix.length ||
+            !span_equal_nocase((struct span){raw->data, prefix.length}, prefix))
+            continue;
+
+        struct span authority = {raw->data + prefix.length, 0};
+        size_t room = raw->length - prefix.length;
+        while (authority.length < room && authority.data[authority.length] != '/' &&
+               authority.data[authority.length] != '?')
+            authority.length++;
+        *raw = (struct span){authority.data + authority.length, room - authority.length};
+        return check_authority(authority, host, schemes[i].port);
+    }
+    return name_form(*raw);
+}
+
+static enum fault read_target(struct span raw, struct span host, struct arena *arena, struct target *target,
+                              struct span *parameter)
+{
+    if (raw.length == 0)
+        return FAULT_EMPTY;
+    if (memchr(raw.data, '#', raw.length) != NULL)
+        return FAULT_FRAGMENT;
+
+    enum fault fault = raw.data[0] == '/' ? FAULT_NONE : cut_origin(&raw, host);
+    if (fault != FAULT_NONE)
+        return fault;
+
+    struct span path;
+    bool has_query = split(&raw, '?', &path);
+    fault = read_path(path, arena, target);
+    return fault == FAULT_NONE && has_query ? read_query(raw, arena, target, parameter) : fault;
+}
+
+bool target_parse(struct span raw, struct span host, struct arena *arena, struct target *target,
+                  struct target_fault *fault)
+{
+    struct span parameter = {NULL, 0};
+
+    target->segment_count = 0;
+    target->parameter_count = 0;
+    enum fault found = read_target(raw, host, arena, target, &parameter);
+    if (found == FAULT_NONE)
+        return true;
+    *fault = (struct target_fault){faults[found].code, faults[found].detail, parameter};
+    return false;
+}

@@ -1,0 +1,41 @@
+#include "policies/utf8.h"
+
+static bool is_continuation(unsigned char byte)
+{
+    return byte >= 0x80 && byte <= 0xbf;
+}
+
+size_t utf8_sequence(struct span bytes, size_t at)
+{
+    const unsigned char *byte = (const unsigned char *)bytes.data + at;
+    unsigned char lead = byte[0];
+
+    if (lead < 0x80)
+        return 1;
+    if (lead < 0xc2 || lead > 0xf4)
+        return 0;
+
+    size_t length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (bytes.length - at < length)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if (!is_continuation(byte[i]))
+            return 0;
+
+    /* Four lead bytes narrow their second byte: overlong forms, surrogates, beyond U+10FFFF. */
+    if ((lead == 0xe0 && byte[1] < 0xa0) || (lead == 0xed && byte[1] > 0x9f) ||
+        (lead == 0xf0 && byte[1] < 0x90) || (lead == 0xf4 && byte[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+bool utf8_is_valid(struct span bytes)
+{
+    for (size_t at = 0; at < bytes.length;) {
+        size_t length = utf8_sequence(bytes, at);
+        if (length == 0)
+            return false;
+        at += length;
+    }
+    return true;
+}
