@@ -1,6 +1,7 @@
 #include "proxy/credentials.h"
 
 #include "proxy/file.h"
+#include "proxy/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SECRET_BYTES 4096 /* longest value */
-#define SCHEME       "Token "
-#define SLOT_BYTES   (SECRET_BYTES + 32) /* room for two schemes, a line end, and a byte too many */
+#define SCHEME     "Token "
+#define SLOT_BYTES (sizeof SCHEME + SECRET_ROOM)
 
 struct credentials {
     char *memory; /* mapped; values packed one behind the other */
@@ -77,20 +77,6 @@ static bool read_variable(struct loading *loading, const struct credential_sourc
     return true;
 }
 
-/* Reads straight into `to`: no buffer elsewhere ever holds the secret. */
-static bool read_bytes(int descriptor, char *to, size_t room, size_t *length)
-{
-    for (*length = 0; *length < room;) {
-        ssize_t count = read(descriptor, to + *length, room - *length);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count <= 0)
-            return count == 0;
-        *length += (size_t)count;
-    }
-    return true;
-}
-
 static bool read_file(struct loading *loading, const struct credential_source *source, char *to, size_t room,
                       size_t *length)
 {
@@ -104,8 +90,8 @@ static bool read_file(struct loading *loading, const struct credential_source *s
         fault = strerrordesc_np(errno);
     else if (!S_ISREG(status.st_mode))
         fault = "it is not a regular file";
-    else if (!read_bytes(descriptor, to, room, length))
-        fault = strerrordesc_np(errno);
+    else
+        fault = secret_read(descriptor, to, room, length);
     if (fault == NULL && (status.st_mode & (S_IROTH | S_IWOTH)) != 0)
         problems_add(loading->problems, SEVERITY_WARNING, loading->document, source->pointer,
                      "credential file %s is open to every user of this machine: chmod o= it", source->name);
@@ -131,42 +117,17 @@ static size_t scheme_length(struct span value)
     return 0;
 }
 
-static struct span without_line_end(struct span value)
-{
-    if (value.length > 0 && value.data[value.length - 1] == '\n') {
-        value.length--;
-        if (value.length > 0 && value.data[value.length - 1] == '\r')
-            value.length--;
-    }
-    return value;
-}
-
-/* What is wrong with a value, or NULL. It becomes a header field, so nothing but visible ASCII may be in it.
- */
-static const char *value_fault(struct span value)
-{
-    size_t scheme = scheme_length(value);
-
-    if (value.length == scheme)
-        return "is empty";
-    if (value.length - scheme > SECRET_BYTES)
-        return "is longer than 4096 characters";
-    for (size_t i = scheme; i < value.length; i++)
-        if (value.data[i] < 0x21 || value.data[i] > 0x7e)
-            return "must be one line of visible ASCII characters without spaces";
-    return NULL;
-}
-
 static bool load_one(struct loading *loading, const struct credential_source *source, struct span *value)
 {
     struct credentials *credentials = loading->credentials;
     struct span scheme = span_of(SCHEME);
     char *slot = credentials->memory + credentials->used, *secret = slot + scheme.length;
-    size_t room = SLOT_BYTES - scheme.length, length = 0;
+    size_t room = SECRET_ROOM, length = 0;
     bool read = source->kind == CREDENTIAL_ENV ? read_variable(loading, source, secret, room, &length)
                                                : read_file(loading, source, secret, room, &length);
-    struct span found = without_line_end((struct span){secret, length});
-    const char *fault = read ? value_fault(found) : NULL;
+    struct span found = secret_trim((struct span){secret, length});
+    size_t prefix = scheme_length(found);
+    const char *fault = read ? secret_fault((struct span){found.data + prefix, found.length - prefix}) : NULL;
 
     if (fault != NULL)
         wrong(loading, source, fault);
@@ -174,7 +135,7 @@ static bool load_one(struct loading *loading, const struct credential_source *so
         explicit_bzero(secret, length);
         return false;
     }
-    if (scheme_length(found) == 0) {
+    if (prefix == 0) {
         memcpy(slot, scheme.data, scheme.length);
         found = (struct span){slot, scheme.length + found.length};
     }

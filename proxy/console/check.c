@@ -1,0 +1,92 @@
+#include "proxy/console/console.h"
+#include "proxy/console/output.h"
+#include "proxy/ruleset.h"
+
+#include <getopt.h>
+
+struct options {
+    const char *config;
+    bool json;
+};
+
+/* CONSOLE_DONE, or what the table is to show. */
+static int read_options(int argc, char **argv, struct options *options)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+
+    for (int option; (option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            options->config = optarg;
+            break;
+        case 'j':
+            options->json = true;
+            break;
+        case 'h':
+            return CONSOLE_HELP;
+        default:
+            return CONSOLE_USAGE;
+        }
+    }
+    return options->config == NULL || optind < argc ? CONSOLE_USAGE : CONSOLE_DONE;
+}
+
+static void add_count(struct text *line, size_t count, const char *one, const char *many)
+{
+    text_add_format(line, ", %zu %s", count, count == 1 ? one : many);
+}
+
+static void write_summary(const struct options *options, const struct ruleset *ruleset, size_t warnings)
+{
+    struct text line = {0};
+    size_t operations;
+
+    (void)contract_operations(ruleset_contract(ruleset), &operations);
+    text_add_format(&line, "%s: ok", options->config);
+    add_count(&line, operations, "operation", "operations");
+    add_count(&line, policy_principal_count(ruleset_policy(ruleset)), "principal", "principals");
+    add_count(&line, ruleset_organization_count(ruleset), "organisation", "organisations");
+    if (warnings > 0)
+        add_count(&line, warnings, "warning", "warnings");
+    text_add_string(&line, "\n");
+    output_text(stdout, &line);
+}
+
+static void write_json(const struct problems *problems)
+{
+    struct text array = {0};
+
+    problems_write_json(problems, &array);
+    text_add_string(&array, "\n");
+    output_text(stdout, &array);
+}
+
+int console_check(int argc, char **argv)
+{
+    struct options options = {0};
+    struct problems problems = {0};
+    int status = read_options(argc, argv, &options);
+
+    if (status != CONSOLE_DONE)
+        return status;
+    struct config *config = config_read(options.config, &problems);
+    struct ruleset *ruleset = config ? ruleset_load(config, false, &problems) : NULL;
+
+    if (options.json)
+        write_json(&problems);
+    else
+        output_problems(&problems);
+    if (ruleset == NULL || problems.errors > 0)
+        status = CONSOLE_NO;
+    else if (!options.json)
+        write_summary(&options, ruleset, problems.count);
+    ruleset_release(ruleset);
+    config_free(config);
+    problems_free(&problems);
+    return status;
+}

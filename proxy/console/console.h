@@ -1,0 +1,36 @@
+/* The command line: one file a command. A command reads its own options (argv[0] is "portcullis NAME") and
+ * returns an exit status; what it is called, its usage and its help stand in one table in main.c. */
+#ifndef PROXY_CONSOLE_CONSOLE_H
+#define PROXY_CONSOLE_CONSOLE_H
+
+#include "policies/text.h"
+
+#include <stdio.h>
+
+enum console_status {
+    CONSOLE_DONE = 0,
+    CONSOLE_NO = 1,     /* the answer is no */
+    CONSOLE_BAD = 2,    /* usage or bad input */
+    CONSOLE_HELP = -1,  /* to the table: show my help; exit status 0 */
+    CONSOLE_USAGE = -2, /* to the table: show my usage; exit status 2 */
+};
+
+struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *synopsis;             /* options and arguments */
+    const char *summary;              /* one line */
+    const char *help;                 /* lines; what the options do */
+    void (*manual)(struct text *out); /* appends further help; NULL for none */
+};
+
+int console_serve(int argc, char **argv);
+int console_check(int argc, char **argv);
+int console_explain(int argc, char **argv);
+int console_token(int argc, char **argv);
+
+/* Runs the command that argv[1] names, or answers --help and --version. The exit status. `commands` ends with
+ * a row without a name. */
+int console_run(const struct command *commands, int argc, char **argv);
+
+#endif

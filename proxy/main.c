@@ -1,0 +1,57 @@
+#include "proxy/config.h"
+#include "proxy/console/console.h"
+
+static void settings_manual(struct text *out)
+{
+    text_add_string(out, "\nSettings of the configuration file (JSON; paths are relative to it):\n");
+    config_write_manual(out);
+}
+
+/* Dispatch and usage both come from here. */
+static const struct command commands[] = {
+    {"serve", console_serve, "-c FILE [--port-file FILE]", "Runs the gate.",
+     "  -c, --config FILE      the configuration\n"
+     "      --port-file FILE   once requests are accepted, write the addresses that were bound to FILE:\n"
+     "                         {\"listen\":[\"127.0.0.1:41234\"]}\n"
+     "\n"
+     "SIGTERM and SIGINT let running requests end, then stop. SIGHUP reads policy, contract, certificates "
+     "and\n"
+     "held credentials anew, and keeps the old ones where the new are wrong. SIGUSR1 reopens the access "
+     "log.\n",
+     settings_manual},
+    {"check", console_check, "-c FILE [--json]", "Checks configuration, contract and policy.",
+     "  -c, --config FILE   the configuration; it names contract and policy\n"
+     "      --json          print the problems as a JSON array on stdout\n"
+     "\n"
+     "Shows everything that is wrong, with file, line and column. Exit status 1 when anything is.\n",
+     settings_manual},
+    {"explain", console_explain,
+     "-c FILE METHOD TARGET (--principal NAME | --token-stdin) [--body FILE] [--header 'NAME: VALUE']... "
+     "[--json]",
+     "Says what would become of a request, and why.",
+     "  -c, --config FILE            the configuration\n"
+     "      --principal NAME         judge as this principal of the policy, without a token\n"
+     "      --token-stdin            judge by the token on stdin\n"
+     "      --body FILE              the request's content; \"-\" is stdin\n"
+     "      --header 'NAME: VALUE'   a header field of the request; may be repeated\n"
+     "      --json                   print one JSON object\n"
+     "\n"
+     "Goes through every gate as the running gate does and prints what each one saw. Sends nothing to anyone "
+     "and\n"
+     "needs no credential. Host is the first address of `listen`, and content is application/vnd.api+json,\n"
+     "unless a header says otherwise. Exit status 1 for a refusal.\n",
+     NULL},
+    {"token", console_token, "[--new] [--json]",
+     "Prints the digest line of a secret for the policy, or makes a new secret.",
+     "      --new    make a new random secret; so does a terminal on stdin\n"
+     "      --json   print one JSON object\n"
+     "\n"
+     "Otherwise reads one secret from stdin: printf %s \"$SECRET\" | portcullis token\n",
+     NULL},
+    {0},
+};
+
+int main(int argc, char **argv)
+{
+    return console_run(commands, argc, argv);
+}
