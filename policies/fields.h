@@ -19,6 +19,9 @@ enum field_use field_use(struct span name);
 /* May the field occur once only (Authorization, Content-Type, Content-Length, Host, …)? */
 bool field_is_single(struct span name);
 
+/* Do the two name the same field? */
+bool field_name_equal(struct span a, struct span b);
+
 /* The first field of that name; NULL without one. */
 const struct field *field_find(const struct request *request, const char *name);
 
