@@ -1,0 +1,164 @@
+#include "proxy/console/explain.h"
+
+#include "policies/refusal.h"
+#include "proxy/console/console.h"
+#include "proxy/console/output.h"
+#include "proxy/ruleset.h"
+
+#include <getopt.h>
+
+/* Takes one option; CONSOLE_DONE, or what the table is to show. */
+static int take_option(struct explain_options *options, int option)
+{
+    switch (option) {
+    case 'c':
+        options->config = optarg;
+        return CONSOLE_DONE;
+    case 'p':
+        options->principal = optarg;
+        return CONSOLE_DONE;
+    case 't':
+        options->token_stdin = true;
+        return CONSOLE_DONE;
+    case 'b':
+        options->body = optarg;
+        return CONSOLE_DONE;
+    case 'H':
+        if (options->header_count == EXPLAIN_HEADERS)
+            return CONSOLE_USAGE;
+        options->headers[options->header_count++] = optarg;
+        return CONSOLE_DONE;
+    case 'j':
+        options->json = true;
+        return CONSOLE_DONE;
+    case 'h':
+        return CONSOLE_HELP;
+    default:
+        return CONSOLE_USAGE;
+    }
+}
+
+static int read_options(int argc, char **argv, struct explain_options *options)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'}, {"principal", required_argument, NULL, 'p'},
+        {"token-stdin", no_argument, NULL, 't'},  {"body", required_argument, NULL, 'b'},
+        {"header", required_argument, NULL, 'H'}, {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},         {0},
+    };
+
+    for (int option; (option = getopt_long(argc, argv, "c:hH:", longs, NULL)) != -1;) {
+        int status = take_option(options, option);
+        if (status != CONSOLE_DONE)
+            return status;
+    }
+    bool stdin_twice = options->token_stdin && options->body != NULL && strcmp(options->body, "-") == 0;
+    bool one_identity = (options->principal != NULL) != options->token_stdin;
+    if (options->config == NULL || !one_identity || stdin_twice || argc - optind != 2)
+        return CONSOLE_USAGE;
+    options->method = argv[optind];
+    options->target = argv[optind + 1];
+    return CONSOLE_DONE;
+}
+
+/* The bounds that the front sets before anything is judged. false when the request breaks one: *decision then
+ * holds the refusal. */
+static bool within_limits(const struct config *config, const struct request *request, struct arena *arena,
+                          struct decision *decision)
+{
+    const struct {
+        size_t size, limit;
+        enum refusal_kind kind;
+        const char *setting;
+    } bounds[] = {
+        {request->target.length, config->limits.target_bytes, REFUSE_TARGET_TOO_LONG, "limits.target_bytes"},
+        {request->body.length, config->limits.body_bytes, REFUSE_BODY_TOO_LARGE, "limits.body_bytes"},
+    };
+
+    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
+        if (bounds[i].size <= bounds[i].limit)
+            continue;
+        *decision = (struct decision){.verdict = VERDICT_REFUSE, .gate = "limits", .rule = bounds[i].setting};
+        refusal_begin(&decision->refusal, bounds[i].kind);
+        refusal_add(&decision->refusal, arena,
+                    arena_format(arena, "%zu bytes are more than %s allows (%zu)", bounds[i].size,
+                                 bounds[i].setting, bounds[i].limit),
+                    NULL, NULL);
+        return false;
+    }
+    return true;
+}
+
+static enum verdict judge(const struct decide_input *input, const struct request *request,
+                          const struct config *config, bool json, struct arena *arena, struct text *out)
+{
+    struct decision decision;
+    struct explanation explanation = {.input = input, .request = request, .decision = &decision};
+
+    if (within_limits(config, request, arena, &decision)) {
+        decide(input, request, arena, &decision);
+        explanation.report_count = decide_report(input, &decision, explanation.reports, EXPLAIN_GATES);
+    }
+    if (json)
+        explain_write_json(&explanation, out);
+    else
+        explain_write(&explanation, out);
+    enum verdict verdict = decision.verdict;
+    decision_free(&decision);
+    return verdict;
+}
+
+/* Judges by what was loaded and prints the result. */
+static int explain(const struct explain_options *options, const struct config *config,
+                   const struct ruleset *ruleset)
+{
+    struct decide_input input = {.contract = ruleset_contract(ruleset),
+                                 .policy = ruleset_policy(ruleset),
+                                 .scratch = pattern_scratch_new()};
+    struct explain_request made;
+    struct arena arena;
+    struct text out = {0};
+    int status = CONSOLE_BAD;
+
+    arena_init(&arena);
+    if (options->principal != NULL)
+        input.assume = policy_principal_named(input.policy, span_of(options->principal));
+    const char *fault = explain_request_make(&made, options, config, &arena);
+    if (options->principal != NULL && input.assume == NULL)
+        output_fault("the policy has no principal \"%s\"", options->principal);
+    else if (fault != NULL || input.scratch == NULL)
+        output_fault("%s", fault ? fault : "memory is out");
+    else {
+        enum verdict verdict = judge(&input, &made.request, config, options->json, &arena, &out);
+        status = verdict == VERDICT_PASS ? CONSOLE_DONE : CONSOLE_NO;
+        status = out.failed ? CONSOLE_BAD : status;
+        output_text(stdout, &out);
+    }
+    explain_request_wipe(&made);
+    arena_reset(&arena);
+    pattern_scratch_free(input.scratch);
+    return status;
+}
+
+int console_explain(int argc, char **argv)
+{
+    struct explain_options options = {0};
+    struct problems problems = {0};
+    int status = read_options(argc, argv, &options);
+
+    if (status != CONSOLE_DONE)
+        return status;
+    struct config *config = config_read(options.config, &problems);
+    struct ruleset *ruleset = config ? ruleset_load(config, false, &problems) : NULL;
+
+    if (ruleset != NULL) {
+        status = explain(&options, config, ruleset);
+    } else {
+        output_problems(&problems);
+        status = CONSOLE_BAD;
+    }
+    ruleset_release(ruleset);
+    config_free(config);
+    problems_free(&problems);
+    return status;
+}

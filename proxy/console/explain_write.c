@@ -1,0 +1,217 @@
+#include "proxy/console/explain.h"
+
+static const char *state_name(const struct gate_report *report)
+{
+    switch (report->state) {
+    case GATE_PASSED:
+        return "passed";
+    case GATE_REFUSED:
+        return "refused";
+    default:
+        return "not reached";
+    }
+}
+
+static const struct {
+    enum obligation bit;
+    const char *name, *meaning;
+} obligations[] = {
+    {OBLIGE_JOURNAL, "journal", "only after its intent is on disk in the audit journal"},
+};
+
+/* Stands in for every secret of the body. */
+static void hide(void *arg, struct span secret, struct text *out)
+{
+    (void)arg;
+    (void)secret;
+    text_add_string(out, "(secret)");
+}
+
+static void add_span(struct text *out, struct span span)
+{
+    if (span.length > 0)
+        text_add(out, span.data, span.length);
+}
+
+static const struct credential_source *held_credential(const struct explanation *explanation)
+{
+    size_t count;
+    const struct credential_source *sources = policy_credentials(explanation->input->policy, &count);
+    int index = explanation->decision->credential;
+
+    return index >= 0 && (size_t)index < count ? &sources[index] : NULL;
+}
+
+static const char *source_kind(const struct credential_source *source)
+{
+    return source->kind == CREDENTIAL_ENV ? "env" : "file";
+}
+
+static void write_gates(const struct explanation *explanation, struct text *out)
+{
+    for (size_t i = 0; i < explanation->report_count; i++) {
+        const struct gate_report *report = &explanation->reports[i];
+        text_add_format(out, "%-12s %-12s %s\n", report->gate, state_name(report),
+                        report->looked_at ? report->looked_at : "");
+    }
+    if (explanation->report_count > 0)
+        text_add_string(out, "\n");
+}
+
+static void write_refusal(const struct refusal *refusal, struct text *out)
+{
+    text_add_format(out, "refused: %d %s (%s)\n", refusal->status, refusal->code, refusal->title);
+    for (const struct refusal_error *error = refusal->errors; error != NULL; error = error->next) {
+        text_add_format(out, "  %s", error->detail);
+        if (error->pointer != NULL)
+            text_add_format(out, " (at %s)", error->pointer[0] != '\0' ? error->pointer : "the whole body");
+        if (error->parameter != NULL)
+            text_add_format(out, " (parameter %s)", error->parameter);
+        text_add_string(out, "\n");
+    }
+    for (const struct refusal_member *member = refusal->meta; member != NULL; member = member->next)
+        text_add_format(out, "  %s: %s\n", member->name, member->value);
+    for (const struct refusal_member *field = refusal->fields; field != NULL; field = field->next)
+        text_add_format(out, "  answer field %s: %s\n", field->name, field->value);
+}
+
+static void write_pass(const struct explanation *explanation, struct text *out)
+{
+    const struct decision *decision = explanation->decision;
+    const struct credential_source *source = held_credential(explanation);
+
+    text_add_string(out, "passed: would be forwarded as\n  ");
+    add_span(out, explanation->request->method);
+    text_add_string(out, " ");
+    add_span(out, decision->forward);
+    if (source == NULL)
+        text_add_string(out, "\n  with the client's own token");
+    else
+        text_add_format(out, "\n  with the credential that the gate holds (%s %s)", source_kind(source),
+                        source->name);
+    if (decision->body != NULL) {
+        text_add_string(out, "\n  and the body ");
+        schema_write_masked(decision->operation->body, decision->body, hide, NULL, out);
+    }
+    text_add_string(out, "\n");
+    for (size_t i = 0; i < sizeof obligations / sizeof *obligations; i++)
+        if ((decision->obligations & obligations[i].bit) != 0)
+            text_add_format(out, "  %s\n", obligations[i].meaning);
+}
+
+void explain_write(const struct explanation *explanation, struct text *out)
+{
+    const struct decision *decision = explanation->decision;
+
+    write_gates(explanation, out);
+    if (decision->verdict == VERDICT_PASS)
+        write_pass(explanation, out);
+    else
+        write_refusal(&decision->refusal, out);
+    text_add_format(out, "decided by: %s", decision->gate);
+    if (decision->rule != NULL && decision->rule[0] != '\0')
+        text_add_format(out, ", rule %s", decision->rule);
+    text_add_string(out, "\n");
+}
+
+/* ,"name":"value", or null without a value. The first member of an object is written by its owner. */
+static void member(struct text *out, const char *name, struct span value)
+{
+    text_add_format(out, ",\"%s\":", name);
+    if (value.data == NULL)
+        text_add_string(out, "null");
+    else
+        text_add_json(out, value);
+}
+
+static void write_gates_json(const struct explanation *explanation, struct text *out)
+{
+    text_add_string(out, ",\"gates\":[");
+    for (size_t i = 0; i < explanation->report_count; i++) {
+        const struct gate_report *report = &explanation->reports[i];
+        text_add_format(out, "%s{\"state\":\"%s\"", i > 0 ? "," : "", state_name(report));
+        member(out, "gate", span_of(report->gate));
+        member(out, "looked_at", span_of(report->looked_at));
+        text_add_string(out, "}");
+    }
+    text_add_string(out, "]");
+}
+
+static void write_members_json(struct text *out, const char *name, const struct refusal_member *members)
+{
+    text_add_format(out, ",\"%s\":{", name);
+    for (const struct refusal_member *at = members; at != NULL; at = at->next) {
+        text_add_string(out, at == members ? "" : ",");
+        text_add_json(out, span_of(at->name));
+        text_add_string(out, ":");
+        text_add_json(out, span_of(at->value));
+    }
+    text_add_string(out, "}");
+}
+
+static void write_refusal_json(const struct refusal *refusal, struct text *out)
+{
+    text_add_format(out, ",\"refusal\":{\"status\":%d", refusal->status);
+    member(out, "code", span_of(refusal->code));
+    member(out, "title", span_of(refusal->title));
+    text_add_string(out, ",\"errors\":[");
+    for (const struct refusal_error *error = refusal->errors; error != NULL; error = error->next) {
+        text_add_string(out, error == refusal->errors ? "{\"detail\":" : ",{\"detail\":");
+        text_add_json(out, span_of(error->detail));
+        member(out, "pointer", span_of(error->pointer));
+        member(out, "parameter", span_of(error->parameter));
+        text_add_string(out, "}");
+    }
+    text_add_string(out, "]");
+    write_members_json(out, "meta", refusal->meta);
+    write_members_json(out, "fields", refusal->fields);
+    text_add_string(out, "}");
+}
+
+static void write_pass_json(const struct explanation *explanation, struct text *out)
+{
+    const struct decision *decision = explanation->decision;
+    const struct credential_source *source = held_credential(explanation);
+
+    text_add_string(out, ",\"forward\":{\"method\":");
+    text_add_json(out, explanation->request->method);
+    member(out, "target", decision->forward);
+    if (source == NULL)
+        text_add_string(out, ",\"credential\":null");
+    else {
+        text_add_format(out, ",\"credential\":{\"%s\":", source_kind(source));
+        text_add_json(out, span_of(source->name));
+        text_add_string(out, "}");
+    }
+    text_add_string(out, ",\"body\":");
+    if (decision->body == NULL)
+        text_add_string(out, "null");
+    else
+        schema_write_masked(decision->operation->body, decision->body, hide, NULL, out);
+    text_add_string(out, ",\"obligations\":[");
+    for (size_t i = 0, listed = 0; i < sizeof obligations / sizeof *obligations; i++)
+        if ((decision->obligations & obligations[i].bit) != 0)
+            text_add_format(out, "%s\"%s\"", listed++ > 0 ? "," : "", obligations[i].name);
+    text_add_string(out, "]}");
+}
+
+void explain_write_json(const struct explanation *explanation, struct text *out)
+{
+    const struct decision *decision = explanation->decision;
+    bool passed = decision->verdict == VERDICT_PASS;
+
+    text_add_format(out, "{\"verdict\":\"%s\"", passed ? "pass" : "refuse");
+    member(out, "gate", span_of(decision->gate));
+    member(out, "rule", span_of(decision->rule));
+    member(out, "principal", span_of(decision->principal ? decision->principal->name : NULL));
+    member(out, "operation", span_of(decision->operation ? decision->operation->id : NULL));
+    member(out, "organization", decision->organization);
+    member(out, "resource", decision->resource);
+    member(out, "version", decision->version);
+    write_gates_json(explanation, out);
+    if (passed)
+        write_pass_json(explanation, out);
+    else
+        write_refusal_json(&decision->refusal, out);
+    text_add_string(out, "}\n");
+}
