@@ -1,0 +1,128 @@
+#include "policies/fields.h"
+#include "policies/gate.h"
+
+/* The gates, in the order in which a request meets them. This table drives both the judgement and its
+ * explanation. */
+struct gate {
+    const char *name;
+    gate_check *check;
+    gate_describe *describe;
+};
+
+static const struct gate gates[] = {
+    {"spelling", gate_spelling, describe_spelling},
+    {"operation", gate_operation, describe_operation},
+    {"identity", gate_identity, describe_identity},
+    {"version", gate_version, describe_version},
+    {"parameters", gate_parameters, describe_parameters},
+    {"permission", gate_permission, describe_permission},
+    {"body", gate_body, describe_body},
+};
+
+#define GATES (sizeof gates / sizeof *gates)
+
+enum verdict gate_refuse(struct decision *out, enum refusal_kind kind, const char *rule, const char *detail,
+                         const char *pointer, const char *parameter)
+{
+    out->rule = rule;
+    refusal_begin(&out->refusal, kind);
+    refusal_add(&out->refusal, out->arena, detail, pointer, parameter);
+    return VERDICT_REFUSE;
+}
+
+enum verdict gate_refuse_memory(struct decision *out)
+{
+    out->rule = "out-of-memory";
+    refusal_begin(&out->refusal, REFUSE_INTERNAL);
+    return VERDICT_REFUSE;
+}
+
+const char *gate_string(struct decision *out, struct span text)
+{
+    return arena_copy(out->arena, text).data;
+}
+
+bool method_is_safe(struct span method)
+{
+    static const char *const safe[] = {"GET", "HEAD", "OPTIONS", "TRACE"};
+
+    for (size_t i = 0; i < sizeof safe / sizeof *safe; i++)
+        if (span_is(method, safe[i]))
+            return true;
+    return false;
+}
+
+/* Two Authorization fields name nobody: the gate of spelling will say so. */
+static void find_principal(const struct decide_input *input, const struct request *request,
+                           struct decision *out)
+{
+    const struct field *only = NULL;
+
+    out->principal = input->assume;
+    for (size_t i = 0; i < request->field_count && input->assume == NULL; i++) {
+        if (!field_name_equal(request->fields[i].name, span_of("Authorization")))
+            continue;
+        if (only != NULL)
+            return;
+        only = &request->fields[i];
+    }
+    if (only != NULL)
+        out->principal = identify(input->policy, only->value, &out->secret);
+}
+
+static void oblige(const struct decide_input *input, struct decision *out)
+{
+    if (out->operation->effect != EFFECT_READ)
+        out->obligations |= OBLIGE_JOURNAL;
+    out->credential = out->principal->credential;
+    if (out->credential == CREDENTIAL_OWN)
+        out->credential = policy_organization_credential(input->policy, out->organization);
+    out->forward = target_write(&out->target, out->arena);
+    if (out->forward.data == NULL)
+        out->verdict = gate_refuse_memory(out);
+}
+
+void decide(const struct decide_input *input, const struct request *request, struct arena *arena,
+            struct decision *out)
+{
+    *out = (struct decision){.verdict = VERDICT_PASS, .arena = arena, .credential = CREDENTIAL_OWN};
+    find_principal(input, request, out);
+    for (size_t i = 0; i < GATES && out->verdict == VERDICT_PASS; i++) {
+        out->gate = gates[i].name;
+        out->verdict = gates[i].check(input, request, out);
+    }
+    if (out->verdict == VERDICT_PASS)
+        oblige(input, out);
+}
+
+void decision_free(struct decision *decision)
+{
+    json_decref(decision->body);
+    decision->body = NULL;
+}
+
+size_t decide_report(const struct decide_input *input, const struct decision *decision,
+                     struct gate_report *reports, size_t room)
+{
+    bool reached = true;
+
+    for (size_t i = 0; i < GATES && i < room; i++) {
+        struct gate_report *report = &reports[i];
+        bool decided = decision->gate == gates[i].name;
+
+        *report = (struct gate_report){.gate = gates[i].name, .state = GATE_NOT_REACHED, .looked_at = ""};
+        if (!reached)
+            continue;
+        if (decided && decision->verdict != VERDICT_PASS) {
+            const struct refusal_error *error = decision->refusal.errors;
+            report->state = GATE_REFUSED;
+            report->looked_at = error && error->detail ? error->detail : decision->refusal.title;
+        } else {
+            const char *seen = gates[i].describe(input, decision);
+            report->state = GATE_PASSED;
+            report->looked_at = seen ? seen : "";
+        }
+        reached = !decided;
+    }
+    return GATES;
+}

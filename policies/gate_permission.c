@@ -1,0 +1,74 @@
+/* Does the policy permit the operation to this principal in this organisation? No grant, no passage; a denial
+ * wins over every grant. */
+#include "policies/gate.h"
+
+/* What a person would call the place that is asked for. */
+static const char *place_of(struct decision *out)
+{
+    if (out->operation->organization < 0)
+        return "outside of any organization";
+    const char *id = gate_string(out, out->target.segments[out->operation->organization]);
+    return id ? arena_format(out->arena, "in the organization %s", id) : NULL;
+}
+
+static const char *explain_refusal(const struct access *access, struct decision *out, const char *missing)
+{
+    const char *name = out->principal->name, *place = place_of(out);
+
+    if (place == NULL)
+        return NULL;
+    if (out->rule[0] == '/')
+        return arena_format(out->arena, "%s is denied to \"%s\" %s by the policy's %s.", missing, name, place,
+                            out->rule);
+    if (!access->granted)
+        return arena_format(out->arena, "\"%s\" has no grant %s; %s is needed.", name, place, missing);
+    return arena_format(out->arena, "\"%s\" does not have %s %s.", name, missing, place);
+}
+
+static enum verdict forbid(const struct decide_input *input, const struct access *access,
+                           struct decision *out)
+{
+    permission_set lacking = out->operation->permission & ~access->allowed;
+    const char *missing = permission_name(lacking);
+
+    out->rule = access->granted ? "not-granted" : "no-grant";
+    if ((lacking & access->denied) != 0) {
+        const char *denial = policy_rule(input->policy, out->principal, out->organization,
+                                         lacking & access->denied, true, out->arena);
+        out->rule = denial ? denial : "denied";
+    }
+    (void)gate_refuse(out, REFUSE_FORBIDDEN, out->rule, explain_refusal(access, out, missing), NULL, NULL);
+    refusal_meta(&out->refusal, out->arena, "permission", missing);
+    if (out->organization.data != NULL)
+        refusal_meta(&out->refusal, out->arena, "organization", gate_string(out, out->organization));
+    refusal_meta(&out->refusal, out->arena, "principal", out->principal->name);
+    return VERDICT_REFUSE;
+}
+
+enum verdict gate_permission(const struct decide_input *input, const struct request *request,
+                             struct decision *out)
+{
+    const struct operation *operation = out->operation;
+    struct access access = {0};
+
+    (void)request;
+    /* Grants and denials are by UUID. Under any other name for an organisation a denial would not be found,
+     * so nothing is granted. */
+    if (operation->organization < 0 || out->organization.data != NULL)
+        access = policy_access(input->policy, out->principal, out->organization);
+    if (operation->permission == 0 || (operation->permission & ~access.allowed) != 0)
+        return forbid(input, &access, out);
+    out->rule = policy_rule(input->policy, out->principal, out->organization, operation->permission, false,
+                            out->arena);
+    return out->rule != NULL ? VERDICT_PASS : gate_refuse_memory(out);
+}
+
+const char *describe_permission(const struct decide_input *input, const struct decision *decision)
+{
+    const char *rule = policy_rule(input->policy, decision->principal, decision->organization,
+                                   decision->operation->permission, false, decision->arena);
+
+    return rule ? arena_format(decision->arena, "%s is granted by %s", decision->operation->permission_name,
+                               rule)
+                : NULL;
+}

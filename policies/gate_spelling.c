@@ -1,0 +1,104 @@
+/* Is the request spelled in the one way that leaves no doubt about what it means? */
+#include "policies/fields.h"
+#include "policies/gate.h"
+
+/* Does the policy take the version from a field of that name? */
+static bool is_version_field(const struct policy *policy, struct span name)
+{
+    for (const char *const *at = policy_version_rules(policy)->headers; *at != NULL; at++)
+        if (field_name_equal(name, span_of(*at)))
+            return true;
+    return false;
+}
+
+/* Refuses with a detail made of the field's name in quotes and what stands before and behind it. */
+static enum verdict refuse_field(struct decision *out, enum refusal_kind kind, const char *rule,
+                                 const char *before, struct span name, const char *after)
+{
+    const char *text = gate_string(out, name);
+    const char *detail = text ? arena_format(out->arena, "%s\"%s\"%s", before, text, after) : NULL;
+
+    return gate_refuse(out, kind, rule, detail, NULL, NULL);
+}
+
+static enum verdict check_target(const struct request *request, struct decision *out)
+{
+    const struct field *host = field_find(request, "Host");
+    struct target_fault fault = {0};
+
+    out->target_ok =
+        target_parse(request->target, host ? host->value : span_of(NULL), out->arena, &out->target, &fault);
+    if (out->target_ok)
+        return VERDICT_PASS;
+    return gate_refuse(out, REFUSE_MALFORMED_TARGET, fault.code, fault.detail, NULL,
+                       fault.parameter.length > 0 ? gate_string(out, fault.parameter) : NULL);
+}
+
+static enum verdict check_repeated(const struct decide_input *input, const struct request *request,
+                                   struct decision *out)
+{
+    for (size_t i = 1; i < request->field_count; i++) {
+        struct span name = request->fields[i].name;
+        if (!field_is_single(name) && !is_version_field(input->policy, name))
+            continue;
+        for (size_t j = 0; j < i; j++)
+            if (field_name_equal(name, request->fields[j].name))
+                return refuse_field(out, REFUSE_REPEATED_FIELD, "repeated-field", "The header field ", name,
+                                    " may stand once only.");
+    }
+    return VERDICT_PASS;
+}
+
+/* The name of a field that Connection takes away though the gate decides by it; the empty span without one.
+ */
+static struct span connection_fault(const struct decide_input *input, const struct request *request)
+{
+    struct span fault = field_connection_fault(request);
+
+    for (const char *const *at = policy_version_rules(input->policy)->headers;
+         fault.length == 0 && *at != NULL; at++)
+        if (field_named_by_connection(request, span_of(*at)))
+            fault = span_of(*at);
+    return fault;
+}
+
+static enum verdict check_orders(const struct decide_input *input, const struct request *request,
+                                 struct decision *out)
+{
+    struct span fault = connection_fault(input, request);
+
+    if (fault.length > 0)
+        return refuse_field(out, REFUSE_MALFORMED_FIELD, "connection", "Connection must not name ", fault,
+                            ": the gate decides by that field.");
+    for (size_t i = 0; i < request->field_count; i++)
+        if (field_use(request->fields[i].name) == FIELD_CONTROL)
+            return refuse_field(
+                out, REFUSE_MALFORMED_FIELD, "unknown-order", "The header field ", request->fields[i].name,
+                " is an order that the gate does not know. Nothing was done; leave the field out.");
+    return VERDICT_PASS;
+}
+
+enum verdict gate_spelling(const struct decide_input *input, const struct request *request,
+                           struct decision *out)
+{
+    enum verdict verdict = check_target(request, out);
+
+    if (verdict == VERDICT_PASS)
+        verdict = check_repeated(input, request, out);
+    if (verdict == VERDICT_PASS)
+        verdict = check_orders(input, request, out);
+    return verdict;
+}
+
+const char *describe_spelling(const struct decide_input *input, const struct decision *decision)
+{
+    struct target path = decision->target;
+
+    (void)input;
+    path.parameter_count = 0;
+    struct span text = target_write(&path, decision->arena);
+    if (text.data == NULL)
+        return NULL;
+    return arena_format(decision->arena, "path %.*s, %zu query parameters", (int)text.length, text.data,
+                        decision->target.parameter_count);
+}

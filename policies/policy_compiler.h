@@ -1,0 +1,79 @@
+/* What the files that compile a policy share: where in the document they are, and how they note what is wrong
+ * there. */
+#ifndef POLICIES_POLICY_COMPILER_H
+#define POLICIES_POLICY_COMPILER_H
+
+#include "policies/policy_internal.h"
+
+/* A place in the document: a chain of frames on the stack, spelled out as a JSON pointer only where something
+ * is wrong. */
+struct place {
+    const struct place *above; /* NULL for the document */
+    const char *member;        /* NULL for an element of an array */
+    size_t element;
+};
+
+struct role {
+    struct span name;
+    permission_set permissions;
+    bool used;
+};
+
+struct compiler {
+    const struct document *document;
+    struct problems *problems;
+    struct policy *policy;
+    size_t noted; /* problems noted so far, also those beyond what is shown */
+
+    struct role *roles;
+    uint32_t role_count;
+    struct table roles_by_name;
+    bool *granted; /* by principal: some grant allows it something */
+};
+
+/* Notes an error (a warning) at the place. */
+void note_error(struct compiler *compiler, const struct place *place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void note_warning(struct compiler *compiler, const struct place *place, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void note_memory(struct compiler *compiler);
+
+/* Says how many problems were left out. */
+void note_rest(struct compiler *compiler);
+
+/* The text at the place as a JSON pointer; text_free it. */
+struct text place_pointer(const struct place *place);
+
+/* "; did you mean "…"?" for the nearest known name, else "". In `room`. */
+const char *suggestion(const char *name, const char *const *known, char *room, size_t size);
+
+/* Is the value of that type? Notes an error otherwise. NULL is no value: false without a note. */
+bool value_is(struct compiler *compiler, const struct place *place, const json_t *value, json_type type);
+
+/* Notes an error for each member of the object that is not in `known` (NULL-terminated), and for a
+ * "description" that is no string. */
+void members_check(struct compiler *compiler, const struct place *place, json_t *object,
+                   const char *const *known);
+
+/* A string value as a span. */
+struct span string_span(const json_t *string);
+
+/* A copy that the policy owns; NULL (and noted) when memory is out. */
+const char *policy_copy(struct compiler *compiler, struct span text);
+
+/* Reads an `upstream_token` member of the object: the index of its credential, CREDENTIAL_OWN without one. */
+int credential_compile(struct compiler *compiler, const struct place *above, json_t *object);
+
+/* Each compiles one member of the document; a missing one is NULL. */
+void versions_compile(struct compiler *compiler, const struct place *root, json_t *value);
+void principals_compile(struct compiler *compiler, const struct place *root, json_t *value);
+void roles_compile(struct compiler *compiler, const struct place *root, json_t *value);
+void organizations_compile(struct compiler *compiler, const struct place *root, json_t *value);
+
+/* Makes the table of the grants, once all are read. */
+void grants_index(struct policy *policy);
+
+/* Warns of principals without a grant and of roles that nobody has. */
+void unused_check(struct compiler *compiler, const struct place *root);
+
+#endif

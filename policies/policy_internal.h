@@ -1,0 +1,68 @@
+/* What a compiled policy is made of, for the files policy*.c alone. */
+#ifndef POLICIES_POLICY_INTERNAL_H
+#define POLICIES_POLICY_INTERNAL_H
+
+#include "policies/digest.h"
+#include "policies/policy.h"
+#include "policies/table.h"
+
+#define EVERYWHERE 0 /* index of the organisation "*"; it is always there, if only empty */
+
+struct token {
+    unsigned char digest[DIGEST_SIZE];
+    uint32_t principal;
+};
+
+struct organization {
+    unsigned char id[16];
+    uint32_t first_grant; /* its grants stand together, in the order of the file */
+    int credential;
+};
+
+struct grant {
+    uint32_t organization, principal;
+    permission_set allowed, denied;
+    uint32_t next; /* the next one of the same organisation and principal; TABLE_NONE at the end */
+};
+
+struct policy {
+    struct arena texts;
+    struct version_rules versions;
+    struct pattern *pattern;
+    char digest[DIGEST_TEXT_SIZE];
+
+    struct principal *principals;
+    struct token *tokens;
+    struct organization *organizations;
+    struct grant *grants;
+    struct credential_source *credentials;
+    uint32_t principal_count, token_count, organization_count, grant_count, credential_count;
+
+    struct table by_name;   /* principals */
+    struct table by_digest; /* tokens */
+    struct table by_id;     /* organisations, "*" not among them */
+    struct table by_pair;   /* the first grant of each organisation and principal */
+};
+
+/* Keys and hashes of the four tables. */
+struct grant_pair {
+    uint32_t organization, principal;
+};
+
+uint64_t hash_digest(const unsigned char digest[DIGEST_SIZE]);
+uint64_t hash_id(const unsigned char id[16]);
+uint64_t hash_pair(struct grant_pair pair);
+
+uint32_t find_principal(const struct policy *policy, struct span name);
+uint32_t find_token(const struct policy *policy, const unsigned char digest[DIGEST_SIZE]);
+uint32_t find_organization(const struct policy *policy, const unsigned char id[16]);
+uint32_t find_grant(const struct policy *policy, struct grant_pair pair);
+
+/* The 16 bytes that a UUID (8-4-4-4-12 hex digits, any case) spells; false for another form. */
+bool uuid_read(struct span text, unsigned char id[16]);
+
+/* The lower-case spelling. */
+#define UUID_TEXT_SIZE 37
+void uuid_write(const unsigned char id[16], char text[UUID_TEXT_SIZE]);
+
+#endif

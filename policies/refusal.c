@@ -1,0 +1,187 @@
+#include "policies/refusal.h"
+
+struct kind {
+    int status;
+    const char *code, *title;
+    const char *detail; /* for a refusal that has no error of its own, for example because memory is out */
+};
+
+static const struct kind kinds[REFUSE_KINDS] = {
+    [REFUSE_MALFORMED_TARGET] = {400, "portcullis-malformed-target", "Malformed request target",
+                                 "The request target is not in the one spelling that the gate takes."},
+    [REFUSE_REPEATED_FIELD] = {400, "portcullis-repeated-field", "Repeated header field",
+                               "A header field that may stand once only stands there more often."},
+    [REFUSE_UNEXPECTED_CONTENT] = {400, "portcullis-unexpected-content", "Unexpected content",
+                                   "This operation takes no content; send the request without any."},
+    [REFUSE_MALFORMED_FIELD] = {400, "portcullis-malformed-field", "Malformed header field",
+                                "A header field is not in a form that the gate takes."},
+    [REFUSE_NO_OPERATION] = {404, "portcullis-no-such-operation", "No such operation",
+                             "The contract has no such operation; the request was not sent on."},
+    [REFUSE_METHOD] = {405, "portcullis-method-not-allowed", "Method not allowed",
+                       "The contract has no such method for this path; the request was not sent on."},
+    [REFUSE_UNAUTHENTICATED] =
+        {401, "portcullis-unauthenticated", "Not authenticated",
+         "Send the header field \"Authorization: Token\" with a token that the policy knows."},
+    [REFUSE_VERSION] = {400, "portcullis-version", "API version not allowed",
+                        "The policy does not allow this API version."},
+    [REFUSE_PARAMETER] = {400, "portcullis-parameter", "Invalid parameter",
+                          "A parameter is not as the contract demands."},
+    [REFUSE_FORBIDDEN] = {403, "portcullis-forbidden", "Not permitted",
+                          "The policy does not permit this operation."},
+    [REFUSE_MEDIA_TYPE] = {415, "portcullis-media-type", "Media type not supported",
+                           "Send the content as application/vnd.api+json or application/json."},
+    [REFUSE_MALFORMED_BODY] = {400, "portcullis-malformed-body", "Malformed body",
+                               "The body is not strict JSON."},
+    [REFUSE_INVALID_BODY] = {400, "portcullis-invalid-body", "Invalid body",
+                             "The body is not as the contract demands."},
+    [REFUSE_BODY_TOO_LARGE] = {413, "portcullis-body-too-large", "Body too large",
+                               "The body is larger than the gate takes."},
+    [REFUSE_TARGET_TOO_LONG] = {414, "portcullis-target-too-long", "Request target too long",
+                                "The request target is longer than the gate takes."},
+    [REFUSE_HEADER_TOO_LARGE] = {431, "portcullis-header-too-large", "Header too large",
+                                 "The header is larger, or has more fields, than the gate takes."},
+    [REFUSE_WIRE] = {400, "portcullis-malformed-request", "Malformed request",
+                     "The bytes received are not a well-formed HTTP/1.1 request."},
+    [REFUSE_TIMEOUT] = {408, "portcullis-request-timeout", "Request timeout",
+                        "The request did not arrive in time."},
+    [REFUSE_METHOD_UNKNOWN] = {501, "portcullis-method-unknown", "Method unknown",
+                               "The gate does not know this method."},
+    [REFUSE_CODING_UNKNOWN] = {501, "portcullis-transfer-coding-unknown", "Transfer coding unknown",
+                               "The gate knows no transfer coding but chunked."},
+    [REFUSE_HTTP_VERSION] = {505, "portcullis-http-version", "HTTP version not supported",
+                             "The gate speaks HTTP/1.1 and HTTP/1.0."},
+    [REFUSE_JOURNAL] =
+        {503, "portcullis-journal-unavailable", "Audit journal unavailable",
+         "The change cannot be recorded now, so it was not made. Reads go on. Try again later."},
+    [REFUSE_CREDENTIAL] =
+        {503, "portcullis-credential-unavailable", "Credential unavailable",
+         "The credential that the gate holds for this request cannot be read; its operator has to "
+         "act."},
+    [REFUSE_OVERLOADED] = {503, "portcullis-overloaded", "Overloaded",
+                           "The gate has no room for the request now; it was not sent on. Try again later."},
+    [REFUSE_STOPPING] = {503, "portcullis-stopping", "Stopping",
+                         "The gate is stopping; the request was not sent on. Try again."},
+    [REFUSE_INTERNAL] = {503, "portcullis-internal", "Internal failure",
+                         "The gate is out of memory; the request was not sent on. Try again later."},
+    [REFUSE_UPSTREAM_CONNECT] = {502, "portcullis-upstream-unreachable", "Upstream unreachable",
+                                 "The API could not be reached; the request was not sent on."},
+    [REFUSE_UPSTREAM_TLS] = {502, "portcullis-upstream-untrusted", "Upstream not trusted",
+                             "The API's certificate was not accepted; the request was not sent on."},
+    [REFUSE_UPSTREAM_ANSWER] = {502, "portcullis-upstream-answer", "Bad upstream answer",
+                                "The API's answer is not well-formed and was not passed on."},
+    [REFUSE_UPSTREAM_CLOSED] =
+        {502, "portcullis-upstream-closed", "Upstream closed the connection",
+         "The API closed the connection before its answer was whole; whether the request had an "
+         "effect is not known."},
+    [REFUSE_UPSTREAM_TOO_LARGE] = {502, "portcullis-upstream-too-large", "Upstream answer too large",
+                                   "The API's answer is larger than the gate takes."},
+    [REFUSE_UPSTREAM_TIMEOUT] =
+        {504, "portcullis-upstream-timeout", "Upstream timeout",
+         "The API did not answer in time; whether the request had an effect is not known."},
+};
+
+void refusal_begin(struct refusal *refusal, enum refusal_kind kind)
+{
+    *refusal =
+        (struct refusal){.status = kinds[kind].status, .code = kinds[kind].code, .title = kinds[kind].title};
+}
+
+void refusal_add(struct refusal *refusal, struct arena *arena, const char *detail, const char *pointer,
+                 const char *parameter)
+{
+    struct refusal_error *error = arena_take(arena, sizeof *error);
+    struct refusal_error **last = &refusal->errors;
+
+    if (error == NULL)
+        return; /* the kind's own detail stands in for it */
+    *error = (struct refusal_error){.detail = detail, .pointer = pointer, .parameter = parameter};
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = error;
+}
+
+static void member_add(struct refusal_member **last, struct arena *arena, const char *name, const char *value)
+{
+    struct refusal_member *member = arena_take(arena, sizeof *member);
+
+    if (member == NULL)
+        return;
+    *member = (struct refusal_member){.name = name, .value = value};
+    while (*last != NULL)
+        last = &(*last)->next;
+    *last = member;
+}
+
+void refusal_meta(struct refusal *refusal, struct arena *arena, const char *name, const char *value)
+{
+    member_add(&refusal->meta, arena, name, value);
+}
+
+void refusal_field(struct refusal *refusal, struct arena *arena, const char *name, const char *value)
+{
+    member_add(&refusal->fields, arena, name, value);
+}
+
+/* Appends a member of an object, `open` ("{" or ",") before it; nothing for a missing value. The separator of
+ * the next one. */
+static const char *add_member(struct text *out, const char *open, const char *name, const char *value)
+{
+    if (value == NULL)
+        return open;
+    text_add_string(out, open);
+    text_add_json(out, span_of(name));
+    text_add_string(out, ":");
+    text_add_json(out, span_of(value));
+    return ",";
+}
+
+static const char *kind_detail(const struct refusal *refusal)
+{
+    for (size_t i = 0; i < REFUSE_KINDS; i++)
+        if (strcmp(kinds[i].code, refusal->code) == 0)
+            return kinds[i].detail;
+    return refusal->title;
+}
+
+static void write_source(const struct refusal_error *error, struct text *out)
+{
+    const char *open = "{";
+
+    if (error->pointer == NULL && error->parameter == NULL)
+        return;
+    text_add_string(out, ",\"source\":");
+    open = add_member(out, open, "pointer", error->pointer);
+    add_member(out, open, "parameter", error->parameter);
+    text_add_string(out, "}");
+}
+
+static void write_error(const struct refusal *refusal, const struct refusal_error *error, const char *id,
+                        const char *request_id, struct text *out)
+{
+    const char *open = add_member(out, "{", "id", id);
+
+    text_add_format(out, "%s\"status\":\"%d\"", open, refusal->status);
+    add_member(out, ",", "code", refusal->code);
+    add_member(out, ",", "title", refusal->title);
+    add_member(out, ",", "detail", error->detail ? error->detail : kind_detail(refusal));
+    write_source(error, out);
+    text_add_string(out, ",\"meta\":");
+    add_member(out, "{", "request_id", request_id);
+    for (const struct refusal_member *member = refusal->meta; member != NULL; member = member->next)
+        add_member(out, ",", member->name, member->value);
+    text_add_string(out, "}}");
+}
+
+void refusal_write(const struct refusal *refusal, const char *request_id, struct text *out)
+{
+    static const struct refusal_error nothing_more = {0};
+    const struct refusal_error *error = refusal->errors ? refusal->errors : &nothing_more;
+
+    text_add_string(out, "{\"jsonapi\":{\"version\":\"1.0\"},\"errors\":[");
+    write_error(refusal, error, request_id, request_id, out);
+    for (error = error->next; error != NULL; error = error->next) {
+        text_add_string(out, ",");
+        write_error(refusal, error, NULL, request_id, out);
+    }
+    text_add_string(out, "]}");
+}
