@@ -1,0 +1,54 @@
+"""The JSON Schema that editors use accepts the sample policy, and refuses what `portcullis check` refuses."""
+
+import copy
+import json
+import pathlib
+
+import jsonschema
+import pytest
+
+CONF = pathlib.Path(__file__).resolve().parents[2] / "conf"
+SAMPLE = json.loads((CONF / "policy.json").read_text())
+SCHEMA = json.loads((CONF / "policy.schema.json").read_text())
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.FormatChecker())
+PAYMENTS = "11111111-2222-4333-8444-555555555555"
+
+
+def test_schema_is_a_schema():
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_sample_is_valid():
+    VALIDATOR.validate(SAMPLE)
+
+
+@pytest.mark.parametrize(
+    "path, value",
+    [
+        (["principal"], {}),
+        (["api_versions", "oldest"], "2024-02-30"),
+        (["api_versions", "stability"], []),
+        (["api_versions", "stability"], ["stable"]),
+        (["api_versions", "headers"], ["no good"]),
+        (["principals", "reader", "token"], []),
+        (["principals", "reader", "tokens"], ["demo-reader-token"]),
+        (["principals", "reader", "upstream_token"], {"env": "A", "file": "b"}),
+        (["principals", "reader", "upstream_token"], {}),
+        (["principals", "reader", "upstream_token"], {"env": "1A"}),
+        (["principals", ""], {}),
+        (["roles", "viewer"], ["org.integration.write"]),
+        (["organizations", "payments"], {}),
+        (["organizations", PAYMENTS, "grants"], [{"principal": "reader"}]),
+        (["organizations", PAYMENTS, "grants"], [{"principal": "reader", "roles": []}]),
+        (["organizations", PAYMENTS, "grants"], [{"roles": ["viewer"]}]),
+        (["organizations", "*"], {"grants": [{"principal": "reader", "deny": ["everything"]}]}),
+    ],
+)
+def test_schema_refuses(path, value):
+    policy = copy.deepcopy(SAMPLE)
+    place = policy
+    for name in path[:-1]:
+        place = place[name]
+    place[path[-1]] = value
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate(policy)
