@@ -145,7 +145,7 @@ static void report_lost(struct access_log *log, bool last)
         log->lost = 0;
     pthread_mutex_unlock(&log->lock);
     if (report)
-        log_event(LOG_WARNING, "access-log-lost", "%lu lines of the access log were lost", lost);
+        log_event(LOG_WARNING, "access-log-lost", "lines that were lost: %lu", lost);
 }
 
 /* Gives the memory of an uncommonly large batch back. */

@@ -1,0 +1,370 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proxy/config_settings.h"
+#include "tests/unit/proxy/folder.h"
+
+static struct folder folder;
+
+static int set_up(void **state)
+{
+    (void)state;
+    folder = folder_make();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    folder_remove(&folder);
+    return 0;
+}
+
+/* Reads the text as a configuration file; what is wrong with it is in `shown`, without the file's path. */
+static struct config *read_text(const char *text, struct text *shown)
+{
+    struct problems problems = {0};
+    struct text lines = {0};
+    const char *path = folder_write(&folder, "portcullis.json", text);
+    struct config *config = config_read(path, &problems);
+
+    assert_int_equal(config == NULL, problems.errors > 0);
+    problems_write(&problems, &lines);
+    for (const char *line = lines.data; line != NULL && *line != '\0'; line = strchr(line, '\n') + 1) {
+        assert_memory_equal(line, path, strlen(path));
+        line += strlen(path);
+        text_add(shown, line, (size_t)(strchr(line, '\n') - line) + 1);
+    }
+    text_add(shown, "", 0);
+    text_free(&lines);
+    problems_free(&problems);
+    return config;
+}
+
+#define REQUIRED "\"contract\":\"c.json\",\"policy\":\"p.json\""
+
+/* A file that holds no more than it must. */
+static void reads_defaults(void **state)
+{
+    struct text shown = {0};
+    struct config *config = read_text("{" REQUIRED "}", &shown);
+
+    (void)state;
+    assert_string_equal(shown.data, "");
+    assert_int_equal(config->listen_count, 1);
+    assert_string_equal(config->listen[0].text, "127.0.0.1:8080");
+    assert_string_equal(config->listen[0].host, "127.0.0.1");
+    assert_int_equal(config->listen[0].port, 8080);
+    assert_true(config->workers >= 1);
+    assert_null(config->public_url);
+    assert_string_equal(config->upstream.url, "https://api.snyk.io");
+    assert_true(config->upstream.tls);
+    assert_string_equal(config->upstream.host, "api.snyk.io");
+    assert_int_equal(config->upstream.port, 443);
+    assert_string_equal(config->upstream.authority, "api.snyk.io");
+    assert_null(config->upstream.ca_file);
+    assert_int_equal(config->upstream.json_bytes, 8 * 1024 * 1024);
+    assert_int_equal(config->limits.body_bytes, 1024 * 1024);
+    assert_string_equal(config->contract, folder_path(&folder, "c.json"));
+    assert_string_equal(config->policy, folder_path(&folder, "p.json"));
+    assert_string_equal(config->audit.directory, folder_path(&folder, "audit"));
+    assert_string_equal(config->audit.keys, folder_path(&folder, "keys"));
+    assert_string_equal(config->access_log, "-");
+    config_free(config);
+    text_free(&shown);
+}
+
+static void reads_every_kind(void **state)
+{
+    struct text shown = {0};
+    struct config *config = read_text(
+        "{\"$schema\":\"x\",\"listen\":[\"[::1]:0\",\"127.0.0.1:0\",\"127.0.0.1:0\"],\"workers\":3,"
+        "\"public_url\":\"HTTPS://Gate.Example:443/\",\"contract\":\"/etc/c.json\",\"policy\":\"../p.json\","
+        "\"upstream\":{\"url\":\"http://[::1]:8081/"
+        "\",\"ca_file\":\"ca.pem\",\"header_bytes\":4096,\"queue\":0},"
+        "\"access_log\":null,\"audit\":{\"directory\":\"/var/a\",\"keys\":\"/var/"
+        "ab\"},\"stop_timeout_ms\":0}",
+        &shown);
+
+    (void)state;
+    assert_string_equal(shown.data, "");
+    assert_int_equal(config->listen_count, 3);
+    assert_string_equal(config->listen[0].host, "::1");
+    assert_int_equal(config->workers, 3);
+    assert_string_equal(config->public_url, "https://gate.example");
+    assert_string_equal(config->contract, "/etc/c.json");
+    assert_string_equal(config->policy, folder_path(&folder, "../p.json"));
+    assert_false(config->upstream.tls);
+    assert_string_equal(config->upstream.host, "::1");
+    assert_string_equal(config->upstream.authority, "[::1]:8081");
+    assert_string_equal(config->upstream.ca_file, folder_path(&folder, "ca.pem"));
+    assert_int_equal(config->upstream.header_bytes, 4096);
+    assert_int_equal(config->upstream.queue, 0);
+    assert_null(config->access_log);
+    assert_int_equal(config->stop_timeout_ms, 0);
+    config_free(config);
+    text_free(&shown);
+}
+
+static void says_what_is_wrong(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } rows[] = {
+        {"", ":1:1: error: empty: a value was expected\n"},
+        {"[]", ":1:1: error: the document must be an object\n"},
+        {"{}", ":1:1: error: contract is missing\n:1:1: error: policy is missing\n"},
+        {"{" REQUIRED ",\n \"polycy\":1}",
+         ":2:2: error: there is no such setting; did you mean \"policy\"? (/polycy)\n"},
+        {"{" REQUIRED ",\n \"zzzzzzzzzzzzzzz\":1}",
+         ":2:2: error: there is no such setting (/zzzzzzzzzzzzzzz)\n"},
+        {"{" REQUIRED ",\n \"upstream\":{\n\"conections\":1}}",
+         ":3:1: error: there is no such setting; did you mean \"connections\"? (/upstream/conections)\n"},
+        {"{" REQUIRED ",\n \"upstream.queue\":1}",
+         ":2:2: error: there is no such setting (/upstream.queue)\n"},
+        {"{" REQUIRED ",\n \"limits\":{\"a/b\":1,\"$schema\":1}}",
+         ":2:12: error: there is no such setting (/limits/a~1b)\n"
+         ":2:20: error: there is no such setting (/limits/$schema)\n"},
+        {"{" REQUIRED ",\n \"limits\":[]}", ":2:2: error: limits must be an object of settings (/limits)\n"},
+        {"{" REQUIRED ",\n \"upstream\":null}",
+         ":2:2: error: upstream must be an object of settings (/upstream)\n"},
+        {"{" REQUIRED ",\n \"workers\":1.0}", ":2:2: error: workers must be a whole number (/workers)\n"},
+        {"{" REQUIRED ",\n \"workers\":null}", ":2:2: error: workers must be a whole number (/workers)\n"},
+        {"{" REQUIRED ",\n \"workers\":-1}", ":2:2: error: workers must be from 0 to 1024 (/workers)\n"},
+        {"{" REQUIRED ",\n \"access_log\":\"\"}",
+         ":2:2: error: access_log must be a path or null (/access_log)\n"},
+        {"{\"contract\":7,\"policy\":null}",
+         ":1:2: error: contract must be a path (/contract)\n:1:15: error: policy must be a path (/policy)\n"},
+        {"{" REQUIRED ",\n \"listen\":[]}",
+         ":2:2: error: listen must be a list of 1 to 64 addresses (/listen)\n"},
+        {"{" REQUIRED ",\n \"listen\":\"127.0.0.1:1\"}",
+         ":2:2: error: listen must be a list of 1 to 64 addresses (/listen)\n"},
+        {"{" REQUIRED ",\n \"listen\":[\"127.0.0.1:1\",\"127.0.0.1:1\", 7]}",
+         ":2:26: error: listen names this address twice (/listen/1)\n"
+         ":2:41: error: listen must be a list of texts (/listen/2)\n"},
+        {"{" REQUIRED ",\n \"public_url\":\"ftp://x\"}",
+         ":2:2: error: public_url must begin with https:// or http:// (/public_url)\n"},
+        {"{" REQUIRED ",\n \"audit\":{\"directory\":\"a\",\"keys\":\"a/keys\"}}",
+         ":2:27: error: audit.keys must not lie inside audit.directory (/audit/keys)\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct text shown = {0};
+        assert_null(read_text(rows[i].text, &shown));
+        assert_string_equal(shown.data, rows[i].shown);
+        text_free(&shown);
+    }
+}
+
+static void warns(void **state)
+{
+    static const struct {
+        const char *text, *shown;
+    } rows[] = {
+        {"{" REQUIRED ",\n \"listen\":[\"0.0.0.0:80\"]}",
+         ":2:12: warning: 0.0.0.0:80 can be reached from other machines without encryption: clients' tokens "
+         "cross the network in clear (/listen/0)\n"},
+        {"{" REQUIRED ",\n \"upstream\":{\"url\":\"http://api.example\"}}",
+         ":2:14: warning: http://api.example is not encrypted: API keys cross the network in clear "
+         "(/upstream/url)\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct text shown = {0};
+        struct config *config = read_text(rows[i].text, &shown);
+        assert_non_null(config);
+        assert_string_equal(shown.data, rows[i].shown);
+        config_free(config);
+        text_free(&shown);
+    }
+}
+
+static void names_a_file_that_cannot_be_read(void **state)
+{
+    struct problems problems = {0};
+    struct text lines = {0};
+
+    (void)state;
+    assert_null(config_read("/nowhere/portcullis.json", &problems));
+    problems_write(&problems, &lines);
+    assert_string_equal(lines.data,
+                        "/nowhere/portcullis.json: error: cannot read it: No such file or directory\n");
+    text_free(&lines);
+    problems_free(&problems);
+}
+
+static bool is_number(const struct setting *row)
+{
+    return row->kind == SETTING_COUNT || row->kind == SETTING_MILLISECONDS || row->kind == SETTING_SECONDS ||
+           row->kind == SETTING_BYTES;
+}
+
+/* Does a file with that number in the setting read, and does it arrive? */
+static bool takes_number(const struct setting *row, int64_t number)
+{
+    const char *dot = strchr(row->name, '.');
+    struct text file = {0}, shown = {0};
+
+    text_add_string(&file, "{" REQUIRED ",");
+    if (dot != NULL)
+        text_add_format(&file, "\"%.*s\":{\"%s\":%jd}}", (int)(dot - row->name), row->name, dot + 1,
+                        (intmax_t)number);
+    else
+        text_add_format(&file, "\"%s\":%jd}", row->name, (intmax_t)number);
+    struct config *config = read_text(file.data, &shown);
+    bool taken = config != NULL;
+    if (taken && !(number == 0 && strcmp(row->name, "workers") == 0)) {
+        const char *at = (const char *)config + row->offset;
+        assert_int_equal(row->kind == SETTING_BYTES ? *(const size_t *)(const void *)at
+                                                    : *(const unsigned *)(const void *)at,
+                         number);
+    }
+    config_free(config);
+    text_free(&file);
+    text_free(&shown);
+    return taken;
+}
+
+static void holds_every_bound(void **state)
+{
+    size_t count;
+    const struct setting *rows = config_settings(&count);
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_number(&rows[i]))
+            continue;
+        assert_true(takes_number(&rows[i], (int64_t)rows[i].least));
+        assert_true(takes_number(&rows[i], (int64_t)rows[i].most));
+        assert_false(takes_number(&rows[i], (int64_t)rows[i].least - 1));
+        assert_false(takes_number(&rows[i], (int64_t)rows[i].most + 1));
+    }
+}
+
+static json_t *load(const char *path)
+{
+    json_t *value = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+
+    assert_non_null(value);
+    return value;
+}
+
+/* The value that "upstream.queue" names, each object's members being below `below` ("" or "properties"). */
+static json_t *follow(json_t *root, const char *name, const char *below)
+{
+    struct text pointer = {0};
+
+    for (const char *part = name; part != NULL;) {
+        const char *dot = strchr(part, '.');
+        text_add_format(&pointer, "%s%s/%.*s", below[0] != '\0' ? "/" : "", below,
+                        dot ? (int)(dot - part) : (int)strlen(part), part);
+        part = dot ? dot + 1 : NULL;
+    }
+    json_t *found = pointer_get(root, pointer.data);
+    text_free(&pointer);
+    return found;
+}
+
+static size_t count_leaves(const json_t *value)
+{
+    size_t count = 0;
+    const char *name;
+    json_t *member;
+
+    if (!json_is_object(value))
+        return 1;
+    json_object_foreach((json_t *)value, name, member) count +=
+        strcmp(name, "$schema") != 0 ? count_leaves(member) : 0;
+    return count;
+}
+
+/* The sample names every setting, with its default. */
+static void sample_does_not_drift(void **state)
+{
+    size_t count;
+    const struct setting *rows = config_settings(&count);
+    json_t *sample = load("conf/portcullis.json");
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        json_t *value = follow(sample, rows[i].name, "");
+        if (value == NULL)
+            fail_msg("conf/portcullis.json does not name %s", rows[i].name);
+        json_t *standard =
+            rows[i].standard ? json_loads(rows[i].standard, JSON_DECODE_ANY, NULL) : json_incref(value);
+        if (!json_equal(value, standard))
+            fail_msg("conf/portcullis.json sets %s to something else than %s", rows[i].name,
+                     rows[i].standard);
+        json_decref(standard);
+    }
+    assert_int_equal(count_leaves(sample), count);
+    json_decref(sample);
+}
+
+/* The schema describes every setting as the table does. */
+static void schema_does_not_drift(void **state)
+{
+    size_t count;
+    const struct setting *rows = config_settings(&count);
+    json_t *schema = load("conf/portcullis.schema.json");
+
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        json_t *row = follow(schema, rows[i].name, "properties");
+        if (row == NULL)
+            fail_msg("conf/portcullis.schema.json does not describe %s", rows[i].name);
+        assert_string_equal(json_string_value(json_object_get(row, "description")), rows[i].help);
+        json_t *standard = rows[i].standard ? json_loads(rows[i].standard, JSON_DECODE_ANY, NULL) : NULL;
+        if (standard != NULL ? !json_equal(standard, json_object_get(row, "default"))
+                             : json_object_get(row, "default") != NULL)
+            fail_msg("conf/portcullis.schema.json has another default for %s", rows[i].name);
+        json_decref(standard);
+        if (is_number(&rows[i])) {
+            assert_int_equal(json_integer_value(json_object_get(row, "minimum")), rows[i].least);
+            assert_int_equal(json_integer_value(json_object_get(row, "maximum")), rows[i].most);
+        }
+    }
+    json_decref(schema);
+}
+
+static void manual_names_every_setting(void **state)
+{
+    size_t count;
+    const struct setting *rows = config_settings(&count);
+    struct text manual = {0};
+
+    (void)state;
+    config_write_manual(&manual);
+    for (size_t i = 0; i < count; i++) {
+        char name[64];
+        (void)snprintf(name, sizeof name, "  %s ", rows[i].name);
+        const char *line = strstr(manual.data, name);
+        assert_non_null(line);
+        const char *help = strstr(line, rows[i].help);
+        assert_true(help != NULL && help < strchr(line, '\n'));
+    }
+    text_free(&manual);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(reads_defaults),
+        cmocka_unit_test(reads_every_kind),
+        cmocka_unit_test(says_what_is_wrong),
+        cmocka_unit_test(warns),
+        cmocka_unit_test(names_a_file_that_cannot_be_read),
+        cmocka_unit_test(holds_every_bound),
+        cmocka_unit_test(sample_does_not_drift),
+        cmocka_unit_test(schema_does_not_drift),
+        cmocka_unit_test(manual_names_every_setting),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
