@@ -1,0 +1,244 @@
+/* Writes a body for the journal: canonical JSON in which no secret stands. What is not known to be harmless
+ * is masked. */
+#include "policies/schema_internal.h"
+
+#include <stdlib.h>
+
+#define VIEW_MAX 24
+
+/* How much of what is below here may be shown. */
+enum showing {
+    SHOW_ALL,       /* for the text that a mask is made of */
+    SHOW_BY_NAME,   /* there is no schema: names decide */
+    SHOW_BY_SCHEMA, /* names, and the schemas in view */
+    SHOW_NAMES,     /* below "credentials": names of members only */
+};
+
+/* The schemas that may speak about a value, the alternatives of each included: what one of them calls secret
+ * is secret. */
+struct view {
+    const struct schema *list[VIEW_MAX];
+    size_t count;
+    bool overflow; /* there are more: nothing is known then */
+};
+
+struct writer {
+    schema_mask *mask;
+    void *arg;
+    struct text *out;
+};
+
+static void write_value(const struct writer *writer, json_t *value, enum showing showing,
+                        const struct view *view);
+
+static void view_add(struct view *view, const struct schema *schema)
+{
+    const struct branches *lists[] = {&schema->one_of, &schema->any_of, &schema->all_of};
+
+    for (size_t i = 0; i < view->count; i++)
+        if (view->list[i] == schema)
+            return;
+    if (view->count == VIEW_MAX) {
+        view->overflow = true;
+        return;
+    }
+    view->list[view->count++] = schema;
+    for (size_t i = 0; i < 3; i++)
+        for (size_t j = 0; j < lists[i]->count; j++)
+            view_add(view, lists[i]->list[j]);
+}
+
+/* The view of the member, or with NULL of the elements. */
+static struct view view_below(const struct view *view, const char *name)
+{
+    struct view below = {.overflow = view->overflow};
+
+    for (size_t i = 0; i < view->count; i++) {
+        const struct schema *schema = name ? schema_member(view->list[i], name) : view->list[i]->items;
+        if (schema != NULL)
+            view_add(&below, schema);
+    }
+    return below;
+}
+
+/* Does the schema say what a value of this kind is? One without a type knows at most what the value holds. */
+static bool schema_knows(const struct schema *schema, enum kind kind)
+{
+    if (kind == KIND_NULL && schema->nullable)
+        return true;
+    if ((schema->kinds & kind) == 0)
+        return false;
+    if (schema->type != NULL || schema->enumeration != NULL)
+        return true;
+    return (kind == KIND_OBJECT && schema->property_count > 0) ||
+           (kind == KIND_ARRAY && schema->items != NULL);
+}
+
+/* May a value of this kind be shown? */
+static bool view_shows(const struct view *view, enum kind kind)
+{
+    bool known = false;
+
+    for (size_t i = 0; i < view->count; i++) {
+        if (view->list[i]->secret)
+            return false;
+        known |= schema_knows(view->list[i], kind);
+    }
+    return known && !view->overflow;
+}
+
+/* Does the name end in the word, letters compared without case and "_" and "-" passed over ("brokerToken",
+ * "API-KEY")? */
+static bool ends_in(const char *name, const char *word)
+{
+    size_t at = strlen(name), left = strlen(word);
+
+    while (left > 0 && at > 0) {
+        char c = name[--at];
+        if (c == '_' || c == '-')
+            continue;
+        if (ascii_lower(c) != word[--left])
+            return false;
+    }
+    return left == 0;
+}
+
+static bool is_secret_name(const char *name)
+{
+    static const char *const words[] = {"token", "password", "secret", "apikey", "privatekey"};
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (ends_in(name, words[i]))
+            return true;
+    return false;
+}
+
+static void write_mask(const struct writer *writer, json_t *value)
+{
+    struct text plain = {0};
+    struct span secret = {json_string_value(value), json_string_length(value)};
+
+    if (!json_is_string(value)) {
+        write_value(&(struct writer){NULL, NULL, &plain}, value, SHOW_ALL, NULL);
+        secret = (struct span){plain.data, plain.length};
+    }
+    text_add(writer->out, "\"", 1);
+    writer->mask(writer->arg, secret, writer->out);
+    text_add(writer->out, "\"", 1);
+    writer->out->failed |= plain.failed;
+    text_wipe(&plain);
+}
+
+static void write_member(const struct writer *writer, const char *name, json_t *value, enum showing showing,
+                         const struct view *view)
+{
+    struct view below = {.count = 0};
+    bool by_rule = showing == SHOW_BY_NAME || showing == SHOW_BY_SCHEMA;
+
+    if (showing == SHOW_BY_SCHEMA)
+        below = view_below(view, name);
+    text_add_json(writer->out, span_of(name));
+    text_add(writer->out, ":", 1);
+    if (showing == SHOW_BY_SCHEMA && below.count == 0)
+        write_mask(writer, value);
+    else if (by_rule && span_equal_nocase(span_of(name), span_of("credentials")))
+        write_value(writer, value, SHOW_NAMES, NULL);
+    else if (by_rule && is_secret_name(name) && !json_is_boolean(value) && !json_is_null(value))
+        write_mask(writer, value);
+    else
+        write_value(writer, value, showing, &below);
+}
+
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void write_object(const struct writer *writer, json_t *object, enum showing showing,
+                         const struct view *view)
+{
+    size_t count = 0;
+    const char *name;
+    json_t *member;
+    const char **names = calloc(json_object_size(object) + 1, sizeof *names);
+
+    if (names == NULL) {
+        writer->out->failed = true;
+        return;
+    }
+    json_object_foreach(object, name, member) names[count++] = name;
+    qsort(names, count, sizeof *names, compare_names);
+
+    text_add(writer->out, "{", 1);
+    for (size_t i = 0; i < count; i++) {
+        if (i > 0)
+            text_add(writer->out, ",", 1);
+        write_member(writer, names[i], json_object_get(object, names[i]), showing, view);
+    }
+    text_add(writer->out, "}", 1);
+    free(names);
+}
+
+static void write_array(const struct writer *writer, json_t *array, enum showing showing,
+                        const struct view *view)
+{
+    struct view below = {.count = 0};
+    size_t index;
+    json_t *element;
+
+    if (showing == SHOW_BY_SCHEMA)
+        below = view_below(view, NULL);
+    text_add(writer->out, "[", 1);
+    json_array_foreach(array, index, element)
+    {
+        if (index > 0)
+            text_add(writer->out, ",", 1);
+        write_value(writer, element, showing, &below);
+    }
+    text_add(writer->out, "]", 1);
+}
+
+static void write_scalar(struct text *out, json_t *value)
+{
+    char number[64];
+
+    switch (json_typeof(value)) {
+    case JSON_STRING:
+        text_add_json(out, (struct span){json_string_value(value), json_string_length(value)});
+        break;
+    case JSON_INTEGER:
+    case JSON_REAL:
+        text_add(out, number, json_dumpb(value, number, sizeof number, JSON_ENCODE_ANY | JSON_COMPACT));
+        break;
+    default:
+        text_add_string(out, json_is_null(value) ? "null" : json_is_true(value) ? "true" : "false");
+    }
+}
+
+static void write_value(const struct writer *writer, json_t *value, enum showing showing,
+                        const struct view *view)
+{
+    enum kind kind = kind_of(value);
+
+    if (showing == SHOW_BY_SCHEMA && !view_shows(view, kind))
+        write_mask(writer, value);
+    else if (kind == KIND_OBJECT)
+        write_object(writer, value, showing, view);
+    else if (kind == KIND_ARRAY)
+        write_array(writer, value, showing, view);
+    else if (showing == SHOW_NAMES)
+        write_mask(writer, value);
+    else
+        write_scalar(writer->out, value);
+}
+
+void schema_write_masked(const struct schema *schema, json_t *value, schema_mask *mask, void *arg,
+                         struct text *out)
+{
+    struct writer writer = {mask, arg, out};
+    struct view view = {.count = 0};
+
+    if (schema != NULL)
+        view_add(&view, schema);
+    write_value(&writer, value, schema ? SHOW_BY_SCHEMA : SHOW_BY_NAME, &view);
+}

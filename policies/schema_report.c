@@ -1,0 +1,107 @@
+/* What is said about values that do not fit. A value is never quoted: it may be a secret. */
+#include "policies/schema_check.h"
+#include "policies/utf8.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define FINDINGS_MAX 100
+#define NAME_SHOWN   64 /* bytes of a member name that a client chose */
+
+bool check_is_full(const struct check *check)
+{
+    return check->findings->count >= FINDINGS_MAX;
+}
+
+const char *check_short_name(struct check *check, const char *name)
+{
+    struct span bytes = span_of(name);
+    size_t at = 0;
+
+    if (bytes.length <= NAME_SHOWN)
+        return name;
+    for (size_t more; (more = utf8_sequence(bytes, at)) > 0 && at + more <= NAME_SHOWN;)
+        at += more;
+    const char *shown = arena_format(check->arena, "%.*s…", (int)at, name);
+    return shown ? shown : "";
+}
+
+static void write_place(struct check *check, const struct place *place, struct text *pointer)
+{
+    char index[24];
+
+    if (place == NULL)
+        return;
+    write_place(check, place->up, pointer);
+    if (place->name == NULL)
+        (void)snprintf(index, sizeof index, "%zu", place->index);
+    pointer_add(pointer, place->name ? check_short_name(check, place->name) : index);
+}
+
+void check_report(struct check *check, const struct place *place, const char *format, ...)
+{
+    struct findings *findings = check->findings;
+    struct text pointer = {0};
+    char words[1024];
+    va_list arguments;
+
+    if (check_is_full(check))
+        return;
+    va_start(arguments, format);
+    (void)vsnprintf(words, sizeof words, format, arguments);
+    va_end(arguments);
+    write_place(check, place, &pointer);
+
+    struct finding *finding = arena_take(check->arena, sizeof *finding);
+    struct span at = arena_copy(check->arena, (struct span){pointer.data, pointer.length});
+    struct span said = arena_copy(check->arena, span_of(words));
+    bool whole = finding != NULL && at.data != NULL && said.data != NULL && !pointer.failed;
+    text_free(&pointer);
+    findings->count++;
+    if (!whole) {
+        check->failed = true;
+        return;
+    }
+    *finding = (struct finding){at.data, said.data, NULL};
+    if (findings->last == NULL)
+        findings->last = &findings->first;
+    *findings->last = finding;
+    findings->last = &finding->next;
+}
+
+/* "a", "b" or "c" */
+const char *check_list(struct check *check, const char *const *names, size_t count)
+{
+    struct text list = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        text_add_string(&list, i == 0 ? "" : i + 1 < count ? ", " : " or ");
+        text_add_format(&list, "\"%s\"", names[i]);
+    }
+    struct span copy = arena_copy(check->arena, (struct span){list.data, list.length});
+    check->failed |= list.failed || copy.data == NULL;
+    text_free(&list);
+    return copy.data ? copy.data : "";
+}
+
+void check_report_kind(struct check *check, unsigned kinds, const struct place *place)
+{
+    static const struct {
+        unsigned kinds;
+        const char *name;
+    } names[] = {
+        {KIND_OBJECT, "an object"}, {KIND_ARRAY, "an array"},     {KIND_STRING, "a string"},
+        {KIND_NUMBER, "a number"},  {KIND_INTEGER, "an integer"}, {KIND_BOOLEAN, "true or false"},
+        {KIND_NULL, "null"},
+    };
+    struct text list = {0};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if ((kinds & names[i].kinds) == 0 || (names[i].kinds == KIND_INTEGER && (kinds & KIND_NUMBER) != 0))
+            continue;
+        text_add_string(&list, list.length > 0 ? " or " : "");
+        text_add_string(&list, names[i].name);
+    }
+    check_report(check, place, "The value must be %s.", list.data ? list.data : "of another kind");
+    text_free(&list);
+}
