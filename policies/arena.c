@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "policies/arena.h"
 
 #include <stdarg.h>

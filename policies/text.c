@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "policies/text.h"
 
 #include <stdarg.h>

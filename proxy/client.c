@@ -1,0 +1,370 @@
+#include "proxy/client.h"
+
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <event2/http_struct.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+static void on_start(int descriptor, short what, void *arg);
+static void on_writable(int descriptor, short what, void *arg);
+static void on_evhttp_close(struct evhttp_connection *connection, void *arg);
+
+bool client_prepare(struct worker *worker)
+{
+    if (worker->spare != NULL)
+        return true;
+
+    struct client *client = calloc(1, sizeof *client);
+    if (client == NULL)
+        return false;
+    client->bufferevent = bufferevent_socket_new(worker->base, -1, 0);
+    if (client->bufferevent == NULL) {
+        free(client);
+        return false;
+    }
+    client->worker = worker;
+    client->descriptor = -1;
+    worker->spare = client;
+    return true;
+}
+
+void client_free_spare(struct worker *worker)
+{
+    if (worker->spare == NULL)
+        return;
+    bufferevent_free(worker->spare->bufferevent);
+    free(worker->spare);
+    worker->spare = NULL;
+}
+
+/* evhttp gives the bufferevent its descriptor and callbacks only after this returns; on_start runs once it
+ * has, before the loop looks at any descriptor again. */
+struct bufferevent *client_bufferevent(struct event_base *base, void *arg)
+{
+    struct worker *worker = arg;
+    struct client *client = worker->spare;
+
+    worker->spare = NULL;
+    client->state = CLIENT_STARTING;
+    TAILQ_INSERT_TAIL(&worker->clients, client, link);
+    worker->client_count++;
+    bufferevent_incref(client->bufferevent);
+    (void)event_assign(&client->readable, base, -1, 0, on_start, client);
+    (void)event_assign(&client->writable, base, -1, 0, on_start, client);
+    event_active(&client->readable, EV_TIMEOUT, 0);
+    if (!client_prepare(worker) || worker->client_count >= worker->service->config->limits.connections)
+        worker_accept(worker, false);
+    return client->bufferevent;
+}
+
+static void note_address(struct client *client)
+{
+    struct sockaddr_storage peer;
+    socklen_t size = sizeof peer;
+    const void *bytes = NULL;
+
+    if (getpeername(client->descriptor, (struct sockaddr *)&peer, &size) == 0)
+        bytes = peer.ss_family == AF_INET    ? (const void *)&((struct sockaddr_in *)&peer)->sin_addr
+                : peer.ss_family == AF_INET6 ? (const void *)&((struct sockaddr_in6 *)&peer)->sin6_addr
+                                             : NULL;
+    if (bytes == NULL || inet_ntop(peer.ss_family, bytes, client->address, sizeof client->address) == NULL)
+        memcpy(client->address, "unknown", sizeof "unknown");
+}
+
+/* Takes a client off the books; what is left of it is freed by the sweep, when no caller up the stack can use
+ * it any more. */
+static void retire(struct client *client)
+{
+    struct worker *worker = client->worker;
+
+    client->state = CLIENT_CLOSED;
+    (void)event_del(&client->readable);
+    (void)event_del(&client->writable);
+    TAILQ_REMOVE(&worker->clients, client, link);
+    TAILQ_INSERT_TAIL(&worker->dead, client, link);
+    worker->client_count--;
+    event_active(&worker->sweep, EV_TIMEOUT, 0);
+}
+
+static void on_start(int descriptor, short what, void *arg)
+{
+    struct client *client = arg;
+    struct worker *worker = client->worker;
+    bufferevent_data_cb read_callback = NULL;
+    const int on = 1;
+    (void)descriptor;
+    (void)what;
+
+    bufferevent_getcb(client->bufferevent, &read_callback, NULL, NULL, NULL);
+    if (read_callback == NULL) { /* evhttp could not set the connection up and has freed its reference */
+        retire(client);
+        return;
+    }
+    client->descriptor = bufferevent_getfd(client->bufferevent);
+    (void)bufferevent_setfd(client->bufferevent, -1);
+    note_address(client);
+    (void)setsockopt(client->descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)event_assign(&client->readable, worker->base, client->descriptor, EV_READ | EV_PERSIST,
+                       client_on_readable, client);
+    (void)event_assign(&client->writable, worker->base, client->descriptor, EV_WRITE | EV_PERSIST,
+                       on_writable, client);
+    COUNT(worker->service, connections);
+    client_receive(client);
+    if (event_add(&client->readable, NULL) != 0)
+        client_close(client);
+}
+
+void client_sweep(struct worker *worker)
+{
+    struct client *client;
+
+    while ((client = TAILQ_FIRST(&worker->dead)) != NULL) {
+        TAILQ_REMOVE(&worker->dead, client, link);
+        bufferevent_decref(client->bufferevent);
+        if (client->output != NULL)
+            evbuffer_free(client->output);
+        text_wipe(&client->surplus);
+        free(client);
+    }
+}
+
+void client_close(struct client *client)
+{
+    struct evhttp_connection *connection = client->connection;
+
+    if (client->state == CLIENT_CLOSED)
+        return;
+    retire(client);
+    client->connection = NULL;
+    client->request = NULL;
+    if (connection == NULL) {
+        bufferevent_trigger_event(client->bufferevent, BEV_EVENT_READING | BEV_EVENT_EOF, 0);
+    } else {
+        evhttp_connection_set_closecb(connection, NULL, NULL);
+        evhttp_connection_free(connection);
+    }
+}
+
+/* evhttp closes by its own rules, after a reply. */
+static void on_evhttp_close(struct evhttp_connection *connection, void *arg)
+{
+    struct client *client = arg;
+    (void)connection;
+
+    client->connection = NULL;
+    client->request = NULL;
+    retire(client);
+}
+
+void client_lose(struct client *client)
+{
+    (void)event_del(&client->readable);
+    (void)event_del(&client->writable);
+    client->gone = true;
+    client->deadline_us = 0;
+    if (client->exchange != NULL)
+        exchange_client_gone(client->exchange);
+    else
+        client_close(client);
+}
+
+void client_on_request(struct evhttp_request *request, void *arg)
+{
+    struct evhttp_connection *connection = evhttp_request_get_connection(request);
+    struct worker *worker = arg;
+    struct client *client = worker->dispatching;
+
+    client->connection = connection;
+    client->request = request;
+    client->state = CLIENT_ANSWERING;
+    client->deadline_us = 0;
+    evhttp_connection_set_closecb(connection, on_evhttp_close, client);
+    exchange_begin(client, request);
+}
+
+static int64_t after_ms(unsigned milliseconds)
+{
+    return clock_monotonic_us() + (int64_t)milliseconds * 1000;
+}
+
+void client_receive(struct client *client)
+{
+    const struct config *config = client->worker->service->config;
+    const struct wire_limits limits = {
+        .header_bytes = config->limits.header_bytes,
+        .header_fields = config->limits.header_fields,
+        .target_bytes = config->limits.target_bytes,
+        .body_bytes = config->limits.body_bytes,
+    };
+
+    client->state = CLIENT_RECEIVING;
+    client->finishing = false;
+    client->continued = false;
+    client->began_us = 0;
+    client->deadline_us = after_ms(config->limits.idle_timeout_ms);
+    wire_begin(&client->wire, &limits);
+}
+
+/* Waits for the client to read the reply and close, within bounds: to close at once with unread input would
+ * make the kernel reset the connection, and the reply with it. */
+static void linger(struct client *client)
+{
+    client->state = CLIENT_LINGERING;
+    client->drained = client->surplus.length;
+    client->deadline_us = after_ms(client->worker->service->config->limits.drain_timeout_ms);
+    (void)shutdown(client->descriptor, SHUT_WR);
+    if (client->ended || event_add(&client->readable, NULL) != 0)
+        client_close(client);
+}
+
+/* The whole reply is with the kernel. */
+static void reply_written(struct client *client)
+{
+    struct evhttp_request *request = client->request;
+
+    if (!client->keep) {
+        linger(client);
+        return;
+    }
+    client->request = NULL;
+    request->chunked = 0; /* said of the request; evhttp would end the reply as a chunked one */
+    evhttp_send_reply_end(request);
+    if (client->state == CLIENT_CLOSED)
+        return;
+    client_receive(client);
+    if (!client->ended)
+        (void)event_add(&client->readable, NULL);
+    client_pump(client);
+}
+
+static void on_writable(int descriptor, short what, void *arg)
+{
+    struct client *client = arg;
+    (void)what;
+
+    int written = evbuffer_write(client->output, descriptor);
+    if (written < 0 && errno != EAGAIN && errno != EINTR) {
+        client_lose(client);
+        return;
+    }
+    client->deadline_us = after_ms(client->worker->service->config->limits.write_timeout_ms);
+    if (evbuffer_get_length(client->output) > 0)
+        return;
+    (void)event_del(&client->writable);
+    client->deadline_us = 0;
+    if (client->finishing)
+        reply_written(client);
+    else if (client->exchange != NULL)
+        exchange_drained(client->exchange);
+}
+
+/* Sends what the socket takes at once; how much that was. */
+static size_t send_now(struct client *client, struct span first, struct span second)
+{
+    struct iovec parts[2] = {{(void *)(uintptr_t)first.data, first.length},
+                             {(void *)(uintptr_t)second.data, second.length}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = second.length > 0 ? 2 : 1};
+    ssize_t sent;
+
+    do
+        sent = sendmsg(client->descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    if (sent >= 0)
+        return (size_t)sent;
+    if (errno != EAGAIN && errno != EWOULDBLOCK)
+        client->gone = true;
+    return 0;
+}
+
+static bool keep_rest(struct client *client, struct span part, size_t sent)
+{
+    return sent >= part.length || evbuffer_add(client->output, part.data + sent, part.length - sent) == 0;
+}
+
+void client_send(struct client *client, struct span first, struct span second)
+{
+    size_t sent = 0, all = first.length + second.length;
+
+    if (client->gone || all == 0)
+        return;
+    if (client_queued(client) == 0)
+        sent = send_now(client, first, second);
+    if (client->gone || sent == all)
+        return;
+    if (client->output == NULL)
+        client->output = evbuffer_new();
+    size_t sent_of_second = sent > first.length ? sent - first.length : 0;
+    if (client->output == NULL || !keep_rest(client, first, sent) ||
+        !keep_rest(client, second, sent_of_second) || event_add(&client->writable, NULL) != 0) {
+        client->gone = true;
+        return;
+    }
+    if (client->deadline_us == 0)
+        client->deadline_us = after_ms(client->worker->service->config->limits.write_timeout_ms);
+}
+
+size_t client_queued(const struct client *client)
+{
+    return client->output != NULL ? evbuffer_get_length(client->output) : 0;
+}
+
+void client_finish(struct client *client, bool keep)
+{
+    client->exchange = NULL;
+    client->finishing = true;
+    client->keep = keep;
+    if (client->gone)
+        client_close(client);
+    else if (client_queued(client) == 0)
+        reply_written(client);
+}
+
+void client_cut(struct client *client)
+{
+    client->exchange = NULL;
+    client_close(client);
+}
+
+void client_tick(struct client *client, int64_t now_us)
+{
+    struct evbuffer *input = bufferevent_get_input(client->bufferevent);
+
+    if (client->deadline_us == 0 || now_us < client->deadline_us)
+        return;
+    client->deadline_us = 0;
+    switch (client->state) {
+    case CLIENT_RECEIVING:
+        if (client->began_us == 0) {
+            client_close(client);
+        } else {
+            struct span header = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
+            client->state = CLIENT_ANSWERING;
+            exchange_refuse_late(client, header, client->wire.state == WIRE_BODY);
+        }
+        break;
+    case CLIENT_ANSWERING: /* the client does not read its reply */
+        client_lose(client);
+        break;
+    case CLIENT_LINGERING:
+        client_close(client);
+        break;
+    case CLIENT_STARTING:
+    case CLIENT_CLOSED:
+        break;
+    }
+}
+
+void client_stop(struct client *client)
+{
+    if (client->state == CLIENT_RECEIVING && client->began_us == 0)
+        client_close(client);
+}

@@ -1,0 +1,125 @@
+/* A client connection: evhttp parses and dispatches its requests, but reading, writing and closing are ours.
+ *
+ * evhttp's bufferevent is a container only. As soon as evhttp has set a new connection up, its descriptor is
+ * taken out of the bufferevent (bufferevent_setfd -1), so that neither its reads nor its writes ever touch
+ * the socket. The read event is ours: what it receives is judged by the wire guard, and the bytes of exactly
+ * one request, complete and well-formed, are given to evhttp at a time. The next request is not even looked
+ * at before the reply is out; so no byte of one request can become part of another, and a client that floods
+ * while a reply is pending is simply not read.
+ *
+ * Invariants:
+ *  1. The descriptor is closed by evhttp (evhttp_connection_free), and by nobody else.
+ *  2. A client is on worker->clients, or (state CLIENT_CLOSED) on worker->dead until the sweep.
+ *  3. exchange != NULL only in CLIENT_ANSWERING; the exchange then outlives neither the client nor the evhttp
+ * request it reads.
+ *  4. evhttp's input is empty unless a request is being received. */
+#ifndef PROXY_CLIENT_H
+#define PROXY_CLIENT_H
+
+#include "policies/text.h"
+#include "proxy/wire.h"
+
+#include <event2/event_struct.h>
+#include <netinet/in.h>
+#include <sys/queue.h>
+
+struct bufferevent;
+struct evbuffer;
+struct event_base;
+struct evhttp_connection;
+struct evhttp_request;
+struct exchange;
+struct worker;
+
+enum client_state {
+    CLIENT_STARTING,  /* accepted; evhttp has not let go of the descriptor yet */
+    CLIENT_RECEIVING, /* waiting for a request, or in the middle of one */
+    CLIENT_ANSWERING, /* a request is with an exchange, or its reply is on the way out */
+    CLIENT_LINGERING, /* reply sent and our side shut; what still comes is thrown away, so that the client can
+                         read the reply */
+    CLIENT_CLOSED,
+};
+
+struct client {
+    TAILQ_ENTRY(client) link;
+    struct worker *worker;
+    enum client_state state;
+    int descriptor;
+    struct bufferevent *bufferevent;      /* one reference */
+    struct evhttp_connection *connection; /* NULL before the first request */
+    struct evhttp_request *request;       /* the one being answered */
+    struct exchange *exchange;
+    struct wire wire;
+    struct text surplus;     /* bytes received behind the request being answered; bounded */
+    struct evbuffer *output; /* what the socket did not take yet; NULL until first needed */
+    struct event readable, writable;
+    int64_t began_us;    /* first byte of the request, monotonic */
+    int64_t deadline_us; /* of what the state waits for, monotonic; 0 for none */
+    size_t drained;      /* while lingering */
+    bool finishing;      /* the reply is complete; `keep` says what comes when it is written */
+    bool keep;
+    bool ended;     /* the client closed its sending side */
+    bool gone;      /* the connection is broken; an exchange still uses the request */
+    bool pumping;   /* client_pump is on the stack */
+    bool continued; /* 100 (Continue) was sent */
+    char address[INET6_ADDRSTRLEN];
+};
+
+/* evhttp's bufferevent factory. Never returns NULL, because evhttp would then read the socket itself: the
+ * connection uses worker->spare. */
+struct bufferevent *client_bufferevent(struct event_base *base, void *worker);
+
+/* evhttp's general callback. */
+void client_on_request(struct evhttp_request *request, void *worker);
+
+/* Makes worker->spare when there is none; false when memory is out (the worker then accepts nothing). */
+bool client_prepare(struct worker *worker);
+
+/* Frees worker->spare. */
+void client_free_spare(struct worker *worker);
+
+/* For the exchange: */
+
+/* Sends two spans, one behind the other; what the socket does not take is kept. May find the client gone. */
+void client_send(struct client *client, struct span first, struct span second);
+
+/* Bytes kept. */
+size_t client_queued(const struct client *client);
+
+/* The reply is complete. keep: the connection may serve another request. The exchange must not use the client
+ * afterwards. */
+void client_finish(struct client *client, bool keep);
+
+/* The reply cannot be completed: closes, so that the client sees it cut short. The exchange must not use the
+ * client afterwards. */
+void client_cut(struct client *client);
+
+/* For the worker: */
+
+/* Applies the deadline that has passed by `now_us`, if any. */
+void client_tick(struct client *client, int64_t now_us);
+
+/* Closes an idle client, or makes sure that one with a request closes after its reply. */
+void client_stop(struct client *client);
+
+/* Closes at once. */
+void client_close(struct client *client);
+
+/* Frees everything on worker->dead. */
+void client_sweep(struct worker *worker);
+
+/* For wire_guard.c: */
+
+/* Reads from the socket and judges; runs whatever requests come of it. */
+void client_on_readable(int descriptor, short what, void *arg);
+
+/* The connection is broken: its exchange is told, or it is closed. */
+void client_lose(struct client *client);
+
+/* Judges the surplus and runs its requests, as long as there are any and each is answered at once. */
+void client_pump(struct client *client);
+
+/* Starts the wait for the next request. */
+void client_receive(struct client *client);
+
+#endif

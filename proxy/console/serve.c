@@ -1,0 +1,62 @@
+#include "proxy/console/console.h"
+#include "proxy/console/output.h"
+#include "proxy/gate.h"
+#include "proxy/process.h"
+
+#include <getopt.h>
+
+struct options {
+    const char *config;
+    const char *port_file;
+};
+
+/* CONSOLE_DONE, or what the table is to show. */
+static int read_options(int argc, char **argv, struct options *options)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"port-file", required_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+
+    for (int option; (option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            options->config = optarg;
+            break;
+        case 'p':
+            options->port_file = optarg;
+            break;
+        case 'h':
+            return CONSOLE_HELP;
+        default:
+            return CONSOLE_USAGE;
+        }
+    }
+    return options->config == NULL || optind < argc ? CONSOLE_USAGE : CONSOLE_DONE;
+}
+
+int console_serve(int argc, char **argv)
+{
+    struct options options = {0};
+    struct problems problems = {0};
+    int status = read_options(argc, argv, &options);
+
+    if (status != CONSOLE_DONE)
+        return status;
+    process_prepare();
+    if (!process_libevent_is_fixed()) {
+        output_fault("the libevent in use lacks security fixes (Debian has them in 2.1.12-stable-8+deb12u1): "
+                     "upgrade it");
+        return CONSOLE_BAD;
+    }
+    struct config *config = config_read(options.config, &problems);
+    struct ruleset *ruleset = config ? ruleset_load(config, true, &problems) : NULL;
+    output_problems(&problems);
+    problems_free(&problems);
+    bool served = ruleset != NULL && gate_run(config, ruleset, options.port_file);
+    ruleset_release(ruleset);
+    config_free(config);
+    return served ? CONSOLE_DONE : CONSOLE_BAD;
+}

@@ -1,0 +1,138 @@
+#include "proxy/control.h"
+
+#include "proxy/access_log.h"
+#include "proxy/audit/journal.h"
+#include "proxy/audit/record.h"
+#include "proxy/log.h"
+#include "proxy/upstream/upstream.h"
+#include "proxy/worker.h"
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <signal.h>
+
+struct control {
+    const struct control_task *task;
+    struct event_base *base;
+    struct journal_port *port;
+    struct event *events[4];
+};
+
+/* ---- a policy comes into force ---- */
+
+static void record_policy(struct control *control, const struct ruleset *ruleset)
+{
+    struct record record = {0};
+    const struct policy *policy = ruleset_policy(ruleset);
+    const struct record_fields fields = {
+        .stage = STAGE_POLICY,
+        .time_us = clock_now_us(),
+        .policy = span_of(policy_digest(policy)),
+        .principals = record_number(policy_principal_count(policy)),
+    };
+
+    if (!record_build(&fields, &record) || !journal_append(control->port, &record, NULL, NULL))
+        journal_missed(control->task->service->journal, 1);
+    record_free(&record);
+}
+
+static void log_problems(const struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct problem *problem = &problems->items[i];
+        log_event(problem->severity == SEVERITY_ERROR ? LOG_ERROR : LOG_WARNING, "reload",
+                  "%s:%u:%u: %s (%s)", problem->file, problem->line, problem->column, problem->message,
+                  problem->pointer);
+    }
+}
+
+/* ---- signals ---- */
+
+static void on_reload(int signal_number, short what, void *arg)
+{
+    struct control *control = arg;
+    struct service *service = control->task->service;
+    struct problems problems = {0};
+    char error[256] = "";
+    (void)signal_number;
+    (void)what;
+
+    struct ruleset *next = ruleset_load(service->config, true, &problems);
+    bool trusted = upstream_shared_reload(service->upstream, error, sizeof error);
+    log_problems(&problems);
+    problems_free(&problems);
+    if (!trusted)
+        log_event(LOG_ERROR, "reload", "upstream.ca_file: %s; the old one stays in use", error);
+    if (next == NULL || !trusted)
+        COUNT(service, reloads_failed);
+    else
+        COUNT(service, reloads);
+    if (next == NULL) {
+        log_event(LOG_ERROR, "reload", "contract, policy and credentials in force stay as they were");
+        return;
+    }
+    for (unsigned i = 0; i < control->task->worker_count; i++)
+        worker_swap(control->task->workers[i], next);
+    record_policy(control, next);
+    log_event(LOG_INFO, "reload", "in force: policy %s", policy_digest(ruleset_policy(next)));
+    ruleset_release(next);
+}
+
+static void on_reopen(int signal_number, short what, void *arg)
+{
+    struct control *control = arg;
+    (void)signal_number;
+    (void)what;
+
+    access_log_reopen(control->task->service->access_log);
+}
+
+static void on_stop(int signal_number, short what, void *arg)
+{
+    struct control *control = arg;
+    (void)what;
+
+    log_event(LOG_INFO, "stop", "signal %d: no more connections are accepted; running exchanges may end",
+              signal_number);
+    (void)event_base_loopbreak(control->base);
+}
+
+static bool watch_signals(struct control *control)
+{
+    static const struct {
+        int number;
+        event_callback_fn handle;
+    } table[] = {{SIGTERM, on_stop}, {SIGINT, on_stop}, {SIGHUP, on_reload}, {SIGUSR1, on_reopen}};
+    sigset_t watched;
+
+    (void)sigemptyset(&watched);
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        control->events[i] = evsignal_new(control->base, table[i].number, table[i].handle, control);
+        if (control->events[i] == NULL || event_add(control->events[i], NULL) != 0)
+            return false;
+        (void)sigaddset(&watched, table[i].number);
+    }
+    return pthread_sigmask(SIG_UNBLOCK, &watched, NULL) == 0;
+}
+
+bool control_run(const struct control_task *task, struct ruleset *ruleset)
+{
+    struct control control = {.task = task};
+    bool running = (control.base = event_base_new()) != NULL &&
+                   (control.port = journal_port_new(task->service->journal, control.base)) != NULL &&
+                   watch_signals(&control);
+
+    if (running) {
+        record_policy(&control, ruleset);
+        (void)event_base_dispatch(control.base);
+    } else {
+        log_event(LOG_ERROR, "start", "cannot set up the control thread");
+    }
+    for (size_t i = 0; i < sizeof control.events / sizeof *control.events; i++)
+        if (control.events[i] != NULL)
+            event_free(control.events[i]);
+    journal_port_free(control.port);
+    if (control.base != NULL)
+        event_base_free(control.base);
+    return running;
+}

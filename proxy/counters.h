@@ -1,0 +1,37 @@
+/* Counters of the whole gate. Written by any thread, read by the metrics page. */
+#ifndef PROXY_COUNTERS_H
+#define PROXY_COUNTERS_H
+
+#include "policies/text.h"
+
+#include <stdatomic.h>
+
+/* One row for each counter: member, name in the metrics page (a label may follow), help. */
+#define COUNTER_TABLE(ROW)                                                                                   \
+    ROW(connections, "connections_total", "Client connections accepted")                                     \
+    ROW(passed, "requests_total{verdict=\"pass\"}", "Requests by verdict")                                   \
+    ROW(refused, "requests_total{verdict=\"refuse\"}", "Requests by verdict")                                \
+    ROW(wire_refused, "wire_refusals_total", "Requests refused by the wire guard")                           \
+    ROW(upstream_failed, "upstream_failures_total",                                                          \
+        "Requests that the upstream did not answer as it should")                                            \
+    ROW(unauthenticated, "unauthenticated_total", "Requests without a known token")                          \
+    ROW(unrecorded, "journal_missed_total", "Refusals that could not be recorded in the journal")            \
+    ROW(version_changes, "upstream_version_changes_total",                                                   \
+        "Changes seen in what version the upstream serves")                                                  \
+    ROW(reloads, "reloads_total{result=\"done\"}", "Reloads by result")                                      \
+    ROW(reloads_failed, "reloads_total{result=\"failed\"}", "Reloads by result")
+
+struct counters {
+#define COUNTER_MEMBER(member, name, help) _Atomic unsigned long member;
+    COUNTER_TABLE(COUNTER_MEMBER)
+#undef COUNTER_MEMBER
+};
+
+/* One more. Relaxed: a count orders nothing. */
+#define COUNT(service, member)                                                                               \
+    ((void)atomic_fetch_add_explicit(&(service)->counters.member, 1, memory_order_relaxed))
+
+/* Appends all counters in Prometheus' text format (version 0.0.4), each name with the prefix portcullis_. */
+void counters_write(const struct counters *counters, struct text *out);
+
+#endif

@@ -1,0 +1,411 @@
+#include "proxy/exchange.h"
+
+#include "policies/fields.h"
+#include "proxy/audit/journal.h"
+#include "proxy/client.h"
+#include "proxy/exchange_internal.h"
+#include "proxy/header_view.h"
+#include "proxy/log.h"
+#include "proxy/unauthenticated.h"
+#include "proxy/worker.h"
+
+#include <event2/buffer.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <stdlib.h>
+
+#define BODY_KEPT (64 * 1024) /* of an idle exchange's buffers; larger ones are given back */
+
+/* ---- states ---- */
+
+static const char *const STATE_NAMES[EXCHANGE_STATES] = {
+    [EXCHANGE_RECEIVED] = "received",   [EXCHANGE_DECIDED] = "decided",     [EXCHANGE_REFUSING] = "refusing",
+    [EXCHANGE_RECORDING] = "recording", [EXCHANGE_FORWARDED] = "forwarded", [EXCHANGE_SETTLING] = "settling",
+    [EXCHANGE_REPLIED] = "replied",
+};
+
+static const bool MAY_FOLLOW[EXCHANGE_STATES][EXCHANGE_STATES] = {
+    [EXCHANGE_RECEIVED] = {[EXCHANGE_DECIDED] = true},
+    [EXCHANGE_DECIDED] = {[EXCHANGE_REFUSING] = true,
+                          [EXCHANGE_RECORDING] = true,
+                          [EXCHANGE_FORWARDED] = true,
+                          [EXCHANGE_REPLIED] = true},
+    [EXCHANGE_REFUSING] = {[EXCHANGE_REPLIED] = true},
+    [EXCHANGE_RECORDING] = {[EXCHANGE_FORWARDED] = true,
+                            [EXCHANGE_SETTLING] = true,
+                            [EXCHANGE_REFUSING] = true,
+                            [EXCHANGE_REPLIED] = true},
+    [EXCHANGE_FORWARDED] = {[EXCHANGE_SETTLING] = true, [EXCHANGE_REPLIED] = true},
+    [EXCHANGE_SETTLING] = {[EXCHANGE_REPLIED] = true},
+};
+
+void exchange_enter(struct exchange *exchange, enum exchange_state next)
+{
+    if (!MAY_FOLLOW[exchange->state][next]) {
+        log_event(LOG_ERROR, "exchange",
+                  "state %s cannot follow %s: this is a defect, the gate stops rather than guess",
+                  STATE_NAMES[next], STATE_NAMES[exchange->state]);
+        abort();
+    }
+    exchange->state = next;
+}
+
+/* ---- making and ending ---- */
+
+static struct exchange *make(struct client *client)
+{
+    struct worker *worker = client->worker;
+    struct exchange *exchange = SLIST_FIRST(&worker->idle_exchanges);
+
+    if (exchange != NULL) {
+        SLIST_REMOVE_HEAD(&worker->idle_exchanges, idle);
+    } else {
+        exchange = calloc(1, sizeof *exchange);
+        if (exchange == NULL)
+            return NULL;
+        arena_init(&exchange->arena);
+    }
+    exchange->worker = worker;
+    exchange->client = client;
+    exchange->ruleset = ruleset_hold(worker->ruleset);
+    exchange->began_us = client->began_us;
+    exchange->began_epoch_us = clock_now_us();
+    entropy_uuid(&worker->entropy, exchange->request_id);
+    worker->exchange_count++;
+    client->exchange = exchange;
+    return exchange;
+}
+
+static void clear_text(struct text *text)
+{
+    if (text->data != NULL)
+        explicit_bzero(text->data, text->length);
+    if (text->capacity > BODY_KEPT)
+        text_free(text);
+    else
+        text_clear(text);
+}
+
+/* Wipes it and keeps it for the next request. */
+static void put_away(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    struct text head = exchange->head, body = exchange->body, rewritten = exchange->rewritten;
+
+    decision_free(&exchange->decision);
+    ruleset_release(exchange->ruleset);
+    arena_reset(&exchange->arena);
+    clear_text(&head);
+    clear_text(&body);
+    clear_text(&rewritten);
+    explicit_bzero((char *)exchange + offsetof(struct exchange, request),
+                   sizeof *exchange - offsetof(struct exchange, request));
+    exchange->head = head;
+    exchange->body = body;
+    exchange->rewritten = rewritten;
+    exchange->client = NULL;
+    exchange->ruleset = NULL;
+    exchange->state = EXCHANGE_RECEIVED;
+    SLIST_INSERT_HEAD(&worker->idle_exchanges, exchange, idle);
+    worker->exchange_count--;
+}
+
+void exchange_free_idle(struct worker *worker)
+{
+    struct exchange *exchange;
+
+    while ((exchange = SLIST_FIRST(&worker->idle_exchanges)) != NULL) {
+        SLIST_REMOVE_HEAD(&worker->idle_exchanges, idle);
+        text_free(&exchange->head);
+        text_free(&exchange->body);
+        text_free(&exchange->rewritten);
+        free(exchange);
+    }
+}
+
+void exchange_end(struct exchange *exchange)
+{
+    struct client *client = exchange->client;
+    bool keep = exchange->keep && !exchange->worker->stopping;
+
+    exchange_enter(exchange, EXCHANGE_REPLIED);
+    exchange_log(exchange);
+    put_away(exchange);
+    client_finish(client, keep);
+}
+
+void exchange_cut(struct exchange *exchange)
+{
+    struct client *client = exchange->client;
+
+    exchange_enter(exchange, EXCHANGE_REPLIED);
+    exchange_log(exchange);
+    put_away(exchange);
+    client_cut(client);
+}
+
+/* ---- the request as the judgement sees it ---- */
+
+static struct span trimmed(const char *value)
+{
+    struct span span = span_of(value);
+
+    while (span.length > 0 && (span.data[0] == ' ' || span.data[0] == '\t'))
+        span = (struct span){span.data + 1, span.length - 1};
+    while (span.length > 0 && (span.data[span.length - 1] == ' ' || span.data[span.length - 1] == '\t'))
+        span.length--;
+    return span;
+}
+
+static bool view_fields(struct exchange *exchange, struct evhttp_request *request)
+{
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    const struct evkeyval *header;
+    size_t count = 0;
+
+    TAILQ_FOREACH(header, headers, next)
+    count++;
+    struct field *fields = arena_take(&exchange->arena, (count + 1) * sizeof *fields);
+    if (fields == NULL)
+        return false;
+    exchange->request.fields = fields;
+    TAILQ_FOREACH(header, headers, next)
+    *fields++ = (struct field){span_of(header->key), trimmed(header->value)};
+    exchange->request.field_count = count;
+    return true;
+}
+
+static const char *method_name(enum evhttp_cmd_type command)
+{
+    static const struct {
+        enum evhttp_cmd_type command;
+        const char *name;
+    } names[] = {
+        {EVHTTP_REQ_GET, "GET"},     {EVHTTP_REQ_HEAD, "HEAD"},       {EVHTTP_REQ_POST, "POST"},
+        {EVHTTP_REQ_PUT, "PUT"},     {EVHTTP_REQ_PATCH, "PATCH"},     {EVHTTP_REQ_DELETE, "DELETE"},
+        {EVHTTP_REQ_TRACE, "TRACE"}, {EVHTTP_REQ_OPTIONS, "OPTIONS"},
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].command == command)
+            return names[i].name;
+    return "";
+}
+
+static bool view_request(struct exchange *exchange, struct evhttp_request *request)
+{
+    struct evbuffer *body = evhttp_request_get_input_buffer(request);
+    size_t length = evbuffer_get_length(body);
+
+    exchange->request.method = span_of(method_name(evhttp_request_get_command(request)));
+    exchange->request.target = span_of(evhttp_request_get_uri(request));
+    exchange->request.client = span_of(exchange->client->address);
+    exchange->request.now = exchange->began_epoch_us / 1000000;
+    exchange->request.has_content = wire_has_content(&exchange->client->wire);
+    exchange->request.body = (struct span){length ? (const char *)evbuffer_pullup(body, -1) : "", length};
+    return (length == 0 || exchange->request.body.data != NULL) && view_fields(exchange, request);
+}
+
+/* ---- judging ---- */
+
+struct refusal *exchange_refusal(struct exchange *exchange, enum refusal_kind kind, const char *gate,
+                                 const char *detail)
+{
+    struct decision *decision = &exchange->decision;
+
+    decision->verdict = VERDICT_REFUSE;
+    decision->gate = gate;
+    refusal_begin(&decision->refusal, kind);
+    refusal_add(&decision->refusal, &exchange->arena, detail, NULL, NULL);
+    return &decision->refusal;
+}
+
+void exchange_refuse(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+
+    exchange->status = exchange->decision.refusal.status;
+    if (exchange->decision.principal == NULL && exchange->status == 401)
+        unauthenticated_count(worker);
+    if (exchange->decision.principal != NULL && !method_is_safe(exchange->request.method)) {
+        if (exchange_record_refused(exchange)) {
+            exchange_enter(exchange, EXCHANGE_REFUSING);
+            return;
+        }
+        COUNT(worker->service, unrecorded);
+        journal_missed(worker->service->journal, 1);
+    }
+    exchange_reply_refusal(exchange);
+}
+
+/* The client's token has been judged and, where it is sent on, copied: evhttp's own copy would be freed as it
+ * is. */
+void exchange_wipe_token(const struct exchange *exchange)
+{
+    const struct field *authorization = field_find(&exchange->request, "Authorization");
+
+    if (authorization != NULL && authorization->value.length > 0)
+        explicit_bzero((void *)(uintptr_t)authorization->value.data, authorization->value.length);
+}
+
+static void carry_out(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    const char *why = NULL;
+
+    if (!exchange->mutation) {
+        exchange_forward(exchange);
+        return;
+    }
+    if (journal_usable(worker->service->journal, &why) && exchange_record_intent(exchange)) {
+        exchange_enter(exchange, EXCHANGE_RECORDING);
+        return;
+    }
+    const char *detail = arena_format(
+        &exchange->arena,
+        "The change was not sent: the audit journal cannot be written (%s). Reads are served; try again "
+        "when the gate's operator has mended it.",
+        why ? why : "too many records wait for the disk");
+    struct refusal *refusal = exchange_refusal(exchange, REFUSE_JOURNAL, "journal", detail ? detail : "");
+    refusal_field(refusal, &exchange->arena, "Retry-After", "5");
+    exchange_refuse(exchange);
+}
+
+void exchange_begin(struct client *client, struct evhttp_request *evhttp_request)
+{
+    struct exchange *exchange = make(client);
+
+    if (exchange == NULL) {
+        client_cut(client);
+        return;
+    }
+    exchange->keep = wire_keeps_connection(&client->wire);
+    const struct decide_input input = {
+        .contract = ruleset_contract(exchange->ruleset),
+        .policy = ruleset_policy(exchange->ruleset),
+        .scratch = exchange->worker->scratch,
+    };
+    exchange->decision.arena = &exchange->arena;
+    bool viewed = view_request(exchange, evhttp_request);
+    const struct field *parent = field_find(&exchange->request, "traceparent");
+    trace_begin(&exchange->trace, parent ? parent->value : (struct span){NULL, 0},
+                &exchange->worker->entropy);
+    if (viewed)
+        decide(&input, &exchange->request, &exchange->arena, &exchange->decision);
+    else
+        (void)exchange_refusal(exchange, REFUSE_INTERNAL, "spelling", "Memory is out. Nothing was sent on.");
+    exchange_enter(exchange, EXCHANGE_DECIDED);
+    exchange->mutation = (exchange->decision.obligations & OBLIGE_JOURNAL) != 0;
+    exchange->passed = exchange->decision.verdict == VERDICT_PASS;
+    if (exchange->passed) {
+        carry_out(exchange);
+    } else {
+        exchange_wipe_token(exchange);
+        exchange_refuse(exchange);
+    }
+}
+
+/* ---- refusals without a request ---- */
+
+/* Whom a refused request claims to come from, and what it wanted: so that a refused mutation of a known
+ * principal is in the journal, whatever was wrong with it. */
+static void look_at_header(struct exchange *exchange, struct span header)
+{
+    struct decision *decision = &exchange->decision;
+
+    if (!header_view(header, &exchange->arena, &exchange->request))
+        return;
+    const struct field *authorization = field_find(&exchange->request, "Authorization");
+    if (authorization != NULL)
+        decision->principal =
+            identify(ruleset_policy(exchange->ruleset), authorization->value, &decision->secret);
+}
+
+static void refuse_unparsed(struct client *client, enum refusal_kind kind, const char *rule,
+                            const char *detail, struct span header, bool header_complete)
+{
+    struct exchange *exchange = make(client);
+
+    if (exchange == NULL) {
+        client_cut(client);
+        return;
+    }
+    exchange->wire_refused = true;
+    exchange->keep = false;
+    exchange->decision.arena = &exchange->arena;
+    exchange->decision.credential = CREDENTIAL_OWN;
+    exchange->request.client = span_of(client->address);
+    if (header_complete)
+        look_at_header(exchange, header);
+    trace_begin(&exchange->trace, (struct span){NULL, 0}, &exchange->worker->entropy);
+    (void)exchange_refusal(exchange, kind, "wire", detail);
+    exchange->decision.rule = rule;
+    exchange_enter(exchange, EXCHANGE_DECIDED);
+    exchange_refuse(exchange);
+}
+
+static enum refusal_kind kind_of(enum wire_fault fault)
+{
+    switch (wire_fault_status(fault)) {
+    case 413:
+        return REFUSE_BODY_TOO_LARGE;
+    case 414:
+        return REFUSE_TARGET_TOO_LONG;
+    case 417:
+        return REFUSE_EXPECTATION;
+    case 431:
+        return REFUSE_HEADER_TOO_LARGE;
+    case 501:
+        return fault == WIRE_FAULT_METHOD_UNKNOWN ? REFUSE_METHOD_UNKNOWN : REFUSE_CODING_UNKNOWN;
+    case 505:
+        return REFUSE_HTTP_VERSION;
+    default:
+        return REFUSE_WIRE;
+    }
+}
+
+void exchange_refuse_wire(struct client *client, enum wire_fault fault, struct span header,
+                          bool header_complete)
+{
+    refuse_unparsed(client, kind_of(fault), wire_fault_name(fault), wire_fault_detail(fault), header,
+                    header_complete);
+}
+
+void exchange_refuse_late(struct client *client, struct span header, bool header_complete)
+{
+    refuse_unparsed(client, REFUSE_TIMEOUT, "deadline",
+                    "The request did not arrive in time. Nothing was sent on.", header, header_complete);
+}
+
+/* ---- what comes from the client's side ---- */
+
+void exchange_client_gone(struct exchange *exchange)
+{
+    if (exchange->state != EXCHANGE_FORWARDED || exchange->mutation)
+        return; /* a journal callback, or the upstream's answer to a mutation, goes on from here */
+    upstream_cancel(exchange->call);
+    exchange->call = NULL;
+    exchange->failure = "the client left";
+    exchange_cut(exchange);
+}
+
+void exchange_drained(struct exchange *exchange)
+{
+    if (exchange->call != NULL)
+        upstream_resume(exchange->call);
+}
+
+void exchange_abort(struct exchange *exchange)
+{
+    if (exchange->call != NULL)
+        upstream_cancel(exchange->call);
+    exchange->call = NULL;
+    journal_forget(exchange->worker->port, exchange);
+    if (exchange->mutation &&
+        (exchange->state == EXCHANGE_RECORDING || exchange->state == EXCHANGE_FORWARDED))
+        exchange_record_aborted(exchange);
+    exchange->failure = "the gate stopped";
+    exchange->client->exchange = NULL;
+    exchange_log(exchange);
+    put_away(exchange);
+}

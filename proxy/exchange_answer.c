@@ -1,0 +1,401 @@
+/* From the upstream's answer to the client's: status, fields and body stay; framing is ours, and absolute
+ * links that lead past the gate are made to lead to it. */
+#include "policies/links.h"
+#include "proxy/client.h"
+#include "proxy/exchange_internal.h"
+#include "proxy/log.h"
+#include "proxy/reply.h"
+#include "proxy/version_watch.h"
+#include "proxy/worker.h"
+
+#include <stdio.h>
+
+#define QUEUE_HIGH (256 * 1024) /* kept for a client that reads slowly; above it the upstream is not read */
+
+static const struct span NOTHING = {NULL, 0};
+
+/* ---- framing ---- */
+
+/* Adds what ends a header. length -1: unknown, so chunked for HTTP/1.1 and until close for 1.0. */
+static void end_head(struct exchange *exchange, int64_t length)
+{
+    struct text *head = &exchange->head;
+    bool old = wire_http_minor(&exchange->client->wire) == 0;
+
+    if (length >= 0) {
+        text_add_format(head, "content-length: %lld\r\n", (long long)length);
+    } else if (!exchange->no_body && !old) {
+        exchange->chunking = true;
+        text_add_string(head, "transfer-encoding: chunked\r\n");
+    } else if (!exchange->no_body) {
+        exchange->keep = false;
+    }
+    if (exchange->worker->stopping)
+        exchange->keep = false;
+    if (!exchange->keep)
+        text_add_string(head, "connection: close\r\n");
+    else if (old)
+        text_add_string(head, "connection: keep-alive\r\n");
+    text_add(head, "\r\n", 2);
+}
+
+/* Sends head and body as one; false when memory ran out while composing, and nothing was sent. */
+static bool send_whole(struct exchange *exchange, struct span body)
+{
+    struct text *head = &exchange->head;
+    bool says_length = exchange->status != 204 && exchange->status != 304;
+
+    end_head(exchange, says_length ? (int64_t)body.length : -1);
+    if (head->failed)
+        return false;
+    exchange->head_sent = true;
+    if (exchange->no_body)
+        body = NOTHING;
+    exchange->bytes = body.length;
+    client_send(exchange->client, (struct span){head->data, head->length}, body);
+    return true;
+}
+
+/* ---- the gate's own answers ---- */
+
+static void begin_own(struct exchange *exchange)
+{
+    char date[REPLY_DATE];
+
+    text_clear(&exchange->head);
+    reply_begin(&exchange->head, exchange->status);
+    reply_field(&exchange->head, span_of("content-type"), span_of("application/vnd.api+json"));
+    reply_date(clock_now_us() / 1000000, date);
+    reply_field(&exchange->head, span_of("date"), span_of(date));
+    reply_field(&exchange->head, span_of("cache-control"), span_of("no-store"));
+    reply_field(&exchange->head, span_of("portcullis-request-id"), span_of(exchange->request_id));
+}
+
+void exchange_reply_refusal(struct exchange *exchange)
+{
+    const struct refusal *refusal = &exchange->decision.refusal;
+
+    exchange->status = refusal->status;
+    exchange->no_body = span_is(exchange->request.method, "HEAD");
+    begin_own(exchange);
+    for (const struct refusal_member *field = refusal->fields; field != NULL; field = field->next)
+        reply_field(&exchange->head, span_of(field->name), span_of(field->value));
+    text_clear(&exchange->rewritten);
+    refusal_write(refusal, exchange->request_id, &exchange->rewritten);
+    if (exchange->rewritten.failed ||
+        !send_whole(exchange, (struct span){exchange->rewritten.data, exchange->rewritten.length}))
+        exchange_cut(exchange);
+    else
+        exchange_end(exchange);
+}
+
+/* ---- failures ---- */
+
+static const struct {
+    enum refusal_kind kind;
+    const char *event; /* in the operational log */
+    const char *detail;
+} FAILURES[] = {
+    [UPSTREAM_UNREACHABLE] = {REFUSE_UPSTREAM_CONNECT, "upstream-unreachable",
+                              "The upstream API cannot be reached."},
+    [UPSTREAM_UNTRUSTED] =
+        {REFUSE_UPSTREAM_TLS, "upstream-tls",
+         "The upstream's TLS certificate or protocol is not trusted; the gate's log says why."},
+    [UPSTREAM_CLOSED] = {REFUSE_UPSTREAM_CLOSED, "upstream-closed",
+                         "The upstream closed the connection before its answer was whole."},
+    [UPSTREAM_INVALID] = {REFUSE_UPSTREAM_ANSWER, "upstream-answer",
+                          "The upstream's answer breaks HTTP's grammar and was not passed on."},
+    [UPSTREAM_TIMEOUT] = {REFUSE_UPSTREAM_TIMEOUT, "upstream-timeout",
+                          "The upstream did not answer in time."},
+    [UPSTREAM_OVERLOADED] =
+        {REFUSE_OVERLOADED, "upstream-overloaded",
+         "Too many requests wait for a connection to the upstream. Nothing was sent on; try again shortly."},
+};
+
+/* Answers with a refusal in place of the upstream's answer; a mutation's outcome is recorded first. */
+static void fail(struct exchange *exchange, enum refusal_kind kind, const char *detail)
+{
+    const char *unknown = " Whether the change was made is not known: look before you try again.";
+    bool open_end = exchange->mutation && exchange->sent && exchange->upstream_status == 0;
+    const char *full = open_end ? arena_format(&exchange->arena, "%s%s", detail, unknown) : detail;
+
+    struct refusal *refusal = exchange_refusal(exchange, kind, "upstream", full ? full : detail);
+    if (kind == REFUSE_OVERLOADED)
+        refusal_field(refusal, &exchange->arena, "Retry-After", "1");
+    exchange->status = refusal->status;
+    exchange->answered_us = clock_monotonic_us();
+    COUNT(exchange->worker->service, upstream_failed);
+    if (exchange->mutation && exchange_record_outcome(exchange))
+        exchange_enter(exchange, EXCHANGE_SETTLING);
+    else
+        exchange_reply_refusal(exchange);
+}
+
+static void note_failure(struct exchange *exchange, enum upstream_failure failure, const char *detail)
+{
+    static struct log_limit limits[sizeof FAILURES / sizeof *FAILURES];
+    unsigned long suppressed = 0;
+    struct span copy = arena_copy(&exchange->arena, span_of(detail));
+
+    exchange->failure = copy.data ? copy.data : FAILURES[failure].event;
+    if (log_allow(&limits[failure], 1, &suppressed))
+        log_event(LOG_WARNING, FAILURES[failure].event, "request %s: %s (%lu more such events not shown)",
+                  exchange->request_id, detail, suppressed);
+}
+
+static void on_fail(void *arg, enum upstream_failure failure, const char *detail, bool sent)
+{
+    struct exchange *exchange = arg;
+
+    exchange->call = NULL;
+    exchange->sent = sent;
+    note_failure(exchange, failure, detail);
+    if (exchange->head_sent)
+        exchange_cut(exchange);
+    else
+        fail(exchange, FAILURES[failure].kind, FAILURES[failure].detail);
+}
+
+/* The answer cannot be passed on, though its grammar is right: the call is ended. */
+static void reject(struct exchange *exchange, enum refusal_kind kind, const char *detail)
+{
+    if (exchange->call != NULL)
+        upstream_cancel(exchange->call);
+    exchange->call = NULL;
+    exchange->failure = detail;
+    fail(exchange, kind, detail);
+}
+
+/* ---- the upstream's answer ---- */
+
+/* Where links shall lead: the setting, or scheme and host as the client sees the gate. */
+static const char *gate_origin(struct exchange *exchange)
+{
+    const struct config *config = exchange->worker->service->config;
+    const struct field *host = NULL;
+
+    if (config->public_url != NULL)
+        return config->public_url;
+    for (size_t i = 0; i < exchange->request.field_count && host == NULL; i++)
+        if (span_equal_nocase(exchange->request.fields[i].name, span_of("Host")))
+            host = &exchange->request.fields[i];
+    struct span name = host && host->value.length > 0 ? host->value : span_of(config->listen[0].text);
+    return arena_format(&exchange->arena, "http://%.*s", (int)name.length, name.data);
+}
+
+static struct links_origin upstream_origin(const struct exchange *exchange)
+{
+    const struct config *config = exchange->worker->service->config;
+
+    return (struct links_origin){
+        .host = span_of(config->upstream.host), .port = config->upstream.port, .tls = config->upstream.tls};
+}
+
+static bool rewrites_location(struct exchange *exchange, const struct field *field)
+{
+    const struct links_origin from = upstream_origin(exchange);
+    struct text link = {0};
+    const char *to = gate_origin(exchange);
+    bool changed = to != NULL && link_rewrite(field->value, &from, to, &link) && !link.failed;
+
+    if (changed)
+        reply_field(&exchange->head, field->name, (struct span){link.data, link.length});
+    text_free(&link);
+    return changed;
+}
+
+enum answer_use {
+    ANSWER_PASS,
+    ANSWER_LINK,
+    ANSWER_DROP,
+    ANSWER_TYPE,
+    ANSWER_CODING,
+    ANSWER_COOKIE,
+    ANSWER_REQUEST_ID
+};
+
+/* Fields of an answer that are more than passed on. */
+static enum answer_use answer_use(struct span name)
+{
+    static const struct {
+        const char *name;
+        enum answer_use use;
+    } table[] = {
+        {"content-type", ANSWER_TYPE},
+        {"location", ANSWER_LINK},
+        {"content-location", ANSWER_LINK},
+        {"content-encoding", ANSWER_CODING},
+        {"set-cookie", ANSWER_COOKIE},
+        {"snyk-request-id", ANSWER_REQUEST_ID},
+        {"alt-svc", ANSWER_DROP}, /* would lead clients round the gate */
+        {"portcullis-request-id", ANSWER_DROP},
+    };
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (span_equal_nocase(name, span_of(table[i].name)))
+            return table[i].use;
+    return ANSWER_PASS;
+}
+
+/* Copies the fields; whether the body has a content coding other than identity. */
+static bool copy_fields(struct exchange *exchange, const struct upstream_answer *answer)
+{
+    bool coded = false;
+
+    for (size_t i = 0; i < answer->field_count; i++) {
+        const struct field *field = &answer->fields[i];
+        enum answer_use use = answer_use(field->name);
+        if (use == ANSWER_DROP || (use == ANSWER_LINK && rewrites_location(exchange, field)))
+            continue;
+        /* A session of the gate's own credential is not the client's to have. */
+        if (use == ANSWER_COOKIE && exchange->decision.credential != CREDENTIAL_OWN)
+            continue;
+        if (use == ANSWER_TYPE)
+            exchange->json = reply_is_json(field->value);
+        if (use == ANSWER_CODING)
+            coded = coded || !span_equal_nocase(field->value, span_of("identity"));
+        if (use == ANSWER_REQUEST_ID)
+            (void)snprintf(exchange->upstream_request_id, sizeof exchange->upstream_request_id, "%.*s",
+                           (int)field->value.length, field->value.data);
+        reply_field(&exchange->head, field->name, field->value);
+    }
+    return coded;
+}
+
+static void begin_streaming(struct exchange *exchange, const struct upstream_answer *answer)
+{
+    end_head(exchange, exchange->no_body ? -1 : answer->length);
+    if (exchange->head.failed) {
+        upstream_cancel(exchange->call);
+        exchange->call = NULL;
+        exchange_cut(exchange);
+        return;
+    }
+    exchange->head_sent = true;
+    client_send(exchange->client, (struct span){exchange->head.data, exchange->head.length}, NOTHING);
+}
+
+static void on_head(void *arg, const struct upstream_answer *answer)
+{
+    struct exchange *exchange = arg;
+    size_t bound = exchange->worker->service->config->upstream.json_bytes;
+
+    exchange->sent = true;
+    exchange->upstream_status = exchange->status = answer->status;
+    exchange->no_body = answer->status == 204 || answer->status == 304;
+    version_seen_answer(exchange->worker->versions, exchange->decision.operation->id, answer->fields,
+                        answer->field_count);
+    text_clear(&exchange->head);
+    reply_begin(&exchange->head, answer->status);
+    bool coded = copy_fields(exchange, answer);
+    reply_field(&exchange->head, span_of("portcullis-request-id"), span_of(exchange->request_id));
+    if (exchange->json && coded && !exchange->no_body) {
+        reject(exchange, REFUSE_UPSTREAM_ANSWER,
+               "The upstream's JSON answer has a content coding that was not asked for; its links could not "
+               "be checked.");
+        return;
+    }
+    /* A mutation's answer waits for its outcome to be durable, whatever its type. */
+    exchange->holding = exchange->json || exchange->mutation;
+    if (exchange->holding && answer->length > (int64_t)bound)
+        reject(exchange, REFUSE_UPSTREAM_TOO_LARGE,
+               "The upstream's answer is larger than the gate may hold (upstream.json_bytes).");
+    else if (!exchange->holding)
+        begin_streaming(exchange, answer);
+}
+
+static void stream(struct exchange *exchange, struct span piece)
+{
+    char size[24];
+    struct client *client = exchange->client;
+
+    if (exchange->chunking) {
+        int length = snprintf(size, sizeof size, "%zx\r\n", piece.length);
+        client_send(client, (struct span){size, (size_t)length}, piece);
+        client_send(client, span_of("\r\n"), NOTHING);
+    } else {
+        client_send(client, piece, NOTHING);
+    }
+    exchange->bytes += piece.length;
+    if (client->gone)
+        exchange_client_gone(exchange);
+    else if (client_queued(client) > QUEUE_HIGH)
+        upstream_pause(exchange->call);
+}
+
+static void on_body(void *arg, struct span piece)
+{
+    struct exchange *exchange = arg;
+
+    if (piece.length == 0)
+        return;
+    if (!exchange->holding) {
+        stream(exchange, piece);
+        return;
+    }
+    if (exchange->body.length + piece.length > exchange->worker->service->config->upstream.json_bytes) {
+        reject(exchange, REFUSE_UPSTREAM_TOO_LARGE,
+               "The upstream's answer is larger than the gate may hold (upstream.json_bytes).");
+        return;
+    }
+    text_add(&exchange->body, piece.data, piece.length);
+    if (exchange->body.failed)
+        reject(exchange, REFUSE_INTERNAL, "Memory is out: the upstream's answer could not be held.");
+}
+
+/* The collected body as it will be sent. false when it is no JSON though it says so. */
+static bool rewrite_links(struct exchange *exchange)
+{
+    const struct links_origin from = upstream_origin(exchange);
+    const char *to = gate_origin(exchange), *fault = NULL;
+    bool changed = false;
+
+    if (!exchange->json || exchange->body.length == 0)
+        return true;
+    text_clear(&exchange->rewritten);
+    if (to == NULL ||
+        !links_rewrite((struct span){exchange->body.data, exchange->body.length}, &from, to,
+                       &exchange->rewritten, &changed, &fault) ||
+        exchange->rewritten.failed)
+        return false;
+    if (changed) {
+        struct text old = exchange->body;
+        exchange->body = exchange->rewritten;
+        exchange->rewritten = old;
+    }
+    return true;
+}
+
+void exchange_reply_collected(struct exchange *exchange)
+{
+    if (send_whole(exchange, (struct span){exchange->body.data, exchange->body.length}))
+        exchange_end(exchange);
+    else
+        exchange_cut(exchange);
+}
+
+static void on_end(void *arg)
+{
+    struct exchange *exchange = arg;
+
+    exchange->call = NULL;
+    exchange->answered_us = clock_monotonic_us();
+    if (!exchange->holding) {
+        if (exchange->chunking)
+            client_send(exchange->client, span_of("0\r\n\r\n"), NOTHING);
+        exchange_end(exchange);
+        return;
+    }
+    if (!rewrite_links(exchange)) {
+        reject(exchange, REFUSE_UPSTREAM_ANSWER,
+               "The upstream's answer says that it is JSON, but is not; its links could not be checked.");
+        return;
+    }
+    if (exchange->mutation && exchange_record_outcome(exchange))
+        exchange_enter(exchange, EXCHANGE_SETTLING);
+    else
+        exchange_reply_collected(exchange);
+}
+
+const struct upstream_events exchange_upstream_events = {
+    .head = on_head, .body = on_body, .end = on_end, .fail = on_fail};

@@ -1,0 +1,100 @@
+/* The access log line of an exchange. */
+#include "proxy/client.h"
+#include "proxy/exchange_internal.h"
+#include "proxy/worker.h"
+
+static void member(struct text *line, const char *name, struct span value)
+{
+    if (value.data == NULL)
+        return;
+    text_add_string(line, ",\"");
+    text_add_string(line, name);
+    text_add_string(line, "\":");
+    text_add_json(line, value);
+}
+
+static void number(struct text *line, const char *name, uint64_t value)
+{
+    text_add_string(line, ",\"");
+    text_add_string(line, name);
+    text_add_string(line, "\":");
+    text_add_number(line, value);
+}
+
+/* As judged; otherwise the path alone as it came, for what stands in an unjudged query may be anything, a
+ * token too. */
+static struct span shown_target(const struct exchange *exchange)
+{
+    struct span raw = exchange->request.target;
+    const char *query = raw.length > 0 ? memchr(raw.data, '?', raw.length) : NULL;
+
+    if (exchange->decision.forward.data != NULL)
+        return exchange->decision.forward;
+    return (struct span){raw.data, query ? (size_t)(query - raw.data) : raw.length};
+}
+
+static const char *verdict_name(const struct exchange *exchange)
+{
+    return exchange->passed ? "pass" : "refuse";
+}
+
+static void add_verdict(struct text *line, const struct exchange *exchange)
+{
+    const struct decision *decision = &exchange->decision;
+
+    number(line, "status", (uint64_t)exchange->status);
+    member(line, "verdict", span_of(verdict_name(exchange)));
+    member(line, "gate", span_of(decision->gate));
+    member(line, "rule", span_of(decision->rule));
+    if (decision->verdict == VERDICT_REFUSE)
+        member(line, "code", span_of(decision->refusal.code));
+}
+
+static void add_times(struct text *line, const struct exchange *exchange)
+{
+    int64_t now = clock_monotonic_us();
+
+    if (exchange->forwarded_us != 0) {
+        int64_t until = exchange->answered_us != 0 ? exchange->answered_us : now;
+        member(line, "credential", span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate"));
+        number(line, "upstream_us", (uint64_t)(until - exchange->forwarded_us));
+    }
+    if (exchange->upstream_status != 0)
+        number(line, "upstream_status", (uint64_t)exchange->upstream_status);
+    if (exchange->upstream_request_id[0] != '\0')
+        member(line, "upstream_request_id", span_of(exchange->upstream_request_id));
+    number(line, "total_us", (uint64_t)(now - exchange->began_us));
+    number(line, "bytes", exchange->bytes);
+}
+
+void exchange_log(struct exchange *exchange)
+{
+    struct worker *worker = exchange->worker;
+    struct text *line = &worker->lines;
+    const struct decision *decision = &exchange->decision;
+    char time[CLOCK_TEXT];
+
+    if (exchange->passed)
+        COUNT(worker->service, passed);
+    else
+        COUNT(worker->service, refused);
+    clock_format(exchange->began_epoch_us, time);
+    text_add_string(line, "{\"time\":\"");
+    text_add_string(line, time);
+    text_add_string(line, "\"");
+    member(line, "request_id", span_of(exchange->request_id));
+    member(line, "trace_id", trace_id(&exchange->trace));
+    member(line, "client", exchange->request.client);
+    member(line, "principal", span_of(decision->principal ? decision->principal->name : NULL));
+    member(line, "method", exchange->request.method);
+    member(line, "target", shown_target(exchange));
+    member(line, "operation", span_of(decision->operation ? decision->operation->id : NULL));
+    member(line, "organization", decision->organization);
+    member(line, "resource", decision->resource);
+    member(line, "version", decision->version);
+    add_verdict(line, exchange);
+    member(line, "error", span_of(exchange->failure));
+    add_times(line, exchange);
+    text_add_string(line, "}\n");
+    worker_flush_lines(worker);
+}

@@ -1,0 +1,216 @@
+/* What an exchange writes into the journal, and how it goes on when that is on the disk. */
+#include "proxy/audit/keys.h"
+#include "proxy/audit/record.h"
+#include "proxy/client.h"
+#include "proxy/exchange_internal.h"
+#include "proxy/log.h"
+#include "proxy/worker.h"
+
+static const char *effect_name(const struct operation *operation)
+{
+    static const char *const names[] = {[EFFECT_READ] = "read",
+                                        [EFFECT_CREATE] = "create",
+                                        [EFFECT_UPDATE] = "update",
+                                        [EFFECT_HARD_DELETE] = "hard-delete"};
+
+    return operation ? names[operation->effect] : NULL;
+}
+
+/* The target without its query where that was not judged: an unknown parameter may hold anything. */
+static struct span target_of(struct exchange *exchange)
+{
+    const struct decision *decision = &exchange->decision;
+    struct target path;
+
+    if (decision->forward.data != NULL)
+        return decision->forward;
+    if (!decision->target_ok)
+        return (struct span){NULL, 0};
+    path = decision->target;
+    path.parameter_count = 0;
+    return target_write(&path, &exchange->arena);
+}
+
+/* What every record of the exchange says. */
+static struct record_fields common(struct exchange *exchange, enum record_stage stage)
+{
+    const struct decision *decision = &exchange->decision;
+
+    return (struct record_fields){
+        .stage = stage,
+        .time_us = clock_now_us(),
+        .client = exchange->request.client,
+        .effect = span_of(effect_name(decision->operation)),
+        .gate = span_of(decision->gate),
+        .method = exchange->request.method,
+        .operation = span_of(decision->operation ? decision->operation->id : NULL),
+        .organization = decision->organization,
+        .policy = span_of(policy_digest(ruleset_policy(exchange->ruleset))),
+        .principal = span_of(decision->principal ? decision->principal->name : NULL),
+        .request_id = span_of(exchange->request_id),
+        .resource = decision->resource,
+        .rule = span_of(decision->rule),
+        .target = target_of(exchange),
+        .version = decision->version,
+    };
+}
+
+/* The body as judged, its secrets masked. */
+static bool mask_body(const struct exchange *exchange, struct text *masked)
+{
+    const struct decision *decision = &exchange->decision;
+
+    if (decision->body == NULL)
+        return true;
+    schema_write_masked(decision->operation ? decision->operation->body : NULL, decision->body,
+                        audit_key_mask, exchange->worker->service->key, masked);
+    return !masked->failed;
+}
+
+static bool append(struct exchange *exchange, const struct record_fields *fields, journal_done *done)
+{
+    struct record record = {0};
+    bool appended = record_build(fields, &record) &&
+                    journal_append(exchange->worker->port, &record, done, done ? exchange : NULL);
+
+    record_free(&record);
+    return appended;
+}
+
+static void add_outcome(struct exchange *exchange, struct record_fields *fields)
+{
+    int64_t now = clock_monotonic_us();
+
+    fields->status = record_number((uint64_t)exchange->status);
+    if (exchange->upstream_status != 0)
+        fields->upstream_status = record_number((uint64_t)exchange->upstream_status);
+    if (exchange->upstream_request_id[0] != '\0')
+        fields->upstream_request_id = span_of(exchange->upstream_request_id);
+    if (exchange->forwarded_us != 0)
+        fields->duration_us = record_number((uint64_t)(now - exchange->forwarded_us));
+    fields->sent = exchange->sent ? RECORD_TRUE : RECORD_FALSE;
+    fields->detail = span_of(exchange->failure);
+    if (exchange->upstream_status == 0)
+        fields->result = span_of(exchange->sent ? "unknown" : "not-sent");
+}
+
+/* ---- refused ---- */
+
+static void on_refused_recorded(void *arg, bool durable)
+{
+    struct exchange *exchange = arg;
+
+    if (!durable)
+        COUNT(exchange->worker->service, unrecorded);
+    exchange_reply_refusal(exchange);
+}
+
+bool exchange_record_refused(struct exchange *exchange)
+{
+    struct text masked = {0};
+    struct record_fields fields = common(exchange, STAGE_REFUSED);
+    const struct refusal *refusal = &exchange->decision.refusal;
+
+    fields.status = record_number((uint64_t)refusal->status);
+    fields.detail = span_of(refusal->code);
+    bool appended = mask_body(exchange, &masked);
+    fields.body = (struct span){masked.data, masked.length};
+    appended = appended && append(exchange, &fields, on_refused_recorded);
+    text_free(&masked);
+    return appended;
+}
+
+/* ---- outcome ---- */
+
+static void reply(struct exchange *exchange)
+{
+    if (exchange->decision.verdict == VERDICT_REFUSE)
+        exchange_reply_refusal(exchange);
+    else
+        exchange_reply_collected(exchange);
+}
+
+static void on_outcome_recorded(void *arg, bool durable)
+{
+    struct exchange *exchange = arg;
+
+    if (!durable)
+        log_event(LOG_ERROR, "outcome-lost",
+                  "request %s: the outcome (status %d) could not be recorded; its intent is in the journal",
+                  exchange->request_id, exchange->status);
+    reply(exchange);
+}
+
+bool exchange_record_outcome(struct exchange *exchange)
+{
+    struct record_fields fields = common(exchange, STAGE_OUTCOME);
+
+    add_outcome(exchange, &fields);
+    bool appended = append(exchange, &fields, on_outcome_recorded);
+    if (!appended)
+        log_event(LOG_ERROR, "outcome-lost",
+                  "request %s: the outcome (status %d) could not be recorded; its intent is in the journal",
+                  exchange->request_id, exchange->status);
+    return appended;
+}
+
+void exchange_record_aborted(struct exchange *exchange)
+{
+    struct record_fields fields = common(exchange, STAGE_OUTCOME);
+
+    exchange->sent = exchange->state == EXCHANGE_FORWARDED;
+    exchange->status = 503;
+    exchange->failure = "the gate stopped before the exchange ended";
+    add_outcome(exchange, &fields);
+    if (!append(exchange, &fields, NULL))
+        log_event(LOG_ERROR, "outcome-lost",
+                  "request %s: the outcome could not be recorded; its intent is in the journal",
+                  exchange->request_id);
+}
+
+/* ---- intent ---- */
+
+static void refuse_unrecorded(struct exchange *exchange)
+{
+    struct refusal *refusal = exchange_refusal(
+        exchange, REFUSE_JOURNAL, "journal",
+        "The change was not sent: its intent could not be made durable in the audit journal. "
+        "Reads are served; try again when the gate's operator has mended it.");
+
+    refusal_field(refusal, &exchange->arena, "Retry-After", "5");
+    exchange_refuse(exchange);
+}
+
+static void on_intent_recorded(void *arg, bool durable)
+{
+    struct exchange *exchange = arg;
+
+    if (!durable) {
+        refuse_unrecorded(exchange);
+        return;
+    }
+    if (!exchange->client->gone) {
+        exchange_forward(exchange);
+        return;
+    }
+    exchange->failure = "the client left before the change was sent";
+    exchange->status = 503;
+    (void)exchange_refusal(exchange, REFUSE_STOPPING, "client", exchange->failure);
+    if (exchange_record_outcome(exchange))
+        exchange_enter(exchange, EXCHANGE_SETTLING);
+    else
+        exchange_reply_refusal(exchange);
+}
+
+bool exchange_record_intent(struct exchange *exchange)
+{
+    struct text masked = {0};
+    struct record_fields fields = common(exchange, STAGE_INTENT);
+
+    fields.credential = span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate");
+    bool appended = mask_body(exchange, &masked);
+    fields.body = (struct span){masked.data, masked.length};
+    appended = appended && append(exchange, &fields, on_intent_recorded);
+    text_free(&masked);
+    return appended;
+}

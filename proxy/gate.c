@@ -1,0 +1,181 @@
+#include "proxy/gate.h"
+
+#include "proxy/access_log.h"
+#include "proxy/audit/journal.h"
+#include "proxy/audit/keys.h"
+#include "proxy/control.h"
+#include "proxy/listener.h"
+#include "proxy/log.h"
+#include "proxy/port_file.h"
+#include "proxy/upstream/upstream.h"
+#include "proxy/version_watch.h"
+#include "proxy/worker.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SEGMENT_BYTES  (64u * 1024 * 1024)
+#define LAST_MOMENT_US (5 * 1000000LL) /* for workers to put down what they hold after an abort */
+
+struct gate {
+    struct service service;
+    struct worker **workers;
+    unsigned worker_count; /* made */
+    unsigned started;
+    uint16_t *ports; /* one for each address */
+};
+
+static bool complain(const char *what, const char *error)
+{
+    log_event(LOG_ERROR, "start", "%s: %s", what, error);
+    return false;
+}
+
+static bool open_service(struct service *service)
+{
+    const struct config *config = service->config;
+    char error[512] = "";
+    const struct journal_settings journal = {
+        .directory = config->audit.directory, .queue = config->audit.queue, .segment_bytes = SEGMENT_BYTES};
+
+    if ((service->key = audit_key_open(config->audit.keys, error, sizeof error)) == NULL)
+        return complain("audit.keys", error);
+    if ((service->journal = journal_open(&journal, error, sizeof error)) == NULL)
+        return complain("audit.directory", error);
+    if ((service->access_log = access_log_open(config->access_log)) == NULL)
+        return complain("access_log", "cannot be opened");
+    if ((service->upstream = upstream_shared_new(config, error, sizeof error)) == NULL)
+        return complain("upstream", error);
+    if ((service->versions = version_watch_new(&service->counters.version_changes)) == NULL)
+        return complain("start", "out of memory");
+    return true;
+}
+
+/* In reverse order; takes what was opened only. */
+static void close_service(struct service *service)
+{
+    version_watch_free(service->versions);
+    upstream_shared_free(service->upstream);
+    access_log_close(service->access_log);
+    if (service->journal != NULL)
+        journal_close(service->journal);
+    audit_key_free(service->key);
+}
+
+static void close_all(const int *sockets, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        (void)close(sockets[i]);
+}
+
+/* One worker with a socket for each address. The first worker's sockets fix the ports that were left open
+ * (":0"). */
+static bool make_worker(struct gate *gate, struct ruleset *ruleset)
+{
+    const struct config *config = gate->service.config;
+    int *sockets = calloc(config->listen_count, sizeof *sockets);
+    char error[512] = "out of memory";
+    size_t opened = 0;
+
+    for (; sockets != NULL && opened < config->listen_count; opened++) {
+        uint16_t port = gate->ports[opened] ? gate->ports[opened] : config->listen[opened].port;
+        sockets[opened] =
+            listener_socket(&config->listen[opened], port, config->limits.backlog, error, sizeof error);
+        if (sockets[opened] < 0)
+            break;
+        gate->ports[opened] = listener_port(sockets[opened]);
+    }
+    if (sockets == NULL || opened < config->listen_count) {
+        close_all(sockets, opened);
+        free(sockets);
+        return complain("listen", error);
+    }
+    struct worker *worker = worker_new(&gate->service, gate->worker_count, sockets, config->listen_count,
+                                       ruleset, error, sizeof error);
+    free(sockets);
+    if (worker == NULL)
+        return complain("workers", error);
+    gate->workers[gate->worker_count++] = worker;
+    return true;
+}
+
+static bool make_workers(struct gate *gate, struct ruleset *ruleset)
+{
+    const struct config *config = gate->service.config;
+
+    gate->workers = calloc(config->workers, sizeof *gate->workers);
+    gate->ports = calloc(config->listen_count, sizeof *gate->ports);
+    if (gate->workers == NULL || gate->ports == NULL)
+        return complain("workers", "out of memory");
+    for (unsigned i = 0; i < config->workers; i++)
+        if (!make_worker(gate, ruleset))
+            return false;
+    for (; gate->started < gate->worker_count; gate->started++)
+        if (!worker_start(gate->workers[gate->started]))
+            return complain("workers", "cannot start a thread");
+    return true;
+}
+
+/* Running exchanges may end within the configured time; then they are ended. A worker that does not even do
+ * that is left behind: the process ends anyway. */
+static bool stop_workers(struct gate *gate)
+{
+    int64_t deadline = clock_monotonic_us() + (int64_t)gate->service.config->stop_timeout_ms * 1000;
+    bool all = true;
+
+    for (unsigned i = 0; i < gate->started; i++)
+        worker_stop(gate->workers[i]);
+    for (unsigned i = 0; i < gate->started; i++) {
+        if (worker_join(gate->workers[i], deadline))
+            continue;
+        log_event(LOG_WARNING, "stop", "worker %u: exchanges still run after %u ms and are ended now", i,
+                  gate->service.config->stop_timeout_ms);
+        worker_abort(gate->workers[i]);
+        all = worker_join(gate->workers[i], clock_monotonic_us() + LAST_MOMENT_US) && all;
+    }
+    return all;
+}
+
+static void free_workers(struct gate *gate)
+{
+    for (unsigned i = 0; i < gate->worker_count; i++)
+        worker_free(gate->workers[i]);
+    free(gate->workers);
+    free(gate->ports);
+}
+
+static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_file)
+{
+    struct control_task task = {.service = &gate->service};
+    char error[512] = "";
+
+    if (!open_service(&gate->service) || !make_workers(gate, ruleset))
+        return false;
+    if (port_file != NULL &&
+        !port_file_write(port_file, gate->service.config, gate->ports, error, sizeof error))
+        return complain("port file", error);
+    log_event(LOG_INFO, "start", "portcullis %s: %u workers, upstream %s, journal %s", PORTCULLIS_VERSION,
+              gate->worker_count, gate->service.config->upstream.url, gate->service.config->audit.directory);
+    for (size_t i = 0; i < gate->service.config->listen_count; i++)
+        log_event(LOG_INFO, "listen", "%s (port %u)", gate->service.config->listen[i].text, gate->ports[i]);
+    task.workers = gate->workers;
+    task.worker_count = gate->worker_count;
+    return control_run(&task, ruleset);
+}
+
+bool gate_run(const struct config *config, struct ruleset *ruleset, const char *port_file)
+{
+    struct gate gate = {.service = {.config = config}};
+    bool served = serve(&gate, ruleset, port_file);
+
+    if (!stop_workers(&gate)) {
+        log_event(LOG_ERROR, "stop", "a worker hangs; the process ends without it");
+        _exit(1);
+    }
+    free_workers(&gate);
+    close_service(&gate.service);
+    if (served)
+        log_event(LOG_INFO, "stop", "stopped");
+    return served;
+}

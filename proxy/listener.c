@@ -1,0 +1,122 @@
+#include "proxy/listener.h"
+
+#include "proxy/log.h"
+#include "proxy/worker.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+union address {
+    struct sockaddr any;
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+};
+
+static socklen_t fill_address(union address *out, const char *host, uint16_t port)
+{
+    *out = (union address){.any = {0}};
+    if (inet_pton(AF_INET, host, &out->four.sin_addr) == 1) {
+        out->four.sin_family = AF_INET;
+        out->four.sin_port = htons(port);
+        return sizeof out->four;
+    }
+    if (inet_pton(AF_INET6, host, &out->six.sin6_addr) == 1) {
+        out->six.sin6_family = AF_INET6;
+        out->six.sin6_port = htons(port);
+        return sizeof out->six;
+    }
+    return 0;
+}
+
+static bool set_on(int socket, int level, int option)
+{
+    const int on = 1;
+
+    return setsockopt(socket, level, option, &on, sizeof on) == 0;
+}
+
+int listener_socket(const struct config_address *address, uint16_t port, unsigned backlog, char *error,
+                    size_t error_size)
+{
+    union address to;
+    socklen_t size = fill_address(&to, address->host, port);
+    int fd = size == 0 ? -1 : socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (size == 0)
+        errno = EINVAL;
+    if (fd < 0 || !set_on(fd, SOL_SOCKET, SO_REUSEADDR) || !set_on(fd, SOL_SOCKET, SO_REUSEPORT) ||
+        (to.any.sa_family == AF_INET6 && !set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY)) ||
+        bind(fd, &to.any, size) != 0 || listen(fd, (int)backlog) != 0) {
+        (void)snprintf(error, error_size, "cannot listen on %s: %s", address->text, strerror(errno));
+        if (fd >= 0)
+            (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+uint16_t listener_port(int socket)
+{
+    union address bound = {.any = {0}};
+    socklen_t size = sizeof bound;
+
+    if (getsockname(socket, &bound.any, &size) != 0)
+        return 0;
+    return ntohs(bound.any.sa_family == AF_INET6 ? bound.six.sin6_port : bound.four.sin_port);
+}
+
+/* Descriptors or memory are out: this socket pauses until the worker's tick enables it again. The argument is
+ * evhttp's, not ours. */
+static void on_accept_error(struct evconnlistener *handle, void *arg)
+{
+    static struct log_limit limit;
+    unsigned long suppressed = 0;
+    int reason = errno;
+    (void)arg;
+
+    if (log_allow(&limit, 10, &suppressed))
+        log_event(LOG_WARNING, "accept", "cannot accept connections: %s (%lu more such events not shown)",
+                  strerror(reason), suppressed);
+    (void)evconnlistener_disable(handle);
+}
+
+bool listener_open(struct listener *listener, struct worker *worker, int socket)
+{
+    const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED;
+
+    listener->handle = evconnlistener_new(worker->base, NULL, NULL, flags, 0, socket);
+    if (listener->handle == NULL)
+        return false;
+    listener->bound = evhttp_bind_listener(worker->http, listener->handle);
+    if (listener->bound == NULL) {
+        evconnlistener_free(listener->handle);
+        listener->handle = NULL;
+        return false;
+    }
+    evconnlistener_set_error_cb(listener->handle, on_accept_error);
+    return true;
+}
+
+void listener_pause(struct listener *listener, bool pause)
+{
+    if (listener->handle == NULL)
+        return;
+    if (pause)
+        (void)evconnlistener_disable(listener->handle);
+    else
+        (void)evconnlistener_enable(listener->handle);
+}
+
+void listener_close(struct listener *listener, struct evhttp *http)
+{
+    if (listener->bound != NULL)
+        evhttp_del_accept_socket(http, listener->bound);
+    listener->bound = NULL;
+    listener->handle = NULL;
+}

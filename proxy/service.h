@@ -1,0 +1,25 @@
+/* What the threads of one running gate share. Made by serve before the first worker starts, taken down after
+ * the last one ended; read-only in between but for what says otherwise. */
+#ifndef PROXY_SERVICE_H
+#define PROXY_SERVICE_H
+
+#include "proxy/config.h"
+#include "proxy/counters.h"
+
+struct access_log;
+struct audit_key;
+struct journal;
+struct upstream_shared;
+struct version_watch;
+
+struct service {
+    const struct config *config;
+    struct journal *journal; /* has its own thread */
+    struct audit_key *key;
+    struct access_log *access_log;    /* has its own thread */
+    struct upstream_shared *upstream; /* has its own thread */
+    struct version_watch *versions;   /* has its own lock */
+    struct counters counters;         /* atomic */
+};
+
+#endif

@@ -1,0 +1,163 @@
+#include "proxy/version_watch.h"
+
+#include "proxy/log.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ROWS                                                                                                 \
+    64 /* an operation and a version served each; the upstream makes few, and further ones are not watched   \
+        */
+
+static const char *const FACT_FIELDS[VERSION_FACTS] = {"snyk-version-served", "snyk-version-lifecycle-stage",
+                                                       "sunset", "deprecation"};
+static const char *const FACT_LABELS[VERSION_FACTS] = {"served", "stage", "sunset", "deprecation"};
+
+struct facts {
+    char operation[64]; /* "" ends the table */
+    char values[VERSION_FACTS][VERSION_FACT_BYTES];
+};
+
+struct version_watch {
+    pthread_mutex_t lock;
+    _Atomic unsigned long *changes;
+    struct facts table[ROWS];
+};
+
+struct version_seen {
+    struct version_watch *watch;
+    struct facts table[ROWS];
+};
+
+struct version_watch *version_watch_new(_Atomic unsigned long *changes)
+{
+    struct version_watch *watch = calloc(1, sizeof *watch);
+
+    if (watch == NULL)
+        return NULL;
+    if (pthread_mutex_init(&watch->lock, NULL) != 0) {
+        free(watch);
+        return NULL;
+    }
+    watch->changes = changes;
+    return watch;
+}
+
+void version_watch_free(struct version_watch *watch)
+{
+    if (watch == NULL)
+        return;
+    (void)pthread_mutex_destroy(&watch->lock);
+    free(watch);
+}
+
+struct version_seen *version_seen_new(struct version_watch *watch)
+{
+    struct version_seen *seen = calloc(1, sizeof *seen);
+
+    if (seen != NULL)
+        seen->watch = watch;
+    return seen;
+}
+
+void version_seen_free(struct version_seen *seen)
+{
+    free(seen);
+}
+
+/* The row of an operation and the version served: clients that ask for different versions do not look like a
+ * change. A free row when it is new, NULL when none is left. */
+static struct facts *facts_of(struct facts *table, const char *operation, const char *served)
+{
+    for (size_t i = 0; i < ROWS; i++) {
+        if (table[i].operation[0] == '\0')
+            return &table[i];
+        if (strncmp(table[i].operation, operation, sizeof table[i].operation - 1) == 0 &&
+            strcmp(table[i].values[0], served) == 0)
+            return &table[i];
+    }
+    return NULL;
+}
+
+static bool operation_known(const struct facts *table, const char *operation)
+{
+    for (size_t i = 0; i < ROWS && table[i].operation[0] != '\0'; i++)
+        if (strncmp(table[i].operation, operation, sizeof table[i].operation - 1) == 0)
+            return true;
+    return false;
+}
+
+static void facts_set(struct facts *facts, const char *operation,
+                      char values[VERSION_FACTS][VERSION_FACT_BYTES])
+{
+    (void)snprintf(facts->operation, sizeof facts->operation, "%s", operation);
+    memcpy(facts->values, values, sizeof facts->values);
+}
+
+static void read_values(char values[VERSION_FACTS][VERSION_FACT_BYTES], const struct field *fields,
+                        size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t f = 0; f < VERSION_FACTS; f++)
+            if (span_equal_nocase(fields[i].name, span_of(FACT_FIELDS[f])))
+                (void)snprintf(values[f], VERSION_FACT_BYTES, "%.*s", (int)fields[i].value.length,
+                               fields[i].value.data);
+}
+
+static void note_change(struct version_watch *watch, const char *operation,
+                        char values[VERSION_FACTS][VERSION_FACT_BYTES])
+{
+    (void)pthread_mutex_lock(&watch->lock);
+    bool first = !operation_known(watch->table, operation);
+    struct facts *known = facts_of(watch->table, operation, values[0]);
+    if (known != NULL && memcmp(known->values, values, sizeof known->values) != 0) {
+        log_event(first ? LOG_INFO : LOG_WARNING, first ? "upstream-version" : "upstream-version-change",
+                  "%s: served %s, stage %s, sunset %s, deprecation %s", operation, values[0],
+                  values[1][0] ? values[1] : "-", values[2][0] ? values[2] : "-",
+                  values[3][0] ? values[3] : "-");
+        if (!first)
+            (void)atomic_fetch_add_explicit(watch->changes, 1, memory_order_relaxed);
+        facts_set(known, operation, values);
+    }
+    (void)pthread_mutex_unlock(&watch->lock);
+}
+
+void version_seen_answer(struct version_seen *seen, const char *operation, const struct field *fields,
+                         size_t count)
+{
+    char values[VERSION_FACTS][VERSION_FACT_BYTES] = {{0}};
+
+    read_values(values, fields, count);
+    struct facts *last = facts_of(seen->table, operation, values[0]);
+    if (last == NULL || values[0][0] == '\0' || memcmp(last->values, values, sizeof values) == 0)
+        return;
+    facts_set(last, operation, values);
+    note_change(seen->watch, operation, values);
+}
+
+/* A label value as Prometheus' text format has it: backslash, quote and line feed escaped; JSON's escapes of
+ * these three are the same. */
+static void write_label(struct text *out, const char *name, const char *value)
+{
+    text_add_format(out, "%s=", name);
+    text_add_json(out, span_of(value));
+}
+
+void version_watch_write(struct version_watch *watch, struct text *out)
+{
+    text_add_string(
+        out, "# HELP portcullis_upstream_version_info What the upstream said of the version it serves.\n"
+             "# TYPE portcullis_upstream_version_info gauge\n");
+    (void)pthread_mutex_lock(&watch->lock);
+    for (size_t i = 0; i < ROWS && watch->table[i].operation[0] != '\0'; i++) {
+        text_add_string(out, "portcullis_upstream_version_info{");
+        write_label(out, "operation", watch->table[i].operation);
+        for (size_t f = 0; f < VERSION_FACTS; f++) {
+            text_add(out, ",", 1);
+            write_label(out, FACT_LABELS[f], watch->table[i].values[f]);
+        }
+        text_add_string(out, "} 1\n");
+    }
+    (void)pthread_mutex_unlock(&watch->lock);
+}

@@ -1,0 +1,218 @@
+/* The wire guard: what stands between the socket and evhttp. Every byte goes through the grammar (wire.h)
+ * first; evhttp is given the bytes of one whole request, or nothing.
+ *
+ * A chunked body is framed anew for evhttp, one plain chunk for each piece: its chunk reader knows no
+ * extensions, and so never sees one. Trailers are judged and dropped. */
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/worker.h"
+
+#include <errno.h>
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <stdio.h>
+#include <sys/socket.h>
+
+#define SURPLUS_BYTES (64 * 1024) /* of pipelined requests held back; a client that sends more is not read   \
+                                   */
+
+static struct evbuffer *input_of(const struct client *client)
+{
+    return bufferevent_get_input(client->bufferevent);
+}
+
+/* Gives evhttp a piece of the request; it looks only when the request is complete. */
+static bool pass_on(struct client *client, struct span taken, struct span data, bool in_head)
+{
+    struct evbuffer *input = input_of(client);
+
+    if (in_head || !wire_is_chunked(&client->wire))
+        return evbuffer_add(input, taken.data, taken.length) == 0;
+    if (data.length > 0 &&
+        (evbuffer_add_printf(input, "%zx\r\n", data.length) < 0 ||
+         evbuffer_add(input, data.data, data.length) != 0 || evbuffer_add(input, "\r\n", 2) != 0))
+        return false;
+    return client->wire.state != WIRE_COMPLETE || evbuffer_add(input, "0\r\n\r\n", 5) == 0;
+}
+
+static void refuse(struct client *client, enum wire_fault fault, bool header_complete)
+{
+    struct evbuffer *input = input_of(client);
+    struct span header = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
+
+    client->state = CLIENT_ANSWERING;
+    client->deadline_us = 0;
+    COUNT(client->worker->service, wire_refused);
+    exchange_refuse_wire(client, fault, header, header_complete);
+}
+
+/* The request is whole: evhttp parses and dispatches it within this call. */
+static void dispatch(struct client *client)
+{
+    struct worker *worker = client->worker;
+    struct evbuffer *output = bufferevent_get_output(client->bufferevent);
+
+    worker->dispatching = client;
+    bufferevent_trigger(client->bufferevent, EV_READ, 0);
+    worker->dispatching = NULL;
+    if (client->state != CLIENT_RECEIVING)
+        return;
+    /* evhttp refused what the grammar let through, and wrote a page of its own: ours is sent instead. */
+    (void)evbuffer_drain(output, evbuffer_get_length(output));
+    refuse(client, WIRE_FAULT_TARGET, true);
+}
+
+static void begin_request(struct client *client)
+{
+    client->began_us = clock_monotonic_us();
+    client->deadline_us =
+        client->began_us + (int64_t)client->worker->service->config->limits.header_timeout_ms * 1000;
+}
+
+static void begin_body(struct client *client)
+{
+    client->deadline_us =
+        clock_monotonic_us() + (int64_t)client->worker->service->config->limits.body_timeout_ms * 1000;
+}
+
+/* The empty lines that RFC 9112 §2.2 allows before a request: judged, not passed on, since evhttp knows no
+ * such thing. */
+static size_t skip_empty_lines(struct client *client, struct span bytes)
+{
+    struct span none, lines = {bytes.data, 0};
+
+    while (lines.length < bytes.length &&
+           (bytes.data[lines.length] == '\r' || bytes.data[lines.length] == '\n'))
+        lines.length++;
+    return lines.length > 0 ? wire_read(&client->wire, lines, &none) : 0;
+}
+
+/* Judges bytes until the request is complete, refused, or the bytes are used up; how many were taken. */
+static size_t judge(struct client *client, struct span bytes)
+{
+    size_t used = 0;
+
+    if (client->wire.state == WIRE_IDLE) {
+        begin_request(client);
+        used = skip_empty_lines(client, bytes);
+    }
+    while (used < bytes.length && client->wire.state < WIRE_COMPLETE) {
+        struct span rest = {bytes.data + used, bytes.length - used}, data = {NULL, 0};
+        bool in_head = client->wire.state != WIRE_BODY;
+        size_t taken = wire_read(&client->wire, rest, &data);
+
+        if (!pass_on(client, (struct span){rest.data, taken}, data, in_head)) {
+            client->gone = true;
+            return bytes.length;
+        }
+        if (in_head && client->wire.state == WIRE_BODY)
+            begin_body(client);
+        used += taken;
+    }
+    return used;
+}
+
+/* A client that waits for leave to send its body gets it: the judgement needs the body, and the bound on it
+ * was checked. */
+static void allow_body(struct client *client)
+{
+    if (client->wire.state == WIRE_BODY && wire_expects_continue(&client->wire) && !client->continued) {
+        client->continued = true;
+        client_send(client, span_of("HTTP/1.1 100 Continue\r\n\r\n"), (struct span){NULL, 0});
+    }
+}
+
+static void hold_surplus(struct client *client, struct span bytes)
+{
+    text_add(&client->surplus, bytes.data, bytes.length);
+    if (client->surplus.failed)
+        client->gone = true;
+    else if (client->surplus.length >= SURPLUS_BYTES)
+        (void)event_del(&client->readable);
+}
+
+/* Judges received bytes; the surplus must be empty. What lies behind a complete request becomes the surplus
+ * before the request runs, because running it may receive into the same buffer. */
+static void take(struct client *client, struct span bytes)
+{
+    bool in_body = client->wire.state == WIRE_BODY;
+    size_t used = judge(client, bytes);
+
+    if (used < bytes.length && !client->gone)
+        hold_surplus(client, (struct span){bytes.data + used, bytes.length - used});
+    if (client->gone)
+        client_close(client);
+    else if (client->wire.state == WIRE_COMPLETE)
+        dispatch(client);
+    else if (client->wire.state == WIRE_REFUSED)
+        refuse(client, client->wire.fault, in_body || wire_header_complete(&client->wire));
+    else
+        allow_body(client);
+}
+
+void client_pump(struct client *client)
+{
+    if (client->pumping)
+        return;
+    client->pumping = true;
+    while (client->state == CLIENT_RECEIVING && client->surplus.length > 0) {
+        struct text bytes = client->surplus;
+        client->surplus = (struct text){0};
+        take(client, (struct span){bytes.data, bytes.length});
+        text_wipe(&bytes);
+    }
+    client->pumping = false;
+    if (client->state == CLIENT_RECEIVING && client->ended)
+        client_close(client);
+}
+
+/* The client sends no more. It may still read: a reply under way is completed. */
+static void end_of_input(struct client *client)
+{
+    client->ended = true;
+    if (client->state == CLIENT_ANSWERING)
+        (void)event_del(&client->readable);
+    else
+        client_close(client);
+}
+
+void client_on_readable(int descriptor, short what, void *arg)
+{
+    struct client *client = arg;
+    struct worker *worker = client->worker;
+    size_t room =
+        client->state == CLIENT_ANSWERING ? SURPLUS_BYTES - client->surplus.length : sizeof worker->buffer;
+    ssize_t received = recv(descriptor, worker->buffer, room, 0);
+    (void)what;
+
+    if (received < 0) {
+        if (errno != EAGAIN && errno != EINTR)
+            client_lose(client);
+        return;
+    }
+    if (received == 0) {
+        end_of_input(client);
+        return;
+    }
+    struct span bytes = {worker->buffer, (size_t)received};
+    switch (client->state) {
+    case CLIENT_RECEIVING:
+        client->pumping = true; /* what a reply within this call leaves as surplus is run by the loop below,
+                                   not deeper down the stack */
+        take(client, bytes);
+        client->pumping = false;
+        client_pump(client);
+        break;
+    case CLIENT_ANSWERING:
+        hold_surplus(client, bytes);
+        break;
+    case CLIENT_LINGERING:
+        client->drained += bytes.length;
+        if (client->drained > worker->service->config->limits.drain_bytes)
+            client_close(client);
+        break;
+    case CLIENT_STARTING:
+    case CLIENT_CLOSED:
+        break;
+    }
+}

@@ -1,0 +1,312 @@
+#include "proxy/worker.h"
+
+#include "proxy/access_log.h"
+#include "proxy/audit/journal.h"
+#include "proxy/client.h"
+#include "proxy/exchange.h"
+#include "proxy/listener.h"
+#include "proxy/log.h"
+#include "proxy/unauthenticated.h"
+#include "proxy/upstream/upstream.h"
+
+#include <errno.h>
+#include <event2/http.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define TICK_MS        100
+#define LINES_HANDOVER (32 * 1024)
+/* evhttp is given only what the wire guard let through, under the configured bounds. Its own are a second
+ * fence, with room for chunk framing. */
+#define EVHTTP_SLACK 65536
+
+static void on_tick(int fd, short what, void *arg)
+{
+    struct worker *worker = arg;
+    struct client *client, *next;
+    int64_t now = clock_monotonic_us();
+    (void)fd;
+    (void)what;
+
+    for (client = TAILQ_FIRST(&worker->clients); client != NULL; client = next) {
+        next = TAILQ_NEXT(client, link);
+        client_tick(client, now);
+    }
+    if (worker->lines.length > 0)
+        access_log_hand(worker->service->access_log, &worker->lines);
+    unauthenticated_record(worker, now, false);
+    if (!worker->stopping)
+        worker_accept(worker, client_prepare(worker) &&
+                                  worker->client_count < worker->service->config->limits.connections);
+}
+
+static void on_sweep(int fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    client_sweep(arg);
+    worker_check_idle(arg);
+}
+
+static void begin_stop(struct worker *worker)
+{
+    struct client *client, *next;
+
+    worker->stopping = true;
+    for (size_t i = 0; i < worker->listener_count; i++)
+        listener_close(&worker->listeners[i], worker->http);
+    for (client = TAILQ_FIRST(&worker->clients); client != NULL; client = next) {
+        next = TAILQ_NEXT(client, link);
+        client_stop(client);
+    }
+    worker_check_idle(worker);
+}
+
+static void abort_all(struct worker *worker)
+{
+    struct client *client;
+
+    while ((client = TAILQ_FIRST(&worker->clients)) != NULL) {
+        if (client->exchange != NULL)
+            exchange_abort(client->exchange);
+        client_close(client);
+    }
+    (void)event_base_loopbreak(worker->base);
+}
+
+static void on_wake(int fd, short what, void *arg)
+{
+    struct worker *worker = arg;
+    uint64_t count;
+    (void)what;
+
+    (void)!read(fd, &count, sizeof count);
+    (void)pthread_mutex_lock(&worker->order_lock);
+    struct ruleset *next = worker->ordered_ruleset;
+    bool stop = worker->ordered_stop && !worker->stopping, end = worker->ordered_abort;
+    worker->ordered_ruleset = NULL;
+    (void)pthread_mutex_unlock(&worker->order_lock);
+
+    if (next != NULL) {
+        ruleset_release(worker->ruleset);
+        worker->ruleset = next;
+    }
+    if (stop)
+        begin_stop(worker);
+    if (end)
+        abort_all(worker);
+}
+
+void worker_check_idle(struct worker *worker)
+{
+    if (worker->stopping && TAILQ_EMPTY(&worker->clients) && worker->exchange_count == 0)
+        (void)event_base_loopbreak(worker->base);
+}
+
+void worker_flush_lines(struct worker *worker)
+{
+    if (worker->lines.length >= LINES_HANDOVER)
+        access_log_hand(worker->service->access_log, &worker->lines);
+}
+
+void worker_accept(struct worker *worker, bool accept)
+{
+    worker->accepting = accept;
+    for (size_t i = 0; i < worker->listener_count; i++)
+        listener_pause(&worker->listeners[i], !accept);
+}
+
+static struct event_base *make_base(void)
+{
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+
+    if (config == NULL)
+        return NULL;
+    /* Only this thread touches the base, so it needs no locks; changes of interest are collected and told to
+     * the kernel once a turn. */
+    if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_EPOLL_USE_CHANGELIST) == 0)
+        base = event_base_new_with_config(config);
+    event_config_free(config);
+    return base;
+}
+
+static bool make_http(struct worker *worker)
+{
+    const struct config *config = worker->service->config;
+
+    worker->http = evhttp_new(worker->base);
+    if (worker->http == NULL)
+        return false;
+    evhttp_set_bevcb(worker->http, client_bufferevent, worker);
+    evhttp_set_gencb(worker->http, client_on_request, worker);
+    evhttp_set_allowed_methods(worker->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
+                                                 EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH | EVHTTP_REQ_DELETE |
+                                                 EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE);
+    evhttp_set_max_headers_size(
+        worker->http, (ev_ssize_t)(config->limits.header_bytes + config->limits.target_bytes + EVHTTP_SLACK));
+    evhttp_set_max_body_size(worker->http, (ev_ssize_t)(config->limits.body_bytes + EVHTTP_SLACK));
+    return true;
+}
+
+static bool make_events(struct worker *worker)
+{
+    const struct timeval every = {0, TICK_MS * 1000};
+
+    worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return worker->wake_fd >= 0 &&
+           event_assign(&worker->tick, worker->base, -1, EV_PERSIST, on_tick, worker) == 0 &&
+           event_assign(&worker->sweep, worker->base, -1, 0, on_sweep, worker) == 0 &&
+           event_assign(&worker->wake, worker->base, worker->wake_fd, EV_READ | EV_PERSIST, on_wake,
+                        worker) == 0 &&
+           event_add(&worker->tick, &every) == 0 && event_add(&worker->wake, NULL) == 0;
+}
+
+static bool make_parts(struct worker *worker)
+{
+    struct service *service = worker->service;
+
+    return (worker->base = make_base()) != NULL && make_http(worker) && make_events(worker) &&
+           (worker->scratch = pattern_scratch_new()) != NULL &&
+           (worker->versions = version_seen_new(service->versions)) != NULL &&
+           (worker->port = journal_port_new(service->journal, worker->base)) != NULL &&
+           (worker->upstream = upstream_new(worker->base, service->upstream)) != NULL &&
+           client_prepare(worker);
+}
+
+static bool open_listeners(struct worker *worker, const int *sockets, size_t count)
+{
+    worker->listeners = calloc(count, sizeof *worker->listeners);
+    bool opened = worker->listeners != NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        opened = opened && listener_open(&worker->listeners[i], worker, sockets[i]);
+        if (opened)
+            worker->listener_count++;
+        else
+            (void)close(sockets[i]);
+    }
+    return opened;
+}
+
+struct worker *worker_new(struct service *service, unsigned index, const int *sockets, size_t count,
+                          struct ruleset *ruleset, char *error, size_t error_size)
+{
+    struct worker *worker = calloc(1, sizeof *worker);
+
+    if (worker == NULL || pthread_mutex_init(&worker->order_lock, NULL) != 0) {
+        (void)snprintf(error, error_size, "out of memory");
+        for (size_t i = 0; i < count; i++)
+            (void)close(sockets[i]);
+        free(worker);
+        return NULL;
+    }
+    worker->service = service;
+    worker->index = index;
+    worker->wake_fd = -1;
+    worker->ruleset = ruleset_hold(ruleset);
+    TAILQ_INIT(&worker->clients);
+    TAILQ_INIT(&worker->dead);
+    SLIST_INIT(&worker->idle_exchanges);
+    bool made = make_parts(worker);
+    if (!open_listeners(worker, sockets, count) || !made) {
+        (void)snprintf(error, error_size, "worker %u: cannot set up: %s", index, strerror(errno));
+        worker_free(worker);
+        return NULL;
+    }
+    return worker;
+}
+
+static void *run(void *arg)
+{
+    struct worker *worker = arg;
+
+    worker_accept(worker, true);
+    (void)event_base_dispatch(worker->base);
+    unauthenticated_record(worker, 0, true);
+    access_log_hand(worker->service->access_log, &worker->lines);
+    return NULL;
+}
+
+bool worker_start(struct worker *worker)
+{
+    return pthread_create(&worker->thread, NULL, run, worker) == 0;
+}
+
+static void order(struct worker *worker, struct ruleset *ruleset, bool stop, bool abort_now)
+{
+    const uint64_t one = 1;
+
+    (void)pthread_mutex_lock(&worker->order_lock);
+    if (ruleset != NULL) {
+        ruleset_release(worker->ordered_ruleset);
+        worker->ordered_ruleset = ruleset_hold(ruleset);
+    }
+    worker->ordered_stop |= stop;
+    worker->ordered_abort |= abort_now;
+    (void)pthread_mutex_unlock(&worker->order_lock);
+    (void)!write(worker->wake_fd, &one, sizeof one);
+}
+
+void worker_swap(struct worker *worker, struct ruleset *ruleset)
+{
+    order(worker, ruleset, false, false);
+}
+
+void worker_stop(struct worker *worker)
+{
+    order(worker, NULL, true, false);
+}
+
+void worker_abort(struct worker *worker)
+{
+    order(worker, NULL, true, true);
+}
+
+bool worker_join(struct worker *worker, int64_t deadline_us)
+{
+    struct timespec until = {.tv_sec = deadline_us / 1000000, .tv_nsec = deadline_us % 1000000 * 1000};
+
+    return pthread_clockjoin_np(worker->thread, NULL, CLOCK_MONOTONIC, &until) == 0;
+}
+
+static void free_events(struct worker *worker)
+{
+    if (worker->wake_fd < 0)
+        return;
+    (void)event_del(&worker->tick);
+    (void)event_del(&worker->sweep);
+    (void)event_del(&worker->wake);
+    (void)close(worker->wake_fd);
+}
+
+void worker_free(struct worker *worker)
+{
+    if (worker == NULL)
+        return;
+    for (size_t i = 0; i < worker->listener_count; i++)
+        listener_close(&worker->listeners[i], worker->http);
+    free(worker->listeners);
+    if (worker->http != NULL)
+        evhttp_free(worker->http);
+    client_free_spare(worker);
+    client_sweep(worker);
+    exchange_free_idle(worker);
+    upstream_free(worker->upstream);
+    journal_port_free(worker->port);
+    version_seen_free(worker->versions);
+    pattern_scratch_free(worker->scratch);
+    free_events(worker);
+    if (worker->base != NULL)
+        event_base_free(worker->base);
+    ruleset_release(worker->ordered_ruleset);
+    ruleset_release(worker->ruleset);
+    text_free(&worker->lines);
+    text_wipe(&worker->head);
+    (void)pthread_mutex_destroy(&worker->order_lock);
+    explicit_bzero(worker->buffer, sizeof worker->buffer);
+    free(worker);
+}

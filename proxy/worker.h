@@ -1,0 +1,107 @@
+/* A worker: one thread with its own event loop, evhttp, listening sockets, upstream pool and journal port.
+ * Nothing on a read's way through it takes a lock. */
+#ifndef PROXY_WORKER_H
+#define PROXY_WORKER_H
+
+#include "policies/pattern.h"
+#include "proxy/clock.h"
+#include "proxy/entropy.h"
+#include "proxy/ruleset.h"
+#include "proxy/service.h"
+#include "proxy/version_watch.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <pthread.h>
+#include <sys/queue.h>
+
+struct client;
+struct evhttp;
+struct exchange;
+struct journal_port;
+struct listener;
+struct upstream;
+
+#define WORKER_BUFFER (64 * 1024)
+
+TAILQ_HEAD(client_list, client);
+SLIST_HEAD(exchange_list, exchange);
+
+/* Used by what runs in the worker's thread: client.c, wire_guard.c, exchange*.c. Other threads use the
+ * functions below only. */
+struct worker {
+    struct service *service;
+    unsigned index;
+    struct event_base *base;
+    struct evhttp *http;
+    struct upstream *upstream;
+    struct journal_port *port;
+    struct version_seen *versions;
+    struct pattern_scratch *scratch;
+    struct ruleset *ruleset; /* one reference; exchanges take their own */
+    struct entropy entropy;
+
+    struct client_list clients; /* all that are open */
+    struct client_list dead;    /* closed during dispatch; freed by the sweep */
+    struct client *spare;       /* made beforehand: see client.h */
+    struct client *dispatching; /* whose request evhttp is parsing right now */
+    unsigned client_count;
+    struct exchange_list idle_exchanges; /* wiped; for the next requests */
+    unsigned exchange_count;             /* under way */
+    unsigned long unauthenticated;       /* since the last record of them */
+    int64_t unauthenticated_since_us;
+
+    struct listener *listeners;
+    size_t listener_count;
+    bool accepting; /* the listeners are enabled */
+
+    struct text lines;          /* access log lines not yet handed over */
+    struct text head;           /* scratch for composing answers */
+    char buffer[WORKER_BUFFER]; /* scratch for receiving */
+
+    struct event tick;  /* deadlines, log hand-over */
+    struct event sweep; /* frees `dead` */
+    struct event wake;  /* on wake_fd: orders from the control thread */
+    int wake_fd;
+    pthread_mutex_t order_lock; /* guards the three below */
+    struct ruleset *ordered_ruleset;
+    bool ordered_stop;
+    bool ordered_abort;
+    bool stopping;
+
+    pthread_t thread;
+};
+
+/* Makes a worker that serves on the sockets (its own duplicates; taken over, also on failure). NULL with a
+ * message. Takes a reference of the ruleset. */
+struct worker *worker_new(struct service *service, unsigned index, const int *sockets, size_t count,
+                          struct ruleset *ruleset, char *error, size_t error_size);
+
+/* Starts its thread. */
+bool worker_start(struct worker *worker);
+
+/* Orders from the control thread; each returns at once. A new ruleset (takes a reference); stop accepting,
+ * let running exchanges end; end them now. */
+void worker_swap(struct worker *worker, struct ruleset *ruleset);
+void worker_stop(struct worker *worker);
+void worker_abort(struct worker *worker);
+
+/* Waits until `deadline_us` (monotonic) for the thread to end; false when it still runs. */
+bool worker_join(struct worker *worker, int64_t deadline_us);
+
+/* Frees a worker whose thread ended or never started. */
+void worker_free(struct worker *worker);
+
+/* Below: for the worker's own thread. */
+
+/* Called when an exchange ended or a client closed: ends the loop of a stopping worker that has nothing left.
+ */
+void worker_check_idle(struct worker *worker);
+
+/* Hands the access lines over when enough have gathered; the tick does it otherwise. */
+void worker_flush_lines(struct worker *worker);
+
+/* Stops or resumes accepting (connection bound, descriptors out). */
+void worker_accept(struct worker *worker, bool accept);
+
+#endif

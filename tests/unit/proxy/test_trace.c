@@ -1,0 +1,80 @@
+#include "proxy/trace.h"
+
+#include <cmocka.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+
+#define GOOD "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+
+static void continues_or_begins(void **state)
+{
+    static const struct {
+        const char *received;
+        bool continued;
+    } rows[] = {
+        {GOOD, true},
+        {NULL, false},
+        {"", false},
+        {"00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", false}, /* upper case is not the form */
+        {"00-00000000000000000000000000000000-b7ad6b7169203331-01", false},
+        {"00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false},
+        {"01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false},
+        {"ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false},
+        {GOOD "-more", false},
+        {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0", false},
+        {"00-0af7651916cd43dd8448eb211c80319c_b7ad6b7169203331-01", false},
+    };
+    struct entropy entropy = {.left = 0};
+    (void)state;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct trace trace, again;
+        trace_begin(&trace, span_of(rows[i].received), &entropy);
+        assert_int_equal(trace.continued, rows[i].continued);
+        assert_int_equal(strlen(trace.parent), 55);
+        trace_begin(&again, span_of(trace.parent), &entropy);
+        assert_true(again.continued); /* what we send is well-formed */
+        assert_true(span_equal(trace_id(&trace), trace_id(&again)));
+        assert_memory_not_equal(trace.parent + 36, again.parent + 36,
+                                16); /* a parent id of its own each time */
+    }
+}
+
+static void keeps_id_and_flags(void **state)
+{
+    struct entropy entropy = {.left = 0};
+    struct trace trace;
+    (void)state;
+
+    trace_begin(&trace, span_of(GOOD), &entropy);
+    assert_memory_equal(trace.parent, GOOD, 36);
+    assert_string_equal(trace.parent + 52, "-00");
+}
+
+static void makes_uuids(void **state)
+{
+    struct entropy entropy = {.left = 0};
+    char first[UUID_TEXT], next[UUID_TEXT];
+    (void)state;
+
+    entropy_uuid(&entropy, first);
+    for (int i = 0; i < 1000; i++) {
+        entropy_uuid(&entropy, next);
+        assert_int_equal(strlen(next), 36);
+        assert_int_equal(next[14], '4');
+        assert_non_null(strchr("89ab", next[19]));
+        assert_string_not_equal(first, next);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(continues_or_begins),
+        cmocka_unit_test(keeps_id_and_flags),
+        cmocka_unit_test(makes_uuids),
+    };
+
+    return cmocka_run_group_tests_name("trace", tests, NULL, NULL);
+}
