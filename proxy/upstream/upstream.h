@@ -26,22 +26,22 @@ void upstream_shared_free(struct upstream_shared *shared);
 bool upstream_shared_reload(struct upstream_shared *shared, char *error, size_t error_size);
 
 struct upstream *upstream_new(struct event_base *base, struct upstream_shared *shared);
-void upstream_free(struct upstream *upstream); /* all calls must have ended */
+void upstream_free(struct upstream *upstream); /* all calls must have ended; not from within a callback */
 
 struct upstream_request {
     const char *method;
     struct span target;         /* origin-form, canonical */
     const struct field *fields; /* in order; without Host, Content-Length, Connection: the client writes those */
     size_t field_count;
-    struct span body;           /* data NULL: no content and no Content-Length */
+    struct span body;           /* data NULL: no content, and no Content-Length but for POST, PUT and PATCH (0) */
     bool idempotent;            /* may be sent again when no byte of an answer was seen */
 };
 
 struct upstream_answer {
     int status;
-    const struct field *fields; /* hop-by-hop fields and those that Connection names left out; Content-Length kept only when `length` is known */
+    const struct field *fields; /* Content-Length, hop-by-hop fields and those that Connection names are left out */
     size_t field_count;
-    int64_t length;             /* of the body; -1: not known before its end */
+    int64_t length;             /* of the body, or what it would be (HEAD, 304); -1: not known before its end */
 };
 
 enum upstream_failure {

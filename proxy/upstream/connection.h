@@ -1,0 +1,86 @@
+/* One connection to the upstream: made by trying each address in turn, and TLS over it where the
+ * configuration says so; then bytes both ways, on two events. */
+#ifndef PROXY_UPSTREAM_CONNECTION_H
+#define PROXY_UPSTREAM_CONNECTION_H
+
+#include "proxy/upstream/answer.h"
+#include "proxy/upstream/shared.h"
+#include "proxy/upstream/upstream.h"
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+struct connection;
+
+/* Told about a connection; none of these runs after connection_close. */
+struct connection_events {
+    void (*ready)(struct connection *connection); /* it may be written to */
+    /* It could not be made. Still to be closed. */
+    void (*failed)(struct connection *connection, enum upstream_failure failure, const char *detail);
+    void (*readable)(struct connection *connection);
+    void (*writable)(struct connection *connection); /* once for each connection_await_writable */
+};
+
+enum connection_stage {
+    CONNECTION_RESOLVING,
+    CONNECTION_CONNECTING,
+    CONNECTION_SHAKING, /* hands, by TLS */
+    CONNECTION_READY,
+    CONNECTION_CLOSED,
+};
+
+struct connection {
+    TAILQ_ENTRY(connection) entry; /* in one of the owner's lists */
+    const struct connection_events *events;
+    void *owner;
+    struct upstream_call *call; /* the owner's: whom it works for; NULL while idle */
+
+    enum connection_stage stage;
+    struct transport transport;
+    struct answer *answer;
+    bool served;        /* an answer came through it before */
+    bool paused;        /* not reading */
+    int64_t idle_since; /* monotonic microseconds, as all times here */
+
+    struct event_base *base;
+    struct upstream_shared *shared;
+    struct tls_memory *memory;
+    struct event read_event, write_event;
+
+    struct addresses *addresses; /* while it is being made */
+    size_t first, tried;         /* where in the list it began; how many were tried */
+    int64_t due, address_due;    /* deadlines: for all, for the address under way */
+    char detail[256];            /* why the last address failed */
+};
+
+/* A connection not yet begun; NULL when memory is out. `first`: the address to try first. */
+struct connection *connection_new(struct event_base *base, struct upstream_shared *shared,
+                                  struct tls_memory *memory, const struct connection_events *events,
+                                  void *owner);
+
+/* Begins to make it. May call back from within. */
+void connection_begin(struct connection *connection, size_t first, int64_t now);
+
+/* A look-up has ended: goes on when it waited for that. */
+void connection_resolved(struct connection *connection);
+
+/* The next deadline while it is being made (INT64_MAX: none), and what to do when the time has come. */
+int64_t connection_due(const struct connection *connection);
+void connection_expire(struct connection *connection, int64_t now);
+
+/* Which address it is connected to. */
+size_t connection_address(const struct connection *connection);
+
+void connection_await_writable(struct connection *connection);
+void connection_pause(struct connection *connection);
+void connection_resume(struct connection *connection);
+
+/* Idle and just looked at: is it open, with nothing to read? */
+bool connection_is_quiet(struct connection *connection);
+
+/* Closes it now. The memory stays until connection_free, which must not be called from within a callback of
+ * it. */
+void connection_close(struct connection *connection, bool politely);
+void connection_free(struct connection *connection);
+
+#endif

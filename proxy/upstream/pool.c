@@ -1,0 +1,162 @@
+#include "proxy/clock.h"
+#include "proxy/upstream/upstream_internal.h"
+
+void pool_schedule(struct upstream *upstream)
+{
+    event_active(&upstream->pump, EV_READ, 0);
+}
+
+void pool_drop(struct connection *connection)
+{
+    struct upstream *upstream = connection->owner;
+    bool idle = connection->call == NULL;
+    TAILQ_REMOVE(idle ? &upstream->idle : &upstream->busy, connection, entry);
+    TAILQ_INSERT_TAIL(&upstream->closed, connection, entry);
+    upstream->connection_count--;
+    connection->call = NULL;
+    connection_close(connection, idle);
+    pool_schedule(upstream);
+}
+
+void pool_keep(struct connection *connection)
+{
+    struct upstream *upstream = connection->owner;
+    int64_t now = clock_monotonic_us();
+    connection_resume(connection);
+    connection->call = NULL;
+    connection->served = true;
+    connection->idle_since = now;
+    TAILQ_REMOVE(&upstream->busy, connection, entry);
+    TAILQ_INSERT_HEAD(&upstream->idle, connection, entry);
+    upstream_due(upstream, pool_due(upstream), now);
+    pool_schedule(upstream);
+}
+
+/* Nobody asked it anything: more than TLS's own messages is the end of it. */
+static void look_at_idle(struct connection *connection)
+{
+    if (!connection_is_quiet(connection))
+        pool_drop(connection);
+}
+
+static void on_ready(struct connection *connection)
+{
+    struct upstream *upstream = connection->owner;
+    upstream->first_address = connection_address(connection);
+    call_run(connection->call);
+}
+
+static void on_failed(struct connection *connection, enum upstream_failure failure, const char *detail)
+{
+    call_lost(connection->call, failure, detail);
+}
+
+static void on_readable(struct connection *connection)
+{
+    if (connection->call != NULL)
+        call_read(connection->call);
+    else
+        look_at_idle(connection);
+}
+
+static void on_writable(struct connection *connection)
+{
+    if (connection->call != NULL)
+        call_write(connection->call);
+}
+
+static const struct connection_events pool_events = {on_ready, on_failed, on_readable, on_writable};
+
+/* The newest idle connection, or NULL. For a mutation it is looked at once more: if it turns out to be dead
+ * only behind the request, nobody knows what became of that. */
+static struct connection *take_idle(struct upstream *upstream, bool look)
+{
+    struct connection *connection;
+    while ((connection = TAILQ_FIRST(&upstream->idle)) != NULL) {
+        if (!look || connection_is_quiet(connection))
+            return connection;
+        pool_drop(connection);
+    }
+    return NULL;
+}
+
+static void connect_for(struct upstream *upstream, struct upstream_call *call)
+{
+    struct connection *connection =
+        connection_new(upstream->base, upstream->shared, &upstream->memory, &pool_events, upstream);
+    if (connection == NULL) {
+        call_fail(call, UPSTREAM_OVERLOADED, "out of memory");
+        return;
+    }
+    int64_t now = clock_monotonic_us();
+    upstream->connection_count++;
+    TAILQ_INSERT_TAIL(&upstream->busy, connection, entry);
+    call_attach(call, connection);
+    connection_begin(connection, upstream->first_address, now);
+    upstream_due(upstream, call_due(call), now);
+}
+
+/* Gives the first waiting call what it needs; false when it must wait on. */
+static bool serve_first(struct upstream *upstream)
+{
+    struct upstream_call *call = TAILQ_FIRST(&upstream->waiting);
+    if (call == NULL)
+        return false;
+    if (call->unsafe) {
+        call_fail(call, UPSTREAM_INVALID, "the request holds what must not be sent");
+        return true;
+    }
+
+    struct connection *idle = call->fresh ? NULL : take_idle(upstream, !call->idempotent);
+    if (idle != NULL) {
+        TAILQ_REMOVE(&upstream->idle, idle, entry);
+        TAILQ_INSERT_TAIL(&upstream->busy, idle, entry);
+        call_attach(call, idle);
+        call_run(call);
+        return true;
+    }
+    struct connection *oldest = TAILQ_LAST(&upstream->idle, connection_list);
+    if (upstream->connection_count >= upstream->config->upstream.connections && oldest != NULL)
+        pool_drop(oldest); /* makes room for a fresh one */
+    if (upstream->connection_count >= upstream->config->upstream.connections)
+        return false;
+    connect_for(upstream, call);
+    return true;
+}
+
+void pool_sweep(struct upstream *upstream)
+{
+    struct upstream_call *call;
+    while ((call = TAILQ_FIRST(&upstream->over)) != NULL) {
+        TAILQ_REMOVE(&upstream->over, call, entry);
+        free(call);
+    }
+    struct connection *connection;
+    while ((connection = TAILQ_FIRST(&upstream->closed)) != NULL) {
+        TAILQ_REMOVE(&upstream->closed, connection, entry);
+        connection_free(connection);
+    }
+}
+
+void pool_pump(struct upstream *upstream)
+{
+    while (serve_first(upstream))
+        ;
+    while (upstream->waiting_count > upstream->config->upstream.queue)
+        call_fail(TAILQ_LAST(&upstream->waiting, call_list), UPSTREAM_OVERLOADED,
+                  "too many requests wait for a connection (upstream.queue)");
+    pool_sweep(upstream);
+}
+
+int64_t pool_due(const struct upstream *upstream)
+{
+    const struct connection *oldest = TAILQ_LAST(&upstream->idle, connection_list);
+    return oldest ? oldest->idle_since + upstream->config->upstream.idle_timeout_ms * INT64_C(1000)
+                  : INT64_MAX;
+}
+
+void pool_expire(struct upstream *upstream, int64_t now)
+{
+    while (pool_due(upstream) <= now)
+        pool_drop(TAILQ_LAST(&upstream->idle, connection_list));
+}

@@ -1,0 +1,15 @@
+/* What the workers' upstream sides have in common. */
+#ifndef PROXY_UPSTREAM_SHARED_H
+#define PROXY_UPSTREAM_SHARED_H
+
+#include "proxy/config.h"
+#include "proxy/upstream/resolver.h"
+#include "proxy/upstream/tls.h"
+
+struct upstream_shared {
+    const struct config *config;
+    struct resolver *resolver;
+    struct tls *tls; /* NULL: the upstream speaks plain HTTP */
+};
+
+#endif

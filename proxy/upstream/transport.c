@@ -1,0 +1,119 @@
+#include "proxy/upstream/transport.h"
+
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static enum transport_result broken(struct transport *transport, int error)
+{
+    transport->error = error;
+    return TRANSPORT_BROKEN;
+}
+
+enum transport_result transport_receive(struct transport *transport, char *bytes, size_t room, size_t *length)
+{
+    ssize_t got;
+    do {
+        got = recv(transport->fd, bytes, room, 0);
+    } while (got < 0 && errno == EINTR);
+
+    *length = got > 0 ? (size_t)got : 0;
+    if (got > 0)
+        return TRANSPORT_DONE;
+    if (got == 0)
+        return TRANSPORT_ENDED;
+    return errno == EAGAIN || errno == EWOULDBLOCK ? TRANSPORT_WANTS_READ : broken(transport, errno);
+}
+
+enum transport_result transport_send(struct transport *transport, const char *bytes, size_t length,
+                                     size_t *taken)
+{
+    ssize_t put;
+    do {
+        put = send(transport->fd, bytes, length, MSG_NOSIGNAL);
+    } while (put < 0 && errno == EINTR);
+
+    *taken = put > 0 ? (size_t)put : 0;
+    transport->sent += *taken;
+    if (put >= 0)
+        return TRANSPORT_DONE;
+    return errno == EAGAIN || errno == EWOULDBLOCK ? TRANSPORT_WANTS_WRITE : broken(transport, errno);
+}
+
+/* What an SSL call that did not succeed means. */
+static enum transport_result tls_result(struct transport *transport, int result)
+{
+    switch (SSL_get_error(transport->ssl, result)) {
+    case SSL_ERROR_WANT_READ:
+        return TRANSPORT_WANTS_READ;
+    case SSL_ERROR_WANT_WRITE:
+        return TRANSPORT_WANTS_WRITE;
+    case SSL_ERROR_ZERO_RETURN:
+        return TRANSPORT_ENDED;
+    case SSL_ERROR_SYSCALL:
+        return TRANSPORT_BROKEN; /* the socket left its errno in `error` */
+    default:
+        transport->tls_error = ERR_peek_error();
+        if (ERR_GET_REASON(transport->tls_error) == SSL_R_UNEXPECTED_EOF_WHILE_READING)
+            transport->tls_error = 0;
+        ERR_clear_error();
+        return TRANSPORT_BROKEN;
+    }
+}
+
+enum transport_result transport_read(struct transport *transport, char *bytes, size_t room, size_t *length)
+{
+    if (transport->ssl == NULL)
+        return transport_receive(transport, bytes, room, length);
+    ERR_clear_error();
+    int result = SSL_read_ex(transport->ssl, bytes, room, length);
+    return result == 1 ? TRANSPORT_DONE : tls_result(transport, result);
+}
+
+enum transport_result transport_write(struct transport *transport, const char *bytes, size_t length,
+                                      size_t *taken)
+{
+    if (transport->ssl == NULL)
+        return transport_send(transport, bytes, length, taken);
+    ERR_clear_error();
+    int result = SSL_write_ex(transport->ssl, bytes, length, taken);
+    return result == 1 ? TRANSPORT_DONE : tls_result(transport, result);
+}
+
+enum transport_result transport_handshake(struct transport *transport)
+{
+    ERR_clear_error();
+    int result = SSL_do_handshake(transport->ssl);
+    return result == 1 ? TRANSPORT_DONE : tls_result(transport, result);
+}
+
+void transport_fault(const struct transport *transport, char *text, size_t size)
+{
+    const char *reason = transport->tls_error ? ERR_reason_error_string(transport->tls_error) : NULL;
+    char unknown[64];
+    if (reason != NULL)
+        snprintf(text, size, "TLS: %s", reason);
+    else if (transport->tls_error != 0)
+        snprintf(text, size, "TLS: error %lx", transport->tls_error);
+    else if (transport->error != 0)
+        snprintf(text, size, "%s", strerror_r(transport->error, unknown, sizeof(unknown)));
+    else
+        snprintf(text, size, "cut off by the peer");
+}
+
+void transport_close(struct transport *transport, bool politely)
+{
+    if (transport->ssl != NULL) {
+        /* OpenSSL forgets the session of a connection that ended without close_notify; ours stays good. */
+        if (!politely || SSL_shutdown(transport->ssl) < 0)
+            SSL_set_shutdown(transport->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+        ERR_clear_error();
+        SSL_free(transport->ssl);
+    }
+    if (transport->fd >= 0)
+        close(transport->fd);
+    *transport = (struct transport){.fd = -1};
+}
