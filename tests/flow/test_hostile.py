@@ -20,7 +20,7 @@ def expand(text):
     for name in sorted(NAMES, key=len, reverse=True):
         text = re.sub(re.escape(name) + r"(?![A-Z])", NAMES[name], text)
     data = re.sub(r"\\x([0-9a-fA-F]{2})", lambda match: chr(int(match[1], 16)), text).encode("latin-1")
-    return re.sub(rb"\{([^*]*?)\*(\d+)\}", lambda match: match[1] * int(match[2]), data)
+    return re.sub(rb"<<([^*]*)\*(\d+)>>", lambda match: match[1] * int(match[2]), data)
 
 
 def rows():
