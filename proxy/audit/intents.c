@@ -1,0 +1,89 @@
+#include "proxy/audit/recovery.h"
+
+#include "proxy/clock.h"
+
+bool intents_init(struct intents *intents)
+{
+    intents->open = json_object();
+    return intents->open != NULL;
+}
+
+void intents_free(struct intents *intents)
+{
+    json_decref(intents->open);
+    intents->open = NULL;
+}
+
+/* What a `reconciled` record repeats of its intent. */
+static const struct {
+    const char *name;
+    size_t offset; /* in struct record_fields */
+} repeated[] = {
+    {"operation", offsetof(struct record_fields, operation)},
+    {"organization", offsetof(struct record_fields, organization)},
+    {"principal", offsetof(struct record_fields, principal)},
+    {"resource", offsetof(struct record_fields, resource)},
+};
+
+#define REPEATED (sizeof repeated / sizeof *repeated)
+
+static bool remember(struct intents *intents, const char *request_id, json_t *record)
+{
+    json_t *kept = json_object();
+
+    if (kept == NULL)
+        return false;
+    for (size_t i = 0; i < REPEATED; i++) {
+        json_t *value = json_object_get(record, repeated[i].name);
+
+        if (value != NULL && json_object_set(kept, repeated[i].name, value) != 0) {
+            json_decref(kept);
+            return false;
+        }
+    }
+    return json_object_set_new(intents->open, request_id, kept) == 0;
+}
+
+bool intents_note(struct intents *intents, struct span line)
+{
+    json_t *record = json_loadb(line.data, line.length, JSON_ALLOW_NUL, NULL);
+    const char *stage = json_string_value(json_object_get(record, "stage"));
+    const char *request_id = json_string_value(json_object_get(record, "request_id"));
+    bool noted = true;
+
+    if (stage == NULL || request_id == NULL)
+        ;
+    else if (strcmp(stage, "intent") == 0)
+        noted = remember(intents, request_id, record);
+    else if (strcmp(stage, "outcome") == 0 || strcmp(stage, "reconciled") == 0)
+        json_object_del(intents->open, request_id);
+    json_decref(record);
+    return noted;
+}
+
+bool intents_reconcile(const struct intents *intents, const char *result, struct entry_list *list)
+{
+    const char *request_id;
+    json_t *kept;
+
+    json_object_foreach(intents->open, request_id, kept)
+    {
+        struct record_fields fields = {
+            .stage = STAGE_RECONCILED,
+            .time_us = clock_now_us(),
+            .request_id = span_of(request_id),
+            .result = span_of(result),
+        };
+
+        for (size_t i = 0; i < REPEATED; i++) {
+            json_t *value = json_object_get(kept, repeated[i].name);
+            struct span *field = (struct span *)(void *)((char *)&fields + repeated[i].offset);
+
+            if (json_is_string(value))
+                *field = (struct span){json_string_value(value), json_string_length(value)};
+        }
+        if (!entry_add(list, &fields))
+            return false;
+    }
+    return true;
+}

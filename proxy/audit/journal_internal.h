@@ -1,0 +1,60 @@
+/* The journal's inside: what the ports (event loops) and the writer (a thread) share. Internal to proxy/audit
+ * and its tests. */
+#ifndef PROXY_AUDIT_JOURNAL_INTERNAL_H
+#define PROXY_AUDIT_JOURNAL_INTERNAL_H
+
+#include "proxy/audit/recovery.h"
+#include "proxy/audit/segment.h"
+
+#include <pthread.h>
+
+/* Bytes of records that may wait, whatever their number: one record more at most. */
+#define QUEUE_BYTES ((size_t)64 << 20)
+
+struct journal {
+    unsigned queue_limit;
+    size_t segment_bytes;
+    unsigned retry_ms;
+    struct directory directory;
+    pthread_t thread;
+
+    /* Why mutations must not be forwarded; NULL when they may. Set by the writer, read by anyone. */
+    _Atomic(const char *) trouble;
+
+    pthread_mutex_t lock;
+    pthread_cond_t wake; /* of the writer */
+    /* Under the lock: */
+    struct entry_list queue;
+    unsigned queued;
+    size_t queued_bytes;
+    unsigned long missed; /* records lost and not yet told of */
+    bool broken;          /* nothing is queued while this is so */
+    bool stopping;
+
+    /* The writer's alone (and journal_open's before it starts): */
+    const struct journal_io *io;
+    struct segment *segment; /* NULL exactly while broken */
+    uint64_t next_seq;
+    uint64_t run;          /* the number that this run began with */
+    int64_t rotate_after;  /* monotonic; a failed rotation is tried again then */
+    struct intents unsent; /* intents whose lines lie in a broken segment though nobody was told so */
+    const char *fault;     /* what broke it, for the next segment's record */
+    char broken_file[SEGMENT_NAME];
+};
+
+/* journal_open with other system calls and another interval between attempts to begin a new segment. */
+struct journal *journal_open_with(const struct journal_settings *settings, const struct journal_io *io,
+                                  unsigned retry_ms, char *error, size_t error_size);
+
+/* Begins the run's first segment with `records` and a `start` record. NULL, or why it cannot be. Takes the
+ * records over either way. */
+const char *writer_start(struct journal *journal, struct entry_list *records);
+
+/* The thread: writes until journal->stopping, then what is left and a `stop` record. */
+void *writer_run(void *journal);
+
+/* Hands finished entries back: each port's loop is woken, what nobody waits for is freed and, when it was
+ * lost, counted. Takes all of the list. Any thread. */
+void port_complete(struct journal *journal, struct entry_list *entries, bool durable);
+
+#endif

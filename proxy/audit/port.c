@@ -1,0 +1,194 @@
+#include "proxy/audit/journal_internal.h"
+#include "proxy/audit/lines.h"
+
+#include <event2/event.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+TAILQ_HEAD(siblings, entry);
+
+struct journal_port {
+    struct journal *journal;
+    struct event *event;        /* on fd */
+    int fd;                     /* eventfd: something is in `finished` */
+    struct entry_list finished; /* under the journal's lock */
+
+    /* Touched in the loop only: */
+    struct entry_list ready;  /* taken from `finished`, being told */
+    struct siblings siblings; /* all entries of this port that are not told yet */
+    bool dispatching;
+    bool closed; /* freed from within a callback: on_wake does the rest */
+};
+
+/* Tells one entry's owner. */
+static void tell(struct journal_port *port, struct entry *entry)
+{
+    journal_done *done = entry->done;
+    void *arg = entry->arg;
+    bool durable = entry->durable;
+
+    TAILQ_REMOVE(&port->siblings, entry, sibling);
+    entry_free(entry);
+    if (done != NULL)
+        done(arg, durable);
+    else if (!durable)
+        journal_missed(port->journal, 1);
+}
+
+static void on_wake(evutil_socket_t fd, short what, void *arg)
+{
+    struct journal_port *port = arg;
+    struct entry *entry;
+    eventfd_t count;
+
+    (void)what;
+    (void)eventfd_read(fd, &count);
+    pthread_mutex_lock(&port->journal->lock);
+    STAILQ_CONCAT(&port->ready, &port->finished);
+    pthread_mutex_unlock(&port->journal->lock);
+
+    port->dispatching = true;
+    while (!port->closed && (entry = STAILQ_FIRST(&port->ready)) != NULL) {
+        STAILQ_REMOVE_HEAD(&port->ready, next);
+        tell(port, entry);
+    }
+    port->dispatching = false;
+    if (port->closed)
+        free(port);
+}
+
+struct journal_port *journal_port_new(struct journal *journal, struct event_base *base)
+{
+    struct journal_port *port = calloc(1, sizeof *port);
+
+    if (port == NULL)
+        return NULL;
+    port->journal = journal;
+    STAILQ_INIT(&port->finished);
+    STAILQ_INIT(&port->ready);
+    TAILQ_INIT(&port->siblings);
+    port->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (port->fd < 0)
+        goto failed;
+    port->event = event_new(base, port->fd, EV_READ | EV_PERSIST, on_wake, port);
+    if (port->event == NULL || event_add(port->event, NULL) != 0)
+        goto failed;
+    return port;
+
+failed:
+    if (port->event != NULL)
+        event_free(port->event);
+    if (port->fd >= 0)
+        close(port->fd);
+    free(port);
+    return NULL;
+}
+
+void journal_port_free(struct journal_port *port)
+{
+    struct entry *entry;
+
+    if (port == NULL)
+        return;
+    event_free(port->event);
+
+    /* What is finished ends here; what the writer still has becomes nobody's. */
+    pthread_mutex_lock(&port->journal->lock);
+    STAILQ_CONCAT(&port->ready, &port->finished);
+    while ((entry = STAILQ_FIRST(&port->ready)) != NULL) {
+        STAILQ_REMOVE_HEAD(&port->ready, next);
+        TAILQ_REMOVE(&port->siblings, entry, sibling);
+        port->journal->missed += !entry->durable;
+        entry_free(entry);
+    }
+    for (entry = TAILQ_FIRST(&port->siblings); entry != NULL; entry = TAILQ_NEXT(entry, sibling))
+        entry->port = NULL;
+    pthread_mutex_unlock(&port->journal->lock);
+
+    close(port->fd);
+    if (port->dispatching)
+        port->closed = true;
+    else
+        free(port);
+}
+
+/* Puts the entry in the queue, if there is room. */
+static bool enqueue(struct journal *journal, struct entry *entry)
+{
+    bool room;
+
+    pthread_mutex_lock(&journal->lock);
+    room = !journal->broken && !journal->stopping && journal->queued < journal->queue_limit &&
+           journal->queued_bytes < QUEUE_BYTES;
+    if (room) {
+        STAILQ_INSERT_TAIL(&journal->queue, entry, next);
+        journal->queued_bytes += entry->record.head.length + entry->record.tail.length;
+        if (journal->queued++ == 0)
+            pthread_cond_signal(&journal->wake);
+    }
+    pthread_mutex_unlock(&journal->lock);
+    return room;
+}
+
+bool journal_append(struct journal_port *port, struct record *record, journal_done *done, void *arg)
+{
+    struct entry *entry;
+
+    if (record->head.failed || record->tail.failed || record->head.length == 0 || record->tail.length == 0 ||
+        record->head.length + record->tail.length > LINE_BYTES - RECORD_SCRATCH)
+        return false;
+    entry = calloc(1, sizeof *entry);
+    if (entry == NULL)
+        return false;
+    entry->port = done != NULL ? port : NULL;
+    entry->done = done;
+    entry->arg = arg;
+    entry->record = *record;
+    if (done != NULL)
+        TAILQ_INSERT_TAIL(&port->siblings, entry, sibling);
+
+    if (!enqueue(port->journal, entry)) {
+        if (done != NULL)
+            TAILQ_REMOVE(&port->siblings, entry, sibling);
+        free(entry); /* the record stays the caller's */
+        return false;
+    }
+    *record = (struct record){0};
+    return true;
+}
+
+void journal_forget(struct journal_port *port, void *arg)
+{
+    for (struct entry *entry = TAILQ_FIRST(&port->siblings); entry != NULL;
+         entry = TAILQ_NEXT(entry, sibling))
+        if (entry->arg == arg)
+            entry->done = NULL;
+}
+
+void port_complete(struct journal *journal, struct entry_list *entries, bool durable)
+{
+    struct entry *entry;
+
+    for (entry = STAILQ_FIRST(entries); entry != NULL; entry = STAILQ_NEXT(entry, next)) {
+        record_free(&entry->record);
+        entry->durable = durable;
+    }
+
+    pthread_mutex_lock(&journal->lock);
+    while ((entry = STAILQ_FIRST(entries)) != NULL) {
+        struct journal_port *port = entry->port;
+
+        STAILQ_REMOVE_HEAD(entries, next);
+        if (port == NULL) {
+            journal->missed += !durable;
+            entry_free(entry);
+            continue;
+        }
+        bool wake = STAILQ_EMPTY(&port->finished);
+        STAILQ_INSERT_TAIL(&port->finished, entry, next);
+        if (wake)
+            (void)eventfd_write(port->fd, 1);
+    }
+    pthread_mutex_unlock(&journal->lock);
+}

@@ -1,0 +1,83 @@
+/* Records of the journal as canonical JSON (RFC 8785: members sorted by name, no white space), and the one
+ * place that knows where the writer's own member goes. */
+#ifndef PROXY_AUDIT_RECORD_H
+#define PROXY_AUDIT_RECORD_H
+
+#include "proxy/audit/journal.h"
+
+#include <sys/uio.h>
+
+enum record_stage {
+    STAGE_INTENT,          /* a mutation is about to be sent */
+    STAGE_OUTCOME,         /* how it ended */
+    STAGE_REFUSED,         /* a mutation that was not let through */
+    STAGE_UNAUTHENTICATED, /* `count` requests without a known token */
+    STAGE_POLICY,          /* a policy came into force: policy, principals */
+
+    /* Written by the journal itself: */
+    STAGE_SEGMENT,    /* first line of every segment */
+    STAGE_START,      /* the gate began to write here */
+    STAGE_STOP,       /* and stopped in good order */
+    STAGE_RECOVERED,  /* a segment was found cut short, or given up */
+    STAGE_RECONCILED, /* an intent that has no outcome; `result` says what is known */
+    STAGE_MISSED,     /* `count` records could not be written */
+};
+
+struct record_number {
+    bool given;
+    uint64_t value; /* below 2^53, so that every JSON reader sees the same number */
+};
+
+static inline struct record_number record_number(uint64_t value)
+{
+    return (struct record_number){true, value};
+}
+
+enum record_flag { RECORD_UNSAID, RECORD_FALSE, RECORD_TRUE };
+
+/* The values of one record. What is not given (data NULL, given false, unsaid) is left out. Nothing in here
+ * may be a secret. */
+struct record_fields {
+    enum record_stage stage;
+    int64_t time_us; /* since the epoch */
+
+    struct span body;       /* masked, already canonical JSON */
+    struct span client;     /* address */
+    struct span credential; /* presented to the upstream: "own" or "gate" */
+    struct span detail;
+    struct span effect;
+    struct span gate;
+    struct span method;
+    struct span operation;
+    struct span organization;
+    struct span policy; /* digest */
+    struct span principal;
+    struct span request_id;
+    struct span resource;
+    struct span result;
+    struct span rule;
+    struct span segment; /* file name */
+    struct span target;  /* canonical */
+    struct span upstream_request_id;
+    struct span version;
+
+    struct record_number bytes, count, duration_us, first_seq, format, principals, run, status,
+        upstream_status;
+    enum record_flag sent; /* may the request have reached the upstream? */
+};
+
+/* Writes the values into `record`, which must be empty. False when memory is out; the record is empty then.
+ */
+bool record_build(const struct record_fields *fields, struct record *record);
+
+/* Gives the texts back and makes the record empty. */
+void record_free(struct record *record);
+
+/* The parts of a record's line, the writer's members spliced in. A second one (a hash of the record before)
+ * would be another cut of the record and another part here; nothing else in the writer counts parts. */
+#define RECORD_PARTS   4
+#define RECORD_SCRATCH 32
+size_t record_splice(const struct record *record, uint64_t seq, char scratch[static RECORD_SCRATCH],
+                     struct iovec parts[static RECORD_PARTS]);
+
+#endif
