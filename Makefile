@@ -58,6 +58,7 @@ export LSAN_OPTIONS   := exitcode=66
 export PYTHONDONTWRITEBYTECODE := 1
 PYTEST      := /usr/bin/python3 -m pytest -p no:cacheprovider -q
 PYTEST_ARGS ?= -n auto
+FLOWS       ?= tests/flow
 SOAK        ?= 100000
 
 ASAN := BUILD=build-asan OPTIMIZE=-O1 HARDEN= SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
@@ -94,11 +95,16 @@ unit: $(UNIT_PROGRAMS)
 
 # After `unit`, so that what is broken in the small is named first; both use all cores.
 flow: $(PROGRAMS) | $(if $(filter test,$(MAKECMDGOALS)),unit)
-	PORTCULLIS_BUILD=$(BUILD) $(PYTEST) $(PYTEST_ARGS) tests/flow
+	PORTCULLIS_BUILD=$(BUILD) $(PYTEST) $(PYTEST_ARGS) $(FLOWS)
 
 ## soak: the long one: SOAK=100000 mixed requests over 64 connections, under ASan and under TSan
-soak:
+soak: soak-asan soak-tsan
+
+soak-asan:
 	+$(MAKE) $(ASAN) soak-here
+
+# One after the other: both want all cores.
+soak-tsan: | $(if $(filter soak,$(MAKECMDGOALS)),soak-asan)
 	+$(MAKE) $(TSAN) soak-here
 
 soak-here: $(PROGRAMS)
@@ -176,5 +182,5 @@ print-flags:
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run deps deps-run test check unit flow soak soak-here asan tsan lint format format-check install uninstall clean \
+.PHONY: all run deps deps-run test check unit flow soak soak-asan soak-tsan soak-here asan tsan lint format format-check install uninstall clean \
         help print-flags FORCE
