@@ -13,10 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define WAITING_BYTES   (8u * 1024 * 1024) /* lines that may wait for the writer */
-#define KEPT_BYTES      (256u * 1024)      /* memory that a batch keeps for the next one */
-#define STOP_TIMEOUT_US 5000000            /* how long what is left may take at the end */
-#define LOST_INTERVAL_S 60                 /* between two reports of lost lines */
+#define WAITING_BYTES   (8ul * 1024 * 1024) /* lines that may wait for the writer */
+#define KEPT_BYTES      (256ul * 1024)      /* memory that a batch keeps for the next one */
+#define STOP_TIMEOUT_US 5000000             /* how long what is left may take at the end */
+#define LOST_INTERVAL_S 60                  /* between two reports of lost lines */
 
 struct access_log {
     char *path; /* NULL: everything is dropped, there is no thread */

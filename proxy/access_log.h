@@ -1,5 +1,6 @@
-/* The access log: one JSON line a request, refused ones too. Workers collect lines and hand them over by the batch; a thread of its own does the writing, so
- * that a slow disk or a full pipe holds up no request. Bounded: what finds no room is counted, and the count logged. */
+/* The access log: one JSON line a request, refused ones too. Workers collect lines and hand them over by the
+ * batch; a thread of its own does the writing, so that a slow disk or a full pipe holds up no request.
+ * Bounded: what finds no room is counted, and the count logged. */
 #ifndef PROXY_ACCESS_LOG_H
 #define PROXY_ACCESS_LOG_H
 
@@ -7,7 +8,8 @@
 
 struct access_log;
 
-/* Opens the file for appending ("-": stderr; NULL path: a log that drops everything) and starts the thread. NULL with a logged reason when it cannot be opened. */
+/* Opens the file for appending ("-": stderr; NULL path: a log that drops everything) and starts the thread.
+ * NULL with a logged reason when it cannot be opened. */
 struct access_log *access_log_open(const char *path);
 
 /* Hands over whole lines and clears the text. Any thread; never blocks on the disk. */

@@ -1,5 +1,5 @@
-/* The configuration file (conf/portcullis.json): one declarative row for each setting in config.c, which drives reading, bounds, defaults,
- * `check`'s messages and the manual. Paths are relative to the file. */
+/* The configuration file (conf/portcullis.json): one declarative row for each setting in config.c, which
+ * drives reading, bounds, defaults, `check`'s messages and the manual. Paths are relative to the file. */
 #ifndef PROXY_CONFIG_H
 #define PROXY_CONFIG_H
 
@@ -19,21 +19,22 @@ struct config {
 
     struct config_address *listen; /* one at least */
     size_t listen_count;
-    unsigned workers;   /* resolved: never 0 */
-    char *public_url;   /* "https://gate.example" that links are rewritten to; NULL: scheme and Host of the request */
+    unsigned workers; /* resolved: never 0 */
+    char *public_url; /* "https://gate.example" that links are rewritten to; NULL: scheme and Host of the
+                         request */
 
     struct {
-        char *url;      /* as written */
+        char *url; /* as written */
         bool tls;
-        char *host;     /* without brackets */
+        char *host; /* without brackets */
         uint16_t port;
-        char *authority; /* as Host is sent: port only when it is not the scheme's own */
-        char *ca_file;  /* absolute; NULL: the system's store */
-        unsigned connections;          /* bound per worker */
-        unsigned queue;                /* requests that may wait for a connection, per worker; more get 503 */
+        char *authority;      /* as Host is sent: port only when it is not the scheme's own */
+        char *ca_file;        /* absolute; NULL: the system's store */
+        unsigned connections; /* bound per worker */
+        unsigned queue;       /* requests that may wait for a connection, per worker; more get 503 */
         unsigned connect_timeout_ms, first_byte_timeout_ms, total_timeout_ms, idle_timeout_ms;
-        size_t json_bytes;             /* bound on a JSON answer */
-        size_t header_bytes;           /* bound on an answer's header */
+        size_t json_bytes;   /* bound on a JSON answer */
+        size_t header_bytes; /* bound on an answer's header */
         unsigned resolve_interval_s;
     } upstream;
 
@@ -43,7 +44,7 @@ struct config {
     struct {
         char *directory;
         char *keys;
-        unsigned queue;        /* records that may wait for the disk */
+        unsigned queue; /* records that may wait for the disk */
     } audit;
 
     char *access_log; /* absolute path; "-" is stderr; NULL is none */

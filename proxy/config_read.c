@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define FILE_LIMIT  (1024 * 1024)
+#define FILE_LIMIT  (1024ul * 1024)
 #define NAME_BYTES  40 /* of a setting's name, its NUL included */
 #define MEMBERS_MAX 32 /* of one object */
 
@@ -157,7 +157,7 @@ static void pointer_of(const char *name, char pointer[static NAME_BYTES])
 
     pointer[0] = '/';
     for (; *name != '\0' && at < NAME_BYTES - 1; name++)
-        pointer[at++] = *name == '.' ? '/' : *name;
+        pointer[at++] = (char)(*name == '.' ? '/' : *name);
     pointer[at] = '\0';
 }
 

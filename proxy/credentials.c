@@ -83,7 +83,7 @@ static bool read_file(struct loading *loading, const struct credential_source *s
     char *path = path_beside(loading->path, source->name);
     int descriptor = path ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK) : -1;
     const char *fault = NULL;
-    struct stat status;
+    struct stat status = {0};
 
     free(path);
     if (descriptor < 0 || fstat(descriptor, &status) != 0)

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define FILE_LIMIT (64u * 1024 * 1024) /* a policy may list many organisations */
+#define FILE_LIMIT (64ul * 1024 * 1024) /* a policy may list many organisations */
 
 struct ruleset {
     atomic_uint references;

@@ -1,5 +1,6 @@
-/* What requests are judged by: contract, policy and the credentials that the gate holds, loaded together and then immutable. Counted references: an exchange keeps the one it began with while a
- * reload swaps in the next. */
+/* What requests are judged by: contract, policy and the credentials that the gate holds, loaded together and
+ * then immutable. Counted references: an exchange keeps the one it began with while a reload swaps in the
+ * next. */
 #ifndef PROXY_RULESET_H
 #define PROXY_RULESET_H
 
@@ -9,8 +10,9 @@
 
 struct ruleset;
 
-/* Loads everything that the configuration names. With `need_credentials` false, credential files and variables are only warned of. NULL when there are errors; all of
- * them, and warnings, are in `problems`. The caller holds one reference. */
+/* Loads everything that the configuration names. With `need_credentials` false, credential files and
+ * variables are only warned of. NULL when there are errors; all of them, and warnings, are in `problems`. The
+ * caller holds one reference. */
 struct ruleset *ruleset_load(const struct config *config, bool need_credentials, struct problems *problems);
 
 /* One reference more / less (the last one frees). Any thread. */
@@ -23,7 +25,8 @@ const struct policy *ruleset_policy(const struct ruleset *ruleset);
 /* Organisations that the policy names ("*" is none), for check. */
 size_t ruleset_organization_count(const struct ruleset *ruleset);
 
-/* The Authorization value that presents credential `index` ("Token <secret>"). It lies in locked memory that no core dump holds; borrowed. */
+/* The Authorization value that presents credential `index` ("Token <secret>"). It lies in locked memory that
+ * no core dump holds; borrowed. */
 struct span ruleset_credential(const struct ruleset *ruleset, int index);
 
 #endif

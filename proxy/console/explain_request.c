@@ -3,7 +3,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BODY_LIMIT (256u * 1024 * 1024) /* the most that limits.body_bytes can allow */
+#define BODY_LIMIT (256ul * 1024 * 1024) /* the most that limits.body_bytes can allow */
 #define SCHEME     "Token "
 
 static bool is_token_character(char c)

@@ -66,10 +66,10 @@ static struct span make_secret(char to[static SECRET_ROOM])
         output_fault("no random bytes: %s", strerrordesc_np(errno));
         return (struct span){NULL, 0};
     }
-    memcpy(to, PREFIX, strlen(PREFIX));
-    write_base64url(bytes, to + strlen(PREFIX));
+    char *end = stpcpy(to, PREFIX);
+    write_base64url(bytes, end);
     explicit_bzero(bytes, sizeof bytes);
-    return (struct span){to, strlen(PREFIX) + RANDOM_TEXT};
+    return (struct span){to, (size_t)(end - to) + RANDOM_TEXT};
 }
 
 /* The secret on stdin; empty with a message when there is none that could be used. */
