@@ -1,0 +1,432 @@
+#include "proxy/audit/lines.h"
+#include "tests/unit/proxy/audit/support.h"
+
+#include <dirent.h>
+#include <sys/mman.h>
+
+static int make_scratch(void **state)
+{
+    *state = scratch_make();
+    return 0;
+}
+
+static int remove_scratch(void **state)
+{
+    scratch_remove(*state);
+    return 0;
+}
+
+static struct text read_file(const char *path)
+{
+    struct text text = {0};
+    FILE *stream = fopen(path, "r");
+    char buffer[4096];
+    size_t got;
+
+    assert_non_null(stream);
+    while ((got = fread(buffer, 1, sizeof buffer, stream)) > 0)
+        text_add(&text, buffer, got);
+    fclose(stream);
+    return text;
+}
+
+static void write_file(const char *path, const char *bytes, size_t length)
+{
+    FILE *stream = fopen(path, "w");
+
+    assert_non_null(stream);
+    assert_int_equal(fwrite(bytes, 1, length, stream), length);
+    assert_int_equal(fclose(stream), 0);
+}
+
+/* The one file in the directory whose name holds `part`; malloc'ed, NULL when there is none. */
+static char *find_file(const char *path, const char *part)
+{
+    struct directory directory = {.path = (char *)(uintptr_t)path};
+    DIR *handle = opendir(path);
+    struct dirent *item;
+    char *found = NULL;
+
+    while ((item = readdir(handle)) != NULL)
+        if (strstr(item->d_name, part) != NULL) {
+            assert_null(found);
+            found = directory_join(&directory, item->d_name);
+        }
+    closedir(handle);
+    return found;
+}
+
+/* A directory as a crash leaves it: one segment with `count` intents and their outcomes, no `stop`. */
+static char *crashed_journal(const char *scratch, int count)
+{
+    struct journal *journal = open_journal(scratch, &journal_io_system, 64, 0);
+    struct end end = end_make(journal);
+    char id[32];
+
+    for (int i = 0; i < count; i++) {
+        snprintf(id, sizeof id, "request-%d", i);
+        assert_true(append_and_wait(end, STAGE_INTENT, id));
+        assert_true(append_and_wait(end, STAGE_OUTCOME, id));
+    }
+    char *copy = copy_directory(scratch);
+    end_free(end);
+    journal_close(journal);
+    return copy;
+}
+
+/* Opens the journal, which must succeed, and closes it again. */
+static json_t *reopen(const char *directory)
+{
+    journal_close(open_journal(directory, &journal_io_system, 8, 0));
+    json_t *records = read_journal(directory);
+    assert_gapless(records);
+    return records;
+}
+
+static size_t count_lines(const char *bytes, size_t length)
+{
+    size_t lines = 0;
+
+    for (size_t i = 0; i < length; i++)
+        lines += bytes[i] == '\n';
+    return lines;
+}
+
+/* One row of the next test: the segment's first `length` bytes are what the crash left. */
+static void check_truncation(const char *directory, const char *name, struct text whole, size_t length)
+{
+    char path[256], *side;
+    size_t lines = count_lines(whole.data, length), kept = length;
+
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    write_file(path, whole.data, length);
+    while (kept > 0 && whole.data[kept - 1] != '\n')
+        kept--;
+
+    json_t *records = reopen(directory);
+    json_t *recovered = find_record(records, "recovered", 0);
+    side = find_file(directory, ".cut-");
+    if (kept == length) {
+        assert_null(recovered);
+        assert_null(side);
+    } else {
+        struct text cut = read_file(side);
+
+        assert_string_equal(text_of(recovered, "segment"), name);
+        assert_non_null(strstr(text_of(recovered, "detail"), strrchr(side, '/') + 1));
+        assert_int_equal(json_integer_value(json_object_get(recovered, "bytes")), length - kept);
+        assert_int_equal(cut.length, length - kept);
+        assert_memory_equal(cut.data, whole.data + kept, length - kept);
+        text_free(&cut);
+    }
+
+    /* What was whole is there as it was; behind it come header, [recovered,] [reconciled,] start, stop. */
+    size_t intents = count_records(records, "intent", NULL),
+           outcomes = count_records(records, "outcome", NULL);
+    size_t reconciled = count_records(records, "reconciled", NULL);
+    assert_int_equal(reconciled, intents - outcomes);
+    assert_int_equal(json_array_size(records), lines + 3 + (recovered != NULL) + reconciled);
+    if (kept > 0) {
+        struct text now = read_file(path);
+
+        assert_int_equal(now.length, kept);
+        assert_memory_equal(now.data, whole.data, kept);
+        text_free(&now);
+    }
+    json_decref(records);
+    free(side);
+}
+
+static void survives_truncation_anywhere(void **state)
+{
+    char *crashed = crashed_journal(*state, 6), *segment = newest_segment(crashed);
+    const char *name = strrchr(segment, '/') + 1;
+    struct text whole = read_file(segment);
+    size_t from = whole.length > 2048 ? whole.length - 2048 : 0;
+
+    assert_true(from > 0);
+    for (size_t length = 0; length <= whole.length; length += length < from ? from / 7 + 1 : 1) {
+        char directory[] = "/dev/shm/portcullis-cut-XXXXXX", tmp[] = "/tmp/portcullis-cut-XXXXXX";
+        char *fresh = access("/dev/shm", W_OK) == 0 ? mkdtemp(directory) : mkdtemp(tmp);
+
+        assert_non_null(fresh);
+        check_truncation(fresh, name, whole, length);
+        scratch_remove(strdup(fresh));
+    }
+    text_free(&whole);
+    free(segment);
+    scratch_remove(crashed);
+}
+
+/* Damage, and where it must be seen. The segment has the lines: header, start, intent, outcome, intent,
+ * outcome. */
+static void refuses_damage_before_the_end(void **state)
+{
+    static const struct {
+        unsigned line;    /* that is changed, from 1 */
+        const char *with; /* NULL: the line is left out */
+        unsigned seen;    /* line that the message must name */
+        const char *says;
+    } rows[] = {
+        {3, "garbage", 3, "not a record"},
+        {3, "", 3, "not a record"},
+        {3, "[3]", 3, "not a record"},
+        {3, "{\"seq\":3", 3, "not a record"},
+        {3, "{\"stage\":\"intent\"}", 3, "without its number"},
+        {3, "{\"seq\":\"3\"}", 3, "without its number"},
+        {3, "{\"seq\":3.0}", 3, "without its number"},
+        {3, "{\"seq\":2}", 3, "does not follow"},
+        {3, "{\"seq\":-3}", 3, "does not follow"},
+        {3, "{\"seq\":4}", 3, "does not follow"},
+        {3, NULL, 3, "does not follow"},
+        {1, "{\"seq\":9}", 1, "in the file's name"},
+        {1, NULL, 1, "in the file's name"},
+        {1, "x", 1, "not a record"},
+        {5, "x", 5, "not a record"},
+        {6, "{\"seq\":7}", 6, "does not follow"},
+    };
+    char *crashed = crashed_journal(*state, 2), *segment = newest_segment(crashed);
+    struct text whole = read_file(segment);
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct text changed = {0};
+        const char *at = whole.data;
+        char error[512] = "", place[300];
+
+        for (unsigned line = 1; *at != '\0'; line++) {
+            size_t length = strcspn(at, "\n") + 1;
+
+            if (line != rows[i].line)
+                text_add(&changed, at, length);
+            else if (rows[i].with != NULL)
+                text_add_format(&changed, "%s\n", rows[i].with);
+            at += length;
+        }
+        write_file(segment, changed.data, changed.length);
+        assert_null(
+            journal_open(&(struct journal_settings){.directory = crashed, .queue = 1}, error, sizeof error));
+        snprintf(place, sizeof place, "%s:%u: ", segment, rows[i].seen);
+        if (strncmp(error, place, strlen(place)) != 0 || strstr(error, rows[i].says) == NULL)
+            fail_msg("row %zu: %s", i, error);
+
+        struct text now = read_file(segment); /* and nothing was touched */
+        assert_int_equal(now.length, changed.length);
+        assert_memory_equal(now.data, changed.data, changed.length);
+        assert_int_equal(count_segments(crashed), 1);
+        text_free(&now);
+        text_free(&changed);
+    }
+    text_free(&whole);
+    free(segment);
+    scratch_remove(crashed);
+}
+
+/* A last line that ends with a newline but is no record is what a torn page leaves. */
+static void cuts_a_torn_last_line(void **state)
+{
+    static const struct span tails[] = {
+        {"garbage\n", 8}, {"\n", 1},          {"\0\0\0\0\0\0", 6},
+        {"\0\0\0\n", 4},  {"{\"seq\":7}", 9}, {"{\"seq\":7,\n", 10},
+    };
+
+    for (size_t i = 0; i < sizeof tails / sizeof *tails; i++) {
+        char *scratch = scratch_make(), *crashed = crashed_journal(scratch, 2),
+             *segment = newest_segment(crashed);
+        struct text whole = read_file(segment);
+
+        text_add(&whole, tails[i].data, tails[i].length);
+        write_file(segment, whole.data, whole.length);
+        json_t *records = reopen(crashed);
+        json_t *recovered = find_record(records, "recovered", 0);
+        assert_int_equal(json_integer_value(json_object_get(recovered, "bytes")), tails[i].length);
+        json_decref(records);
+        text_free(&whole);
+        free(segment);
+        scratch_remove(crashed);
+        scratch_remove(scratch);
+    }
+    (void)state;
+}
+
+/* Every intent of the last run gets an end, once, wherever the segments changed. */
+static void reconciles_open_intents_once(void **state)
+{
+    struct journal *journal = open_journal(*state, &journal_io_system, 64, 700);
+    struct end end = end_make(journal);
+    char id[32];
+
+    for (int i = 0; i < 20; i++) { /* every third one has no outcome */
+        snprintf(id, sizeof id, "request-%d", i);
+        assert_true(append_and_wait(end, STAGE_INTENT, id));
+        snprintf(id, sizeof id, "request-%d", i - 3);
+        if (i >= 3 && i % 3 != 0)
+            assert_true(append_and_wait(end, STAGE_OUTCOME, id));
+    }
+    char *crashed = copy_directory(*state);
+    end_free(end);
+    journal_close(journal);
+    assert_true(count_segments(crashed) > 5);
+
+    for (int start = 0; start < 2; start++) {
+        json_t *records = reopen(crashed);
+
+        assert_int_equal(count_records(records, "reconciled", NULL),
+                         20 - count_records(records, "outcome", NULL));
+        for (int i = 0; i < 20; i++) {
+            snprintf(id, sizeof id, "request-%d", i);
+            assert_int_equal(count_records(records, "outcome", id) + count_records(records, "reconciled", id),
+                             1);
+        }
+        json_t *one = find_record(records, "reconciled", 0);
+        assert_string_equal(text_of(one, "result"), "unknown");
+        assert_string_equal(text_of(one, "principal"), "ci-bot");
+        assert_string_equal(text_of(one, "operation"), "deleteIntegration");
+        assert_string_equal(text_of(one, "organization"), "11111111-1111-4111-8111-111111111111");
+        json_decref(records);
+    }
+    scratch_remove(crashed);
+}
+
+/* What a client can put into a body says nothing about stages. */
+static void a_body_is_not_an_intent(void **state)
+{
+    struct journal *journal = open_journal(*state, &journal_io_system, 64, 0);
+    struct end end = end_make(journal);
+    struct record record = {0};
+
+    assert_true(record_build(
+        &(struct record_fields){
+            .stage = STAGE_REFUSED,
+            .request_id = span_of("refused"),
+            .body = span_of("{\"a\":\"\\u0000\",\"request_id\":\"evil\",\"seq\":1,\"stage\":\"intent\"}")},
+        &record));
+    assert_true(journal_append(end.port, &record, NULL, NULL));
+    end_free(end);
+    journal_close(journal);
+
+    journal_close(open_journal(*state, &journal_io_system, 8, 0)); /* a NUL in a string is no damage */
+    char *segment = newest_segment(*state);
+    struct text text = read_file(segment);
+    assert_null(strstr(text.data, "reconciled"));
+    text_free(&text);
+    free(segment);
+}
+
+static void clears_away_what_never_became_a_segment(void **state)
+{
+    char path[256];
+    json_t *records = reopen(*state);
+
+    json_decref(records);
+    snprintf(path, sizeof path, "%s/segment.new", (char *)*state);
+    write_file(path, "half", 4);
+    snprintf(path, sizeof path, "%s/0000000000000004-20200101T000000Z.jsonl", (char *)*state);
+    write_file(path, "", 0);
+    snprintf(path, sizeof path, "%s/notes.jsonl", (char *)*state); /* not ours */
+    write_file(path, "notes", 5);
+
+    records = reopen(*state);
+    assert_int_equal(json_array_size(records), 6);
+    assert_int_equal(access(path, F_OK), 0);
+    snprintf(path, sizeof path, "%s/segment.new", (char *)*state);
+    assert_int_not_equal(access(path, F_OK), 0);
+    json_decref(records);
+}
+
+static void an_unreadable_segment_is_refused(void **state)
+{
+    char path[256], error[512] = "";
+
+    snprintf(path, sizeof path, "%s/0000000000000004-20200101T000000Z.jsonl", (char *)*state);
+    assert_int_equal(symlink("/dev/null", path), 0);
+    assert_null(
+        journal_open(&(struct journal_settings){.directory = *state, .queue = 1}, error, sizeof error));
+    assert_non_null(strstr(error, path));
+}
+
+/* The line reader. */
+
+static int memory_file(const char *bytes, size_t length)
+{
+    int fd = memfd_create("lines", MFD_CLOEXEC);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, bytes, length), length);
+    assert_int_equal(lseek(fd, 0, SEEK_SET), 0);
+    return fd;
+}
+
+static void reads_lines(void **state)
+{
+    (void)state;
+    static const char bytes[] = "one\n\nth\0ree\npart";
+    struct lines lines = {.fd = memory_file(bytes, sizeof bytes - 1)};
+    static const struct {
+        enum line_state state;
+        struct span line;
+        off_t offset;
+    } rows[] = {{LINE_WHOLE, {"one", 3}, 0},
+                {LINE_WHOLE, {"", 0}, 4},
+                {LINE_WHOLE, {"th\0ree", 6}, 5},
+                {LINE_PARTIAL, {0}, 12}};
+    struct span line;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        assert_int_equal(lines_next(&lines, &line), rows[i].state);
+        assert_int_equal(lines.offset, rows[i].offset);
+        assert_int_equal(lines.number, i + 1);
+        if (rows[i].state == LINE_WHOLE)
+            assert_true(span_equal(line, rows[i].line));
+    }
+    close(lines.fd);
+    lines_free(&lines);
+}
+
+static void bounds_a_line(void **state)
+{
+    (void)state;
+    size_t length = 2 * LINE_BYTES + 5;
+    char *bytes = malloc(length);
+    struct span line;
+
+    memset(bytes, 'x', length);
+    memcpy(bytes + length - 9, "\nend\nrest", 9);
+    struct lines lines = {.fd = memory_file(bytes, length)};
+    assert_int_equal(lines_next(&lines, &line), LINE_TOO_LONG);
+    assert_int_equal(lines.offset, 0);
+    assert_true(lines.buffer.capacity < 2 * LINE_BYTES + (1 << 20));
+    assert_int_equal(lines_next(&lines, &line), LINE_WHOLE);
+    assert_true(span_is(line, "end"));
+    assert_int_equal(lines.offset, length - 8);
+    assert_int_equal(lines_next(&lines, &line), LINE_PARTIAL);
+    assert_int_equal(lines.offset, length - 4);
+    close(lines.fd);
+    lines_free(&lines);
+
+    bytes[length - 9] = 'x'; /* and without an end */
+    bytes[length - 5] = 'x';
+    lines = (struct lines){.fd = memory_file(bytes, length)};
+    assert_int_equal(lines_next(&lines, &line), LINE_PARTIAL);
+    assert_int_equal(lines.offset, 0);
+    close(lines.fd);
+    lines_free(&lines);
+    free(bytes);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(survives_truncation_anywhere, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(refuses_damage_before_the_end, make_scratch, remove_scratch),
+        cmocka_unit_test(cuts_a_torn_last_line),
+        cmocka_unit_test_setup_teardown(reconciles_open_intents_once, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(a_body_is_not_an_intent, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(clears_away_what_never_became_a_segment, make_scratch,
+                                        remove_scratch),
+        cmocka_unit_test_setup_teardown(an_unreadable_segment_is_refused, make_scratch, remove_scratch),
+        cmocka_unit_test(reads_lines),
+        cmocka_unit_test(bounds_a_line),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
