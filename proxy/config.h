@@ -66,6 +66,10 @@ struct config {
 struct config *config_read(const char *path, struct problems *problems);
 void config_free(struct config *config);
 
+/* The same for check, which goes on to the files that this one names: what could be read, in spite of errors.
+ * Texts of wrong settings are NULL. NULL when the file is no JSON object. */
+struct config *config_examine(const char *path, struct problems *problems);
+
 /* Appends the manual of all settings: a line each with name, type, bounds, default and what it is for. */
 void config_write_manual(struct text *out);
 

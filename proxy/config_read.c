@@ -358,19 +358,32 @@ static void read_settings(struct reading *reading)
     check_audit(reading);
 }
 
-struct config *config_read(const char *path, struct problems *problems)
+struct config *config_examine(const char *path, struct problems *problems)
 {
     struct config *config = calloc(1, sizeof *config);
     struct reading reading = {config, path, problems};
-    size_t errors = problems->errors;
     struct text file = {0};
     const char *fault = strerrordesc_np(ENOMEM);
+    bool right = false;
 
     if (config == NULL || !file_read(path, FILE_LIMIT, &file, &fault))
         problems_add_at(problems, path, 0, 0, "cannot read it: %s", fault);
-    else if (document_read(&config->document, path, (struct span){file.data, file.length}, problems))
-        read_settings(&reading);
+    else
+        right = document_read(&config->document, path, (struct span){file.data, file.length}, problems);
     text_free(&file);
+
+    if (!right) {
+        config_free(config);
+        return NULL;
+    }
+    read_settings(&reading);
+    return config;
+}
+
+struct config *config_read(const char *path, struct problems *problems)
+{
+    size_t errors = problems->errors;
+    struct config *config = config_examine(path, problems);
 
     if (problems->errors == errors)
         return config;

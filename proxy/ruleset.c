@@ -34,7 +34,7 @@ static void load_contract(struct ruleset *ruleset, const struct config *config, 
 {
     struct document document = {0};
 
-    if (read_document(&document, config->contract, problems))
+    if (config->contract != NULL && read_document(&document, config->contract, problems))
         ruleset->contract = contract_compile(&document, problems);
     document_free(&document);
 }
@@ -52,7 +52,7 @@ static void load_policy(struct ruleset *ruleset, const struct config *config, bo
 {
     struct document document = {0};
 
-    if (read_document(&document, config->policy, problems))
+    if (config->policy != NULL && read_document(&document, config->policy, problems))
         ruleset->policy = policy_compile(&document, problems);
     if (ruleset->policy != NULL) {
         ruleset->organizations = count_organizations(&document);

@@ -11,8 +11,9 @@
 struct ruleset;
 
 /* Loads everything that the configuration names. With `need_credentials` false, credential files and
- * variables are only warned of. NULL when there are errors; all of them, and warnings, are in `problems`. The
- * caller holds one reference. */
+ * variables are only warned of. NULL when there are errors; all of them, and warnings, are in `problems`. A
+ * path that the configuration lacks (config_examine) is passed over, and the result NULL. The caller holds
+ * one reference. */
 struct ruleset *ruleset_load(const struct config *config, bool need_credentials, struct problems *problems);
 
 /* One reference more / less (the last one frees). Any thread. */

@@ -74,7 +74,7 @@ int console_check(int argc, char **argv)
 
     if (status != CONSOLE_DONE)
         return status;
-    struct config *config = config_read(options.config, &problems);
+    struct config *config = config_examine(options.config, &problems);
     struct ruleset *ruleset = config ? ruleset_load(config, false, &problems) : NULL;
 
     if (options.json)

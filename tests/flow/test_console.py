@@ -121,25 +121,30 @@ def test_check_counts(make_config):
 
 
 def test_check_shows_everything_at_once(make_config, tmp_path):
-    """Errors of the configuration come alone: it says where the rest is. Those of contract and policy come together."""
-    config = make_config(workers=-1, listen=["localhost:80"], polycy="x", upstream={"url": "https://u:p@h/x", "queu": 1})
-    done = run("check", "-c", config, status=1)
-    assert done.out == ""
-    lines = done.err.splitlines()
-    assert len(lines) == 5
-    assert all(re.match(rf"{re.escape(str(config))}:\d+:\d+: error: ", line) for line in lines), lines
-    assert sum("did you mean" in line for line in lines) == 2
-
-    policy = world.policy()
+    policy = quiet_policy()
     policy["principals"]["viewer"]["tokens"] = ["viewer-token"]
     policy["organizations"][PAYMENTS]["grants"][0]["roles"] = ["vewer"]
     (tmp_path / "contract.json").write_text('{"openapi": "3.0.3", "paths": 7}')
-    done = run("check", "-c", make_config(policy, contract="contract.json"), status=1)
-    files = [line.split(":")[0] for line in done.err.splitlines() if ": error: " in line]
-    assert f"{tmp_path}/contract.json" in files
+    config = make_config(policy, contract="contract.json", workers=-1, listen=["localhost:80"], polcy="x",
+                         upstream={"url": "https://u:p@h/x", "queu": 1})
+    done = run("check", "-c", config, status=1)
+    assert done.out == ""
+    errors = [line for line in done.err.splitlines() if ": error: " in line]
+    assert all(re.match(r"[^:]+:\d+:\d+: error: .", line) for line in errors), errors
+    files = [line.split(":")[0] for line in errors]
+    assert files.count(f"{tmp_path}/portcullis.json") == 5
+    assert files.count(f"{tmp_path}/contract.json") >= 1
     assert files.count(f"{tmp_path}/policy.json") == 2
+    assert 'did you mean "policy"' in done.err
+    assert 'did you mean "queue"' in done.err
     assert "(/principals/viewer/tokens/0)" in done.err
     assert "viewer-token" not in done.err
+
+
+def test_check_without_a_policy(make_config):
+    config = make_config()
+    config.write_text(json.dumps({"contract": CONTRACT}))
+    assert run("check", "-c", config, status=1).err == f"{config}:1:1: error: policy is missing\n"
 
 
 @pytest.mark.parametrize("missing", ["portcullis.json", "policy.json"])
@@ -157,7 +162,7 @@ def test_check_names_files_as_the_reader_would(make_config):
 
 def test_check_json(make_config):
     assert json.loads(run("check", "-c", make_config(quiet_policy()), "--json").out) == []
-    done = run("check", "--json", "-c", make_config(workers="two"), status=1)
+    done = run("check", "--json", "-c", make_config(quiet_policy(), workers="two"), status=1)
     assert done.err == ""
     [problem] = json.loads(done.out)
     assert problem == {"severity": "error", "file": problem["file"], "line": 4, "column": 2, "pointer": "/workers",
