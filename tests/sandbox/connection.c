@@ -77,12 +77,22 @@ static void begin_lingering(struct connection *connection)
     wait_for(connection, LINGER_MS);
 }
 
+/* Closes as a crash would: over TLS without the close_notify that libevent otherwise sends. */
+static void cut_connection(struct connection *connection)
+{
+    SSL *ssl = bufferevent_openssl_get_ssl(connection->stream);
+
+    if (ssl != NULL)
+        SSL_set_quiet_shutdown(ssl, 1);
+    connection->phase = CLOSED;
+}
+
 static void reset_connection(struct connection *connection)
 {
     struct linger linger = {.l_onoff = 1, .l_linger = 0};
 
     setsockopt(bufferevent_getfd(connection->stream), SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    connection->phase = CLOSED;
+    cut_connection(connection);
 }
 
 /* Everything was handed to the stream: what comes next? */
@@ -100,7 +110,7 @@ static void finish_delivery(struct connection *connection)
         connection->phase = READING;
     } else if (held == 0) {
         if (end == END_CUT)
-            connection->phase = CLOSED;
+            cut_connection(connection);
         else
             begin_lingering(connection);
     }

@@ -175,14 +175,16 @@ static bool check_together(const struct fault *fault, struct fault_error *error)
     for (unsigned a = 0; a < MEMBERS; a++)
         for (unsigned b = 0; b < MEMBERS && (fault->given & BIT(a)); b++)
             if ((fault->given & BIT(b)) && (rows[a].excludes & BIT(b)))
-                return wrong(error, rows[a].name, "cannot go together with %s", rows[b].name);
+                return wrong(error, rows[a].name, "%s cannot go together with %s", rows[a].name,
+                             rows[b].name);
     if ((fault->given & BIT(TRAILERS)) && !fault->chunked)
-        return wrong(error, "trailers", "needs chunked");
+        return wrong(error, "trailers", "trailers need chunked");
     if ((fault->given & BIT(EFFECT)) && fault_keeps_answer(fault))
-        return wrong(error, "effect", "needs close before or after-read, reset, status or raw");
+        return wrong(error, "effect", "effect needs close before or after-read, reset, status or raw");
     if ((fault->close == CLOSE_BEFORE || fault->close == CLOSE_AFTER_READ) &&
         (fault->given & ~(ALWAYS_FINE | BIT(CLOSE))))
-        return wrong(error, "close", "cannot go together with what is about an answer");
+        return wrong(error, "close",
+                     "close before or after-read cannot go together with what is about an answer");
     return true;
 }
 
@@ -193,7 +195,7 @@ bool fault_read(struct fault *fault, json_t *object, struct fault_error *error)
 
     *fault = (struct fault){0};
     if (!json_is_object(object) || json_object_size(object) == 0)
-        return wrong(error, "", "must be an object with at least one member");
+        return wrong(error, "", "fault must be an object with at least one member");
     json_object_foreach(object, name, value)
     {
         unsigned member = 0;
