@@ -58,9 +58,7 @@ static void versions(void **state)
         {"+024-10-15", false, 0, 0},
         {"2024-10-15-", false, 0, 0},
         {"v1", false, 0, 0},
-        {"\xef\xbc\x92"
-         "024-10-15",
-         false, 0, 0},
+        {"2\xef\xbc\x90\x32\x34-10-15", false, 0, 0},
     };
 
     (void)state;
