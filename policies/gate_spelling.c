@@ -99,6 +99,6 @@ const char *describe_spelling(const struct decide_input *input, const struct dec
     struct span text = target_write(&path, decision->arena);
     if (text.data == NULL)
         return NULL;
-    return arena_format(decision->arena, "path %.*s, %zu query parameters", (int)text.length, text.data,
+    return arena_format(decision->arena, "path %.*s; query parameters: %zu", (int)text.length, text.data,
                         decision->target.parameter_count);
 }
