@@ -211,7 +211,9 @@ static void read_path(struct compiler *compiler, struct contract *contract, cons
     };
     struct cursor item = cursor_enter(compiler, paths, key);
 
-    if (item.value != NULL && cursor_check(compiler, &item, known)) {
+    if (key[0] != '/') {
+        complain(compiler, &paths->pointer, key, "a path must begin with \"/\"");
+    } else if (item.value != NULL && cursor_check(compiler, &item, known)) {
         struct path *path = &contract->paths[contract->path_count];
         path->key = compiler_string(compiler, key);
         if (path->key != NULL)

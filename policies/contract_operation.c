@@ -62,7 +62,7 @@ static const char *add_segment(struct compiler *compiler, struct span segment, s
 bool operation_read_path(struct compiler *compiler, const struct cursor *item, struct operation *operation)
 {
     const char *at = operation->path;
-    const char *error = at[0] == '/' ? NULL : "a path must begin with \"/\"";
+    const char *error = NULL;
 
     while (error == NULL && *at == '/') {
         size_t length = strcspn(++at, "/");

@@ -134,9 +134,9 @@ static void check_array(struct check *check, const struct schema *schema, json_t
     size_t count = json_array_size(value);
 
     if (count < schema->min_items)
-        check_report(check, place, "There must be at least %zu elements.", schema->min_items);
+        check_report(check, place, "The number of elements must be at least %zu.", schema->min_items);
     if (count > schema->max_items)
-        check_report(check, place, "There must be at most %zu elements.", schema->max_items);
+        check_report(check, place, "The number of elements must be at most %zu.", schema->max_items);
     for (size_t i = 0; schema->items != NULL && i < count && !check_is_full(check); i++)
         check_value(check, schema->items, json_array_get(value, i), &(struct place){place, NULL, i});
 }
