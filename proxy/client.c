@@ -183,6 +183,7 @@ void client_on_request(struct evhttp_request *request, void *arg)
     struct worker *worker = arg;
     struct client *client = worker->dispatching;
 
+    worker->dispatching = NULL;
     client->connection = connection;
     client->request = request;
     client->state = CLIENT_ANSWERING;

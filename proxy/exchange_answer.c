@@ -116,7 +116,7 @@ static const struct {
 static void fail(struct exchange *exchange, enum refusal_kind kind, const char *detail)
 {
     const char *unknown = " Whether the change was made is not known: look before you try again.";
-    bool open_end = exchange->mutation && exchange->sent && exchange->upstream_status == 0;
+    bool open_end = exchange->mutation && exchange->sent && !exchange->answered;
     const char *full = open_end ? arena_format(&exchange->arena, "%s%s", detail, unknown) : detail;
 
     struct refusal *refusal = exchange_refusal(exchange, kind, "upstream", full ? full : detail);
@@ -379,6 +379,7 @@ static void on_end(void *arg)
     struct exchange *exchange = arg;
 
     exchange->call = NULL;
+    exchange->answered = true;
     exchange->answered_us = clock_monotonic_us();
     if (!exchange->holding) {
         if (exchange->chunking)

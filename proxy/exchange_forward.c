@@ -35,6 +35,8 @@ static void add_passing(struct exchange *exchange, struct outgoing *outgoing)
         struct span name = request->fields[i].name;
         if (field_use(name) != FIELD_FORWARD || is_version_header(rules, name))
             continue;
+        if (!exchange->trace.continued && span_equal_nocase(name, span_of("tracestate")))
+            continue; /* state of a trace that ends here */
         if (has_connection && field_named_by_connection(request, name))
             continue;
         outgoing->fields[outgoing->count++] = request->fields[i];

@@ -46,6 +46,7 @@ struct exchange {
     bool sent;           /* bytes of the request may have reached the upstream */
     const char *failure; /* why the upstream gave no good answer; in the arena */
     int upstream_status; /* 0 without an answer */
+    bool answered;       /* the upstream's answer came whole: its status can be believed */
     bool holding;        /* the answer's body is collected before it is sent */
     bool json;           /* its links are rewritten */
     bool chunking;       /* the answer goes out chunked */

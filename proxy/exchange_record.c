@@ -90,7 +90,7 @@ static void add_outcome(struct exchange *exchange, struct record_fields *fields)
         fields->duration_us = record_number((uint64_t)(now - exchange->forwarded_us));
     fields->sent = exchange->sent ? RECORD_TRUE : RECORD_FALSE;
     fields->detail = span_of(exchange->failure);
-    if (exchange->upstream_status == 0)
+    if (!exchange->answered)
         fields->result = span_of(exchange->sent ? "unknown" : "not-sent");
 }
 

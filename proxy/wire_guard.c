@@ -54,8 +54,9 @@ static void dispatch(struct client *client)
 
     worker->dispatching = client;
     bufferevent_trigger(client->bufferevent, EV_READ, 0);
+    bool taken = worker->dispatching == NULL; /* the callback clears it; by now the request may be answered */
     worker->dispatching = NULL;
-    if (client->state != CLIENT_RECEIVING)
+    if (taken || client->state != CLIENT_RECEIVING)
         return;
     /* evhttp refused what the grammar let through, and wrote a page of its own: ours is sent instead. */
     (void)evbuffer_drain(output, evbuffer_get_length(output));
