@@ -31,7 +31,7 @@ static size_t distance(const char *a, size_t a_length, const char *b, size_t b_l
 
 const char *nearest_name(const char *name, const char *const *known)
 {
-    size_t length = strlen(name), best = 1 + length / 4; /* a slip in each four letters, and one more */
+    size_t length = strlen(name), best = 1 + length / 5; /* a slip in each five letters, and one more */
     const char *nearest = NULL;
 
     if (length > NAME_MAX_LENGTH)
