@@ -55,6 +55,9 @@ static const struct setting table[] = {
     {"audit.queue", SETTING_COUNT, AT(audit.queue), 1, 1000000, false, "4096",
      "Most records that wait for the disk; one mutation more is answered 503."},
 
+    {"admin.listen", SETTING_LOOPBACK, AT(admin.listen), 0, 0, true, "null",
+     "Where GET /metrics is answered: an address of this machine; null for nowhere."},
+
     {"access_log", SETTING_LOG, AT(access_log), 0, 0, true, "\"-\"",
      "File of the access log, a JSON line a request; \"-\" is stderr, null is none."},
 
@@ -110,6 +113,8 @@ void config_free(struct config *config)
         free(config->listen[i].host);
     }
     free(config->listen);
+    free(config->admin.listen.text);
+    free(config->admin.listen.host);
     free(config->upstream.host);
     free(config->upstream.authority);
     document_free(&config->document);
@@ -119,13 +124,10 @@ void config_free(struct config *config)
 static const char *kind_name(enum setting_kind kind)
 {
     static const char *const names[SETTING_KINDS] = {
-        [SETTING_ADDRESSES] = "addresses",
-        [SETTING_COUNT] = "number",
-        [SETTING_MILLISECONDS] = "milliseconds",
-        [SETTING_SECONDS] = "seconds",
-        [SETTING_BYTES] = "bytes",
-        [SETTING_ORIGIN] = "url",
-        [SETTING_PATH] = "path",
+        [SETTING_ADDRESSES] = "addresses", [SETTING_LOOPBACK] = "address",
+        [SETTING_COUNT] = "number",        [SETTING_MILLISECONDS] = "milliseconds",
+        [SETTING_SECONDS] = "seconds",     [SETTING_BYTES] = "bytes",
+        [SETTING_ORIGIN] = "url",          [SETTING_PATH] = "path",
         [SETTING_LOG] = "path or \"-\"",
     };
 

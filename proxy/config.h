@@ -47,6 +47,10 @@ struct config {
         unsigned queue; /* records that may wait for the disk */
     } audit;
 
+    struct {
+        struct config_address listen; /* loopback; text NULL: no metrics page */
+    } admin;
+
     char *access_log; /* absolute path; "-" is stderr; NULL is none */
 
     struct {

@@ -141,13 +141,31 @@ static void read_addresses(struct reading *reading, const struct setting *settin
         read_address(reading, setting, pointer, i, json_array_get(value, i));
 }
 
+static void read_loopback(struct reading *reading, const struct setting *setting, const char *pointer,
+                          json_t *value)
+{
+    struct config_address address = {0};
+    const char *text = json_string_value(value);
+    const char *fault = text ? address_parse(text, &address) : "must be a text such as \"127.0.0.1:9090\"";
+
+    if (fault == NULL && !host_is_loopback(address.host))
+        fault = "must be an address of this machine (127.0.0.0/8 or [::1]): whoever reaches it may read it";
+    if (fault != NULL) {
+        wrong(reading, pointer, setting, fault);
+        free(address.text);
+        free(address.host);
+        return;
+    }
+    *(struct config_address *)(void *)((char *)reading->config + setting->offset) = address;
+}
+
 typedef void setting_reader(struct reading *reading, const struct setting *setting, const char *pointer,
                             json_t *value);
 
 static setting_reader *const readers[SETTING_KINDS] = {
-    [SETTING_ADDRESSES] = read_addresses, [SETTING_COUNT] = read_number, [SETTING_MILLISECONDS] = read_number,
-    [SETTING_SECONDS] = read_number,      [SETTING_BYTES] = read_number, [SETTING_ORIGIN] = read_origin,
-    [SETTING_PATH] = read_path,           [SETTING_LOG] = read_path,
+    [SETTING_ADDRESSES] = read_addresses, [SETTING_LOOPBACK] = read_loopback, [SETTING_COUNT] = read_number,
+    [SETTING_MILLISECONDS] = read_number, [SETTING_SECONDS] = read_number,    [SETTING_BYTES] = read_number,
+    [SETTING_ORIGIN] = read_origin,       [SETTING_PATH] = read_path,         [SETTING_LOG] = read_path,
 };
 
 /* "upstream.queue" as "/upstream/queue"; a name holds nothing that a pointer escapes. */

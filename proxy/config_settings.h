@@ -6,6 +6,7 @@
 
 enum setting_kind {
     SETTING_ADDRESSES,    /* struct config_address *listen, with listen_count */
+    SETTING_LOOPBACK,     /* struct config_address of this machine; text NULL for none */
     SETTING_COUNT,        /* unsigned */
     SETTING_MILLISECONDS, /* unsigned */
     SETTING_SECONDS,      /* unsigned */

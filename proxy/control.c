@@ -1,6 +1,7 @@
 #include "proxy/control.h"
 
 #include "proxy/access_log.h"
+#include "proxy/admin.h"
 #include "proxy/audit/journal.h"
 #include "proxy/audit/record.h"
 #include "proxy/log.h"
@@ -10,11 +11,14 @@
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 struct control {
-    const struct control_task *task;
+    struct control_task task;
     struct event_base *base;
     struct journal_port *port;
+    struct admin *admin;
     struct event *events[4];
 };
 
@@ -32,7 +36,7 @@ static void record_policy(struct control *control, const struct ruleset *ruleset
     };
 
     if (!record_build(&fields, &record) || !journal_append(control->port, &record, NULL, NULL))
-        journal_missed(control->task->service->journal, 1);
+        journal_missed(control->task.service->journal, 1);
     record_free(&record);
 }
 
@@ -51,7 +55,7 @@ static void log_problems(const struct problems *problems)
 static void on_reload(int signal_number, short what, void *arg)
 {
     struct control *control = arg;
-    struct service *service = control->task->service;
+    struct service *service = control->task.service;
     struct problems problems = {0};
     char error[256] = "";
     (void)signal_number;
@@ -71,8 +75,8 @@ static void on_reload(int signal_number, short what, void *arg)
         log_event(LOG_ERROR, "reload", "contract, policy and credentials in force stay as they were");
         return;
     }
-    for (unsigned i = 0; i < control->task->worker_count; i++)
-        worker_swap(control->task->workers[i], next);
+    for (unsigned i = 0; i < control->task.worker_count; i++)
+        worker_swap(control->task.workers[i], next);
     record_policy(control, next);
     log_event(LOG_INFO, "reload", "in force: policy %s", policy_digest(ruleset_policy(next)));
     ruleset_release(next);
@@ -84,7 +88,7 @@ static void on_reopen(int signal_number, short what, void *arg)
     (void)signal_number;
     (void)what;
 
-    access_log_reopen(control->task->service->access_log);
+    access_log_reopen(control->task.service->access_log);
 }
 
 static void on_stop(int signal_number, short what, void *arg)
@@ -115,24 +119,46 @@ static bool watch_signals(struct control *control)
     return pthread_sigmask(SIG_UNBLOCK, &watched, NULL) == 0;
 }
 
-bool control_run(const struct control_task *task, struct ruleset *ruleset)
+struct control *control_new(const struct control_task *task, char *error, size_t error_size)
 {
-    struct control control = {.task = task};
-    bool running = (control.base = event_base_new()) != NULL &&
-                   (control.port = journal_port_new(task->service->journal, control.base)) != NULL &&
-                   watch_signals(&control);
+    struct control *control = calloc(1, sizeof *control);
 
-    if (running) {
-        record_policy(&control, ruleset);
-        (void)event_base_dispatch(control.base);
-    } else {
-        log_event(LOG_ERROR, "start", "cannot set up the control thread");
+    (void)snprintf(error, error_size, "cannot set up the control thread");
+    if (control == NULL)
+        return NULL;
+    control->task = *task;
+    if ((control->base = event_base_new()) == NULL ||
+        (control->port = journal_port_new(task->service->journal, control->base)) == NULL ||
+        !watch_signals(control) ||
+        (task->service->config->admin.listen.text != NULL &&
+         (control->admin = admin_open(task->service, control->base, error, error_size)) == NULL)) {
+        control_free(control);
+        return NULL;
     }
-    for (size_t i = 0; i < sizeof control.events / sizeof *control.events; i++)
-        if (control.events[i] != NULL)
-            event_free(control.events[i]);
-    journal_port_free(control.port);
-    if (control.base != NULL)
-        event_base_free(control.base);
-    return running;
+    return control;
+}
+
+uint16_t control_admin_port(const struct control *control)
+{
+    return control->admin != NULL ? admin_port(control->admin) : 0;
+}
+
+void control_run(struct control *control, struct ruleset *ruleset)
+{
+    record_policy(control, ruleset);
+    (void)event_base_dispatch(control->base);
+}
+
+void control_free(struct control *control)
+{
+    if (control == NULL)
+        return;
+    for (size_t i = 0; i < sizeof control->events / sizeof *control->events; i++)
+        if (control->events[i] != NULL)
+            event_free(control->events[i]);
+    admin_close(control->admin);
+    journal_port_free(control->port);
+    if (control->base != NULL)
+        event_base_free(control->base);
+    free(control);
 }

@@ -13,9 +13,19 @@ struct control_task {
     unsigned worker_count;
 };
 
+struct control;
+
+/* Makes the control thread's loop and, where the configuration asks for one, the metrics page. NULL with a
+ * message. The task is copied. */
+struct control *control_new(const struct control_task *task, char *error, size_t error_size);
+
+/* The port of the metrics page; 0 without one. */
+uint16_t control_admin_port(const struct control *control);
+
 /* Runs in the calling thread until SIGTERM or SIGINT. SIGHUP: policy, contract, credentials and the CA file
- * are read anew; when anything is wrong with them, the old ones stay. SIGUSR1: the access log is reopened.
- * false when it could not begin. */
-bool control_run(const struct control_task *task, struct ruleset *ruleset);
+ * are read anew; when anything is wrong with them, the old ones stay. SIGUSR1: the access log is reopened. */
+void control_run(struct control *control, struct ruleset *ruleset);
+
+void control_free(struct control *control);
 
 #endif

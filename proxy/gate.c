@@ -145,23 +145,34 @@ static void free_workers(struct gate *gate)
     free(gate->ports);
 }
 
+static void announce(const struct gate *gate)
+{
+    const struct config *config = gate->service.config;
+
+    log_event(LOG_INFO, "start", "portcullis %s: %u workers, upstream %s, journal %s", PORTCULLIS_VERSION,
+              gate->worker_count, config->upstream.url, config->audit.directory);
+    for (size_t i = 0; i < config->listen_count; i++)
+        log_event(LOG_INFO, "listen", "%s (port %u)", config->listen[i].text, gate->ports[i]);
+}
+
 static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_file)
 {
-    struct control_task task = {.service = &gate->service};
     char error[512] = "";
 
     if (!open_service(&gate->service) || !make_workers(gate, ruleset))
         return false;
-    if (port_file != NULL &&
-        !port_file_write(port_file, gate->service.config, gate->ports, error, sizeof error))
-        return complain("port file", error);
-    log_event(LOG_INFO, "start", "portcullis %s: %u workers, upstream %s, journal %s", PORTCULLIS_VERSION,
-              gate->worker_count, gate->service.config->upstream.url, gate->service.config->audit.directory);
-    for (size_t i = 0; i < gate->service.config->listen_count; i++)
-        log_event(LOG_INFO, "listen", "%s (port %u)", gate->service.config->listen[i].text, gate->ports[i]);
-    task.workers = gate->workers;
-    task.worker_count = gate->worker_count;
-    return control_run(&task, ruleset);
+    const struct control_task task = {&gate->service, gate->workers, gate->worker_count};
+    struct control *control = control_new(&task, error, sizeof error);
+    if (control == NULL)
+        return complain("start", error);
+    bool told = port_file == NULL || port_file_write(port_file, gate->service.config, gate->ports,
+                                                     control_admin_port(control), error, sizeof error);
+    if (told) {
+        announce(gate);
+        control_run(control, ruleset);
+    }
+    control_free(control);
+    return told || complain("port file", error);
 }
 
 bool gate_run(const struct config *config, struct ruleset *ruleset, const char *port_file)

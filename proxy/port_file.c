@@ -4,16 +4,27 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void compose(struct text *text, const struct config *config, const uint16_t *ports)
+static void add_address(struct text *text, const struct config_address *address, uint16_t port)
+{
+    bool six = strchr(address->host, ':') != NULL;
+
+    text_add_format(text, "\"%s%s%s:%u\"", six ? "[" : "", address->host, six ? "]" : "", port);
+}
+
+static void compose(struct text *text, const struct config *config, const uint16_t *ports,
+                    uint16_t admin_port)
 {
     text_add_string(text, "{\"listen\":[");
     for (size_t i = 0; i < config->listen_count; i++) {
-        const struct config_address *address = &config->listen[i];
-        bool six = strchr(address->host, ':') != NULL;
-        text_add_format(text, "%s\"%s%s%s:%u\"", i > 0 ? "," : "", six ? "[" : "", address->host,
-                        six ? "]" : "", ports[i]);
+        text_add_string(text, i > 0 ? "," : "");
+        add_address(text, &config->listen[i], ports[i]);
     }
-    text_add_string(text, "]}\n");
+    text_add_string(text, "]");
+    if (admin_port != 0) {
+        text_add_string(text, ",\"admin\":");
+        add_address(text, &config->admin.listen, admin_port);
+    }
+    text_add_string(text, "}\n");
 }
 
 static bool write_file(const char *path, const struct text *text)
@@ -26,12 +37,12 @@ static bool write_file(const char *path, const struct text *text)
     return fclose(file) == 0 && written;
 }
 
-bool port_file_write(const char *path, const struct config *config, const uint16_t *ports, char *error,
-                     size_t error_size)
+bool port_file_write(const char *path, const struct config *config, const uint16_t *ports,
+                     uint16_t admin_port, char *error, size_t error_size)
 {
     struct text content = {0}, temporary = {0};
 
-    compose(&content, config, ports);
+    compose(&content, config, ports, admin_port);
     text_add_format(&temporary, "%s.new", path);
     bool written = !content.failed && !temporary.failed && write_file(temporary.data, &content) &&
                    rename(temporary.data, path) == 0;

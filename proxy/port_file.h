@@ -1,4 +1,5 @@
-/* The port file: tells scripts the addresses really bound, {"listen":["127.0.0.1:41234"]}. */
+/* The port file: tells scripts the addresses really bound, {"listen":["127.0.0.1:41234"]}, and
+ * "admin":"127.0.0.1:41235" where there is a metrics page. */
 #ifndef PROXY_PORT_FILE_H
 #define PROXY_PORT_FILE_H
 
@@ -6,7 +7,7 @@
 
 /* Writes a file beside it and renames it into place, so that nobody reads half of one. false with a message.
  */
-bool port_file_write(const char *path, const struct config *config, const uint16_t *ports, char *error,
-                     size_t error_size);
+bool port_file_write(const char *path, const struct config *config, const uint16_t *ports,
+                     uint16_t admin_port, char *error, size_t error_size);
 
 #endif
