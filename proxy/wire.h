@@ -57,7 +57,7 @@ enum wire_fault {
     WIRE_FAULT_TWO_HOSTS,
     WIRE_FAULT_CONNECTION,
     WIRE_FAULT_EXPECTATION,
-    WIRE_FAULT_TRACE_CONTENT,
+    WIRE_FAULT_CONTENT,
     WIRE_FAULT_BODY_LARGE,
     WIRE_FAULT_CHUNK_SIZE,
     WIRE_FAULT_CHUNK_EXTENSION,
@@ -86,7 +86,8 @@ struct wire {
     uint64_t length;  /* Content-Length */
     char major, minor; /* digits of the version */
     unsigned kind;     /* of the field being read: enum wire_kind */
-    bool trace, header_complete, in_trailer, has_length, has_coding, has_host, has_expect, close, keep_alive;
+    bool bodiless, header_complete, in_trailer, has_length, has_coding, has_host, has_expect, close,
+        keep_alive;
     size_t name_used,
         value_used; /* bytes of the name or method, and of the value; beyond what is kept they still count */
     char name[WIRE_NAME_KEPT], value[WIRE_VALUE_KEPT];

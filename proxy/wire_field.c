@@ -200,7 +200,7 @@ enum wire_fault wire_header_check(struct wire *wire)
         return WIRE_FAULT_LENGTH_AND_CODING;
     if (wire->minor == '1' && !wire->has_host)
         return WIRE_FAULT_NO_HOST;
-    if (wire->trace && wire_has_content(wire))
-        return WIRE_FAULT_TRACE_CONTENT;
+    if (wire->bodiless && wire_has_content(wire))
+        return WIRE_FAULT_CONTENT;
     return wire->length > wire->limits.body_bytes ? WIRE_FAULT_BODY_LARGE : WIRE_FAULT_NONE;
 }

@@ -43,7 +43,8 @@ static enum wire_fault check_method(struct wire *wire)
 
     if (span_is(method, "CONNECT"))
         return WIRE_FAULT_CONNECT;
-    wire->trace = span_is(method, "TRACE");
+    /* Readers disagree on whether content of these two is read or taken for the next request. */
+    wire->bodiless = span_is(method, "HEAD") || span_is(method, "TRACE");
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (span_is(method, known[i]))
             return WIRE_FAULT_NONE;
