@@ -1,6 +1,6 @@
 #include "tests/sandbox/answer.h"
 
-#include "tests/sandbox/http.h"
+#include "tests/sandbox/status.h"
 
 void answer_clear(struct answer *answer)
 {
@@ -45,7 +45,7 @@ void answer_problem(struct answer *answer, int status, const char *source, struc
     text_add_string(&answer->body, answer->problems++ == 0 ? ",\"errors\":[" : ",");
     uuid_make(answer->ids, id);
     text_add_format(&answer->body, "{\"id\":\"%s\",\"status\":\"%d\",\"title\":\"%s\",\"detail\":", id,
-                    status, http_reason(status));
+                    status, status_reason(status));
     text_add_json(&answer->body, span_of(detail));
     if (source != NULL) {
         text_add_format(&answer->body, ",\"source\":{\"%s\":", source);

@@ -1,5 +1,7 @@
 #include "tests/sandbox/delivery.h"
 
+#include "tests/sandbox/status.h"
+
 #define CHUNKS 4u /* at most, in a chunked answer that is not streamed */
 
 static const struct fault no_fault;
@@ -23,7 +25,7 @@ static void add_status_line(struct text *out, int status)
     text_add_string(out, "HTTP/1.1 ");
     text_add_number(out, (uint64_t)status);
     text_add_string(out, " ");
-    text_add_string(out, http_reason(status));
+    text_add_string(out, status_reason(status));
     text_add_string(out, "\r\n");
 }
 

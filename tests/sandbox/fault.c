@@ -92,12 +92,11 @@ static const struct row rows[MEMBERS] = {
 };
 /* clang-format on */
 
-static bool __attribute__((format(printf, 3, 4)))
-wrong(struct fault_error *error, const char *member, const char *format, ...)
+bool fault_wrong(struct fault_error *error, const char *parent, const char *member, const char *format, ...)
 {
     va_list arguments;
 
-    (void)snprintf(error->pointer, sizeof error->pointer, "/fault%s%.40s", *member ? "/" : "", member);
+    (void)snprintf(error->pointer, sizeof error->pointer, "%s%s%.40s", parent, *member ? "/" : "", member);
     va_start(arguments, format);
     (void)vsnprintf(error->message, sizeof error->message, format, arguments);
     va_end(arguments);
@@ -114,8 +113,11 @@ static bool are_fields(json_t *value)
     const char *name;
     json_t *field;
 
-    json_object_foreach(value, name, field) if (!is_line(name) || *name == '\0' ||
-                                                !is_line(json_string_value(field))) return false;
+    json_object_foreach(value, name, field)
+    {
+        if (!is_line(name) || *name == '\0' || !is_line(json_string_value(field)))
+            return false;
+    }
     return json_is_object(value);
 }
 
@@ -175,16 +177,17 @@ static bool check_together(const struct fault *fault, struct fault_error *error)
     for (unsigned a = 0; a < MEMBERS; a++)
         for (unsigned b = 0; b < MEMBERS && (fault->given & BIT(a)); b++)
             if ((fault->given & BIT(b)) && (rows[a].excludes & BIT(b)))
-                return wrong(error, rows[a].name, "%s cannot go together with %s", rows[a].name,
-                             rows[b].name);
+                return fault_wrong(error, "/fault", rows[a].name, "%s cannot go together with %s",
+                                   rows[a].name, rows[b].name);
     if ((fault->given & BIT(TRAILERS)) && !fault->chunked)
-        return wrong(error, "trailers", "trailers need chunked");
+        return fault_wrong(error, "/fault", "trailers", "trailers need chunked");
     if ((fault->given & BIT(EFFECT)) && fault_keeps_answer(fault))
-        return wrong(error, "effect", "effect needs close before or after-read, reset, status or raw");
+        return fault_wrong(error, "/fault", "effect",
+                           "effect needs close before or after-read, reset, status or raw");
     if ((fault->close == CLOSE_BEFORE || fault->close == CLOSE_AFTER_READ) &&
         (fault->given & ~(ALWAYS_FINE | BIT(CLOSE))))
-        return wrong(error, "close",
-                     "close before or after-read cannot go together with what is about an answer");
+        return fault_wrong(error, "/fault", "close",
+                           "close before or after-read cannot go together with what is about an answer");
     return true;
 }
 
@@ -195,17 +198,17 @@ bool fault_read(struct fault *fault, json_t *object, struct fault_error *error)
 
     *fault = (struct fault){0};
     if (!json_is_object(object) || json_object_size(object) == 0)
-        return wrong(error, "", "fault must be an object with at least one member");
+        return fault_wrong(error, "/fault", "", "fault must be an object with at least one member");
     json_object_foreach(object, name, value)
     {
         unsigned member = 0;
         while (member < MEMBERS && strcmp(rows[member].name, name) != 0)
             member++;
         if (member == MEMBERS)
-            return wrong(error, name, "unknown member \"%.60s\"", name);
+            return fault_wrong(error, "/fault", name, "unknown member \"%.60s\"", name);
         should = store_member(fault, &rows[member], value);
         if (should != NULL)
-            return wrong(error, name, "%s must be %s", name, should);
+            return fault_wrong(error, "/fault", name, "%s must be %s", name, should);
         fault->given |= BIT(member);
     }
     if (!(fault->given & BIT(EFFECT)))

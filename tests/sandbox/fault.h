@@ -32,6 +32,11 @@ struct fault_error {
     char message[FAULT_MESSAGE];
 };
 
+/* Fills the error: the pointer to `member` ("": none) of `parent`, and a message. False, for the caller to
+ * return. */
+bool fault_wrong(struct fault_error *error, const char *parent, const char *member, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 /* Reads the object; false and *error filled when a member is unknown, wrong, or cannot go together with
  * another. */
 bool fault_read(struct fault *fault, json_t *object, struct fault_error *error);

@@ -1,6 +1,5 @@
 #include "tests/sandbox/faults.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 struct fault_rule {
@@ -15,32 +14,21 @@ struct fault_rule {
     struct fault fault;
 };
 
-static bool __attribute__((format(printf, 3, 4)))
-wrong(struct fault_error *error, const char *pointer, const char *format, ...)
-{
-    va_list arguments;
-
-    (void)snprintf(error->pointer, sizeof error->pointer, "%s", pointer);
-    va_start(arguments, format);
-    (void)vsnprintf(error->message, sizeof error->message, format, arguments);
-    va_end(arguments);
-    return false;
-}
-
 static bool read_match_fields(struct fault_rule *rule, json_t *value, struct fault_error *error)
 {
     const char *name;
     json_t *field;
 
     if (!json_is_object(value))
-        return wrong(error, "/match/header", "header must be an object of names and values");
+        return fault_wrong(error, "/match", "header", "header must be an object of names and values");
     json_object_foreach(value, name, field)
     {
         for (const char *c = name; *c != '\0'; c++)
             if (*c != ascii_lower(*c))
-                return wrong(error, "/match/header", "names of header fields are matched in lower case");
+                return fault_wrong(error, "/match", "header",
+                                   "names of header fields are matched in lower case");
         if (!json_is_string(field))
-            return wrong(error, "/match/header", "the value of a header field must be a string");
+            return fault_wrong(error, "/match", "header", "the value of a header field must be a string");
     }
     rule->fields = value;
     return true;
@@ -52,16 +40,16 @@ static bool read_match(struct fault_rule *rule, json_t *match, struct fault_erro
     json_t *value;
 
     if (match != NULL && !json_is_object(match))
-        return wrong(error, "/match", "match must be an object");
+        return fault_wrong(error, "/match", "", "match must be an object");
     json_object_foreach(match, name, value)
     {
         if (strcmp(name, "header") == 0) {
             if (!read_match_fields(rule, value, error))
                 return false;
         } else if (strcmp(name, "method") != 0 && strcmp(name, "path_prefix") != 0) {
-            return wrong(error, "/match", "unknown member \"%.60s\"", name);
+            return fault_wrong(error, "/match", "", "unknown member \"%.60s\"", name);
         } else if (!json_is_string(value)) {
-            return wrong(error, "/match", "%s must be a string", name);
+            return fault_wrong(error, "/match", "", "%s must be a string", name);
         }
     }
     rule->method = json_string_value(json_object_get(match, "method"));
@@ -75,13 +63,14 @@ static bool read_rule(struct fault_rule *rule, struct fault_error *error)
     const char *name;
 
     if (!json_is_object(rule->root))
-        return wrong(error, "", "must be an object");
-    json_object_foreach(rule->root, name,
-                        value) if (strcmp(name, "match") != 0 && strcmp(name, "fault") != 0 &&
-                                   strcmp(name, "count") != 0) return wrong(error, "",
-                                                                            "unknown member \"%.60s\"", name);
+        return fault_wrong(error, "", "", "must be an object");
+    json_object_foreach(rule->root, name, value)
+    {
+        if (strcmp(name, "match") != 0 && strcmp(name, "fault") != 0 && strcmp(name, "count") != 0)
+            return fault_wrong(error, "", "", "unknown member \"%.60s\"", name);
+    }
     if (count != NULL && (!json_is_integer(count) || json_integer_value(count) < 0))
-        return wrong(error, "/count", "count must be a whole number, 0 for no end");
+        return fault_wrong(error, "", "count", "count must be a whole number, 0 for no end");
     rule->left = count ? (uint64_t)json_integer_value(count) : 1;
     rule->endless = rule->left == 0;
     return read_match(rule, json_object_get(rule->root, "match"), error) &&
@@ -100,13 +89,13 @@ uint64_t faults_add(struct faults *faults, struct span text, struct fault_error 
     json_error_t fault;
 
     if (rule == NULL) {
-        wrong(error, "", "memory is out");
+        fault_wrong(error, "", "", "memory is out");
         return 0;
     }
     rule->root =
         json_loadb(text.data ? text.data : "", text.length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &fault);
     if (rule->root == NULL)
-        wrong(error, "", "line %d, column %d: %s", fault.line, fault.column, fault.text);
+        fault_wrong(error, "", "", "line %d, column %d: %s", fault.line, fault.column, fault.text);
     if (rule->root == NULL || !read_rule(rule, error)) {
         free_rule(rule);
         return 0;

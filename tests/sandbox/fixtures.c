@@ -13,7 +13,10 @@ struct reading {
     char place[128]; /* the value being read */
 };
 
-static bool __attribute__((format(printf, 2, 3))) wrong(struct reading *reading, const char *format, ...)
+static bool wrong(struct reading *reading, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Notes what is wrong with the value being read. */
+static bool wrong(struct reading *reading, const char *format, ...)
 {
     char message[128];
     va_list arguments;
@@ -237,8 +240,11 @@ static bool read_root(struct reading *reading, struct store *store, json_t *root
     organizations = json_object_get(root, "organizations");
     if (!json_is_object(organizations))
         return wrong(reading, "needs the member \"organizations\", an object");
-    json_object_foreach(organizations, name,
-                        value) if (!read_organization(reading, store, name, value)) return false;
+    json_object_foreach(organizations, name, value)
+    {
+        if (!read_organization(reading, store, name, value))
+            return false;
+    }
     return true;
 }
 

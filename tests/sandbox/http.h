@@ -69,7 +69,4 @@ void http_reader_free(struct http_reader *reader);
 /* The first field of that (lower-case) name; data is NULL when there is none. */
 struct span http_field(const struct http_request *request, const char *name);
 
-/* The reason phrase of a status; "Unknown" for those it does not know. */
-const char *http_reason(int status);
-
 #endif

@@ -24,7 +24,10 @@ struct server {
     char address[64];
 };
 
-static bool __attribute__((format(printf, 1, 2))) complain(const char *format, ...)
+static bool say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Says it on stderr; false, for the caller to return where something is wrong. */
+static bool say(const char *format, ...)
 {
     va_list arguments;
 
@@ -60,11 +63,11 @@ static bool open_api(struct server *server)
     bool good;
 
     if (path != NULL && !read_file(path, &text)) {
-        good = complain("%s: %s", path, strerror(errno));
+        good = say("%s: %s", path, strerror(errno));
     } else {
         good = api_open(&server->service.api, path ? &text : NULL, &fault);
         if (!good)
-            complain("%s: %s", path ? path : "built-in fixtures", fault.message);
+            say("%s: %s", path ? path : "built-in fixtures", fault.message);
     }
     text_free(&text);
     return good;
@@ -78,13 +81,13 @@ static bool open_tls(struct server *server)
         return true;
     SSL_CTX *tls = server->service.tls = SSL_CTX_new(TLS_server_method());
     if (tls == NULL)
-        return complain("TLS cannot be set up");
+        return say("TLS cannot be set up");
     SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);
     SSL_CTX_set_mode(tls, SSL_MODE_RELEASE_BUFFERS);
     if (SSL_CTX_use_certificate_chain_file(tls, options->tls_cert) != 1)
-        return complain("%s: %s", options->tls_cert, ERR_reason_error_string(ERR_get_error()));
+        return say("%s: %s", options->tls_cert, ERR_reason_error_string(ERR_get_error()));
     if (SSL_CTX_use_PrivateKey_file(tls, options->tls_key, SSL_FILETYPE_PEM) != 1)
-        return complain("%s: %s", options->tls_key, ERR_reason_error_string(ERR_get_error()));
+        return say("%s: %s", options->tls_key, ERR_reason_error_string(ERR_get_error()));
     return true;
 }
 
@@ -137,13 +140,13 @@ static bool open_loop(struct server *server)
     }
     struct event_base *base = server->service.base;
     if (base == NULL)
-        return complain("the event loop cannot be made");
+        return say("the event loop cannot be made");
     server->on_term = evsignal_new(base, SIGTERM, on_stop, server);
     server->on_int = evsignal_new(base, SIGINT, on_stop, server);
     server->pause = evtimer_new(base, on_pause_over, server);
     if (server->on_term == NULL || server->on_int == NULL || server->pause == NULL ||
         event_add(server->on_term, NULL) != 0 || event_add(server->on_int, NULL) != 0)
-        return complain("the events cannot be made");
+        return say("the events cannot be made");
     return true;
 }
 
@@ -157,11 +160,11 @@ static bool find_address(struct server *server)
     const struct sockaddr_in6 *six = (const void *)&bound;
 
     if (getsockname(evconnlistener_get_fd(server->listener), (void *)&bound, &length) != 0)
-        return complain("getsockname: %s", strerror(errno));
+        return say("getsockname: %s", strerror(errno));
     bool is_six = bound.ss_family == AF_INET6;
     const void *number = is_six ? (const void *)&six->sin6_addr : (const void *)&four->sin_addr;
     if (evutil_inet_ntop(bound.ss_family, number, host, sizeof host) == NULL)
-        return complain("the address bound cannot be written");
+        return say("the address bound cannot be written");
     (void)snprintf(server->address, sizeof server->address, is_six ? "[%s]:%u" : "%s:%u", host,
                    (unsigned)ntohs(is_six ? six->sin6_port : four->sin_port));
     return true;
@@ -197,13 +200,13 @@ static bool open_listener(struct server *server)
     socklen_t length;
 
     if (!read_address(server->options->listen, &wanted, &length))
-        return complain("--listen %s: not an address and a port", server->options->listen);
+        return say("--listen %s: not an address and a port", server->options->listen);
     server->listener =
         evconnlistener_new_bind(server->service.base, on_accept, server,
                                 LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_REUSEABLE, BACKLOG,
                                 (void *)&wanted, (int)length);
     if (server->listener == NULL)
-        return complain("%s: %s", server->options->listen, strerror(errno));
+        return say("%s: %s", server->options->listen, strerror(errno));
     evconnlistener_set_error_cb(server->listener, on_accept_error);
     return find_address(server);
 }
@@ -224,17 +227,27 @@ static bool write_port_file(const struct server *server)
     if (good)
         good = rename(beside.data, path) == 0;
     if (!good)
-        complain("%s: %s", path, strerror(errno));
+        say("%s: %s", path, strerror(errno));
     text_free(&beside);
     return good;
+}
+
+static void announce(const struct server *server)
+{
+    const char *scheme = server->service.tls ? "https" : "http";
+
+    say("a stand-in for trying out and testing, not the real API; it listens on %s://%s", scheme,
+        server->address);
 }
 
 static bool open_server(struct server *server)
 {
     if (!ledger_open(&server->service.ledger, server->options->ledger))
-        return complain("%s: %s", server->options->ledger, strerror(errno));
-    return open_api(server) && open_tls(server) && open_loop(server) && open_listener(server) &&
-           write_port_file(server);
+        return say("%s: %s", server->options->ledger, strerror(errno));
+    if (!open_api(server) || !open_tls(server) || !open_loop(server) || !open_listener(server))
+        return false;
+    announce(server);
+    return write_port_file(server);
 }
 
 static void free_event(struct event *event)
@@ -265,14 +278,12 @@ int server_run(const struct server_options *options)
     int status = 1;
 
     if (server == NULL) {
-        complain("memory is out");
+        say("memory is out");
         return 1;
     }
     server->options = options;
     (void)signal(SIGPIPE, SIG_IGN);
     if (open_server(server)) {
-        complain("a stand-in for trying out and testing, not the real API; it listens on %s://%s",
-                 server->service.tls ? "https" : "http", server->address);
         status = event_base_dispatch(server->service.base) < 0;
     }
     close_server(server);
