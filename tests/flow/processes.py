@@ -324,13 +324,15 @@ class Gate(Process):
         return wait_until(lambda: len(lines := json_lines(self.access_file)) >= count and lines, what=f"{count} lines of the access log")
 
     def reload(self):
-        """SIGHUP, and back when the gate says what came of it: the log line."""
+        """SIGHUP, and back when the gate says what came of it: the last line of the log on it."""
         before = len(self.reloads())
         self.signal(signal.SIGHUP)
         return wait_until(lambda: self.reloads()[before:], what="a word on the reload in the log")[0]
 
     def reloads(self):
-        return [line for line in self.log() if "reload" in line.get("event", "")]
+        """What came of each reload so far."""
+        return [line for line in self.log() if line.get("event") == "reload"
+                and (line["detail"].startswith("in force") or "stay as they were" in line["detail"])]
 
     def run(self, *words, stdin=""):
         """Another command of the same program with the same configuration file: check, explain."""

@@ -18,7 +18,7 @@ def small_disk(tmp_path):
     """A tmpfs with room for little; None where this machine allows no mount."""
     place = tmp_path / "disk"
     place.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k,mode=0700", "tmpfs", place], capture_output=True, check=False)
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m,mode=0700", "tmpfs", place], capture_output=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"no mount here: {done.stderr.decode().strip()}")
     yield place

@@ -232,7 +232,7 @@ reason("a cursor of another form", 400, "parameter", applies=lambda operation: o
 
 @reason("a path that is not in the contract", 404, "no-such-operation")
 def unknown_path(case, operation):
-    case.target = case.target.replace("?", "/audit?")
+    case.target = case.target.replace("?", "/audit/log?")
 
 
 @reason("the older API", 404, "no-such-operation")
@@ -277,8 +277,10 @@ for _name, _text in {
         "too deep and not closed": '{"data":' * 5000, "NaN": '{"data":NaN}', "single quotes": "{'data':1}", "spaces only": "  "}.items():
     reason(f"body: {_name}", 400, "malformed-body", applies=has_body)(raw_body(_text))
 
-for _name, _text in {"an array": "[]", "null": "null", "a number": "1", "a string": '"data"', "empty": "{}"}.items():
+for _name, _text in {"an array": "[]", "null": "null", "a number": "1", "a string": '"data"'}.items():
     reason(f"body: {_name}", 400, "invalid-body", applies=has_body)(raw_body(_text))
+# Of an update every part may be left out.
+reason("body: empty", 400, "invalid-body", applies=lambda operation: has_body(operation) and operation.id != "updateIntegration")(raw_body("{}"))
 
 reason("body: unknown member at the top", 400, "invalid-body", applies=has_body, source={"pointer": "/meta"})(body_member("meta", {}))
 reason("body: unknown member of data", 400, "invalid-body", applies=has_body, source={"pointer": "/data/relationships"})(
