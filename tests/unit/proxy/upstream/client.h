@@ -44,8 +44,9 @@ static inline void told_head(void *arg, const struct upstream_answer *answer)
     told->status = answer->status;
     told->length = answer->length;
     for (size_t i = 0; i < answer->field_count; i++)
-        text_add_format(&told->fields, "%.*s: %.*s\n", (int)answer->fields[i].name.length, answer->fields[i].name.data,
-                        (int)answer->fields[i].value.length, answer->fields[i].value.data);
+        text_add_format(&told->fields, "%.*s: %.*s\n", (int)answer->fields[i].name.length,
+                        answer->fields[i].name.data, (int)answer->fields[i].value.length,
+                        answer->fields[i].value.data);
     if (told->on_head)
         told->on_head(told);
 }
@@ -151,8 +152,8 @@ static inline void client_of(struct client *client, const struct peer *peer)
     client_begin(client);
 }
 
-static inline void client_start(struct client *client, struct told *told, const char *method, const char *target,
-                                struct span body)
+static inline void client_start(struct client *client, struct told *told, const char *method,
+                                const char *target, struct span body)
 {
     static const struct field fields[] = {{{"Authorization", 13}, {"Token hush-hush", 15}}};
     const bool safe = strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
@@ -198,13 +199,13 @@ static inline void client_turn(struct client *client)
 }
 
 /* Turns the loop until `condition`; fails the test when that does not come. */
-#define CLIENT_UNTIL(client, condition)                                                                                \
-    do {                                                                                                               \
-        int64_t give_up = clock_monotonic_us() + PATIENCE_US;                                                          \
-        while (!(condition)) {                                                                                         \
-            assert_true(clock_monotonic_us() < give_up);                                                               \
-            client_turn(client);                                                                                       \
-        }                                                                                                              \
+#define CLIENT_UNTIL(client, condition)                                                                      \
+    do {                                                                                                     \
+        int64_t give_up = clock_monotonic_us() + PATIENCE_US;                                                \
+        while (!(condition)) {                                                                               \
+            assert_true(clock_monotonic_us() < give_up);                                                     \
+            client_turn(client);                                                                             \
+        }                                                                                                    \
     } while (0)
 
 static inline void client_finish(struct client *client, struct told *told)
@@ -223,7 +224,8 @@ static inline void expect_answer(const struct told *told, int status, const char
     assert_string_equal(told_text(&told->body), body);
 }
 
-static inline void expect_failure(const struct told *told, enum upstream_failure failure, bool sent, const char *word)
+static inline void expect_failure(const struct told *told, enum upstream_failure failure, bool sent,
+                                  const char *word)
 {
     assert_int_equal(told->fails, 1);
     if (told->failure != failure || strstr(told->detail, word) == NULL)

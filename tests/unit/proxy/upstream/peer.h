@@ -1,4 +1,5 @@
-/* A scripted upstream on loopback for the tests of this folder: it accepts, and hands each connection to a function on a thread of its own. */
+/* A scripted upstream on loopback for the tests of this folder: it accepts, and hands each connection to a
+ * function on a thread of its own. */
 #ifndef TESTS_UNIT_PROXY_UPSTREAM_PEER_H
 #define TESTS_UNIT_PROXY_UPSTREAM_PEER_H
 
@@ -73,7 +74,8 @@ static inline bool stream_say(struct stream *stream, const char *text)
     return stream_send(stream, text, strlen(text));
 }
 
-/* Reads one request, its content too; false when the client is gone. What lies behind it is lost: there must be nothing. */
+/* Reads one request, its content too; false when the client is gone. What lies behind it is lost: there must
+ * be nothing. */
 static inline bool stream_read_request(struct stream *stream)
 {
     stream->length = 0;

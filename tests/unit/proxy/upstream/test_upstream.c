@@ -1,4 +1,5 @@
-/* The client against scripted upstreams: what is sent, what is handed up, and each way in which it can go wrong. */
+/* The client against scripted upstreams: what is sent, what is handed up, and each way in which it can go
+ * wrong. */
 #include "tests/unit/proxy/upstream/client.h"
 
 #define OK "HTTP/1.1 200 OK\r\n"
@@ -63,21 +64,27 @@ struct exchange_row {
 
 static const struct exchange_row exchanges[] = {
     {"GET", NULL, HI, "GET /t HTTP/1.1\r\nHost: @\r\n" AUTH "\r\n", 200, "", "hi", 2},
-    {"HEAD", NULL, OK "Content-Length: 9\r\nX: y\r\n\r\n", "HEAD /t HTTP/1.1\r\nHost: @\r\n" AUTH "\r\n", 200, "X: y\n", "", 9},
-    {"DELETE", NULL, "HTTP/1.1 204 No Content\r\n\r\n", "DELETE /t HTTP/1.1\r\nHost: @\r\n" AUTH "\r\n", 204, "", "", 0},
+    {"HEAD", NULL, OK "Content-Length: 9\r\nX: y\r\n\r\n", "HEAD /t HTTP/1.1\r\nHost: @\r\n" AUTH "\r\n", 200,
+     "X: y\n", "", 9},
+    {"DELETE", NULL, "HTTP/1.1 204 No Content\r\n\r\n", "DELETE /t HTTP/1.1\r\nHost: @\r\n" AUTH "\r\n", 204,
+     "", "", 0},
     {"DELETE", "{}", "HTTP/1.1 204 No Content\r\n\r\n",
      "DELETE /t HTTP/1.1\r\nHost: @\r\n" AUTH "Content-Length: 2\r\n\r\n{}", 204, "", "", 0},
-    {"PATCH", "{\"a\":1}", HI, "PATCH /t HTTP/1.1\r\nHost: @\r\n" AUTH "Content-Length: 7\r\n\r\n{\"a\":1}", 200, "", "hi", 2},
-    {"PATCH", NULL, HI, "PATCH /t HTTP/1.1\r\nHost: @\r\n" AUTH "Content-Length: 0\r\n\r\n", 200, "", "hi", 2},
+    {"PATCH", "{\"a\":1}", HI, "PATCH /t HTTP/1.1\r\nHost: @\r\n" AUTH "Content-Length: 7\r\n\r\n{\"a\":1}",
+     200, "", "hi", 2},
+    {"PATCH", NULL, HI, "PATCH /t HTTP/1.1\r\nHost: @\r\n" AUTH "Content-Length: 0\r\n\r\n", 200, "", "hi",
+     2},
     {"POST", NULL, HI, "POST /t HTTP/1.1\r\nHost: @\r\n" AUTH "Content-Length: 0\r\n\r\n", 200, "", "hi", 2},
     {"POST", "", HI, "POST /t HTTP/1.1\r\nHost: @\r\n" AUTH "Content-Length: 0\r\n\r\n", 200, "", "hi", 2},
     {"GET", NULL,
-     OK "A: 1\r\nConnection: X-Secret , keep-alive\r\nx-secret: 2\r\nKeep-Alive: timeout=5\r\nProxy-Connection: a\r\nTE: b\r\n"
-        "Trailer: c\r\nUpgrade: d\r\nProxy-Authenticate: e\r\nProxy-Authentication-Info: f\r\nTransfer-Encoding: chunked\r\n"
+     OK "A: 1\r\nConnection: X-Secret , keep-alive\r\nx-secret: 2\r\nKeep-Alive: "
+        "timeout=5\r\nProxy-Connection: a\r\nTE: b\r\n"
+        "Trailer: c\r\nUpgrade: d\r\nProxy-Authenticate: e\r\nProxy-Authentication-Info: "
+        "f\r\nTransfer-Encoding: chunked\r\n"
         "B: 3\r\nB: 4\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\nC: 5\r\n\r\n",
      "GET /t HTTP/1.1\r\nHost: @\r\n" AUTH "\r\n", 200, "A: 1\nB: 3\nB: 4\n", "abcde", -1},
-    {"GET", NULL, "HTTP/1.1 304 Not Modified\r\nETag: \"e\"\r\n\r\n", "GET /t HTTP/1.1\r\nHost: @\r\n" AUTH "\r\n", 304,
-     "ETag: \"e\"\n", "", -1},
+    {"GET", NULL, "HTTP/1.1 304 Not Modified\r\nETag: \"e\"\r\n\r\n",
+     "GET /t HTTP/1.1\r\nHost: @\r\n" AUTH "\r\n", 304, "ETag: \"e\"\n", "", -1},
 };
 
 static void serve_exchange(struct stream *stream)
@@ -88,7 +95,8 @@ static void serve_exchange(struct stream *stream)
     while (stream_read_request(stream)) {
         char request[1024];
         const char *mark = strchr(row->request, '@');
-        snprintf(request, sizeof(request), "%.*s%s%s", (int)(mark - row->request), row->request, authority, mark + 1);
+        snprintf(request, sizeof(request), "%.*s%s%s", (int)(mark - row->request), row->request, authority,
+                 mark + 1);
         stream->peer->signal = strcmp(request, stream->request) == 0 ? 1 : -1;
         if (stream->peer->signal < 0)
             print_error("%s", stream->request);
@@ -135,12 +143,16 @@ static const struct failure_row failures[] = {
     {serve_reset, NULL, UPSTREAM_CLOSED, "reading the answer: Connection reset by peer", 0},
     {serve_once, "HTTP/1.1 20", UPSTREAM_CLOSED, "in the middle of the answer", 0},
     {serve_once, OK "Content-Length: 5\r\n\r\nhell", UPSTREAM_CLOSED, "in the middle of the answer", 1},
-    {serve_once, OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", UPSTREAM_CLOSED, "in the middle of the answer", 1},
-    {serve_once, OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", UPSTREAM_CLOSED, "in the middle", 1},
-    {serve_text, OK "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", UPSTREAM_INVALID, "two-lengths", 0},
+    {serve_once, OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", UPSTREAM_CLOSED,
+     "in the middle of the answer", 1},
+    {serve_once, OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", UPSTREAM_CLOSED, "in the middle",
+     1},
+    {serve_text, OK "Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello", UPSTREAM_INVALID, "two-lengths",
+     0},
     {serve_text, "HTTP/1.1 102 Processing\r\n\r\n" HI, UPSTREAM_INVALID, "interim-answer", 0},
     {serve_text, "HTTP/1.1 103 Early Hints\r\n\r\n" HI, UPSTREAM_INVALID, "interim-answer", 0},
-    {serve_text, OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\n0\r\n\r\n", UPSTREAM_INVALID, "chunk-end", 1},
+    {serve_text, OK "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\n0\r\n\r\n", UPSTREAM_INVALID, "chunk-end",
+     1},
     {serve_text, "SSH-2.0-OpenSSH_9.2p1 Debian\r\n", UPSTREAM_INVALID, "status-line", 0},
     {serve_text, OK "\r\nno end in sight", UPSTREAM_INVALID, "no-framing", 0},
 };
@@ -234,7 +246,8 @@ static void test_unsafe_requests(void **state)
     client_of(&client, peer);
     for (size_t i = 0; i < sizeof(unsafe) / sizeof(unsafe[0]); i++) {
         struct told told = {0};
-        const struct upstream_request request = {unsafe[i].method, span_of(unsafe[i].target), &unsafe[i].field, 1, nothing, true};
+        const struct upstream_request request = {
+            unsafe[i].method, span_of(unsafe[i].target), &unsafe[i].field, 1, nothing, true};
         told.call = upstream_start(client.upstream, &request, &told_events, &told);
         assert_non_null(told.call);
         assert_int_equal(told.fails, 0);
@@ -304,7 +317,8 @@ static void test_connect_timeout(void **state)
     (void)state;
     uint16_t port;
     int listener = peer_listen(&port, 0), fillers[8];
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
     for (size_t i = 0; i < 8; i++) {
         fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
         (void)!connect(fillers[i], (struct sockaddr *)&address, sizeof(address));
@@ -366,7 +380,8 @@ static void test_idle_timeout(void **state)
 
 /* ---- sending again ---- */
 
-/* The first connection answers once and then breaks on the second request in the way of `data`; the others answer. */
+/* The first connection answers once and then breaks on the second request in the way of `data`; the others
+ * answer. */
 enum breaking { BREAK_CLOSE, BREAK_RESET, BREAK_HALF_LINE, BREAK_ALWAYS };
 
 static void serve_stale(struct stream *stream)
@@ -397,15 +412,11 @@ struct resend_row {
 };
 
 static const struct resend_row resends[] = {
-    {BREAK_CLOSE, "GET", true, 3},
-    {BREAK_RESET, "GET", true, 3},
-    {BREAK_CLOSE, "HEAD", true, 3},
+    {BREAK_CLOSE, "GET", true, 3},      {BREAK_RESET, "GET", true, 3},    {BREAK_CLOSE, "HEAD", true, 3},
     {BREAK_HALF_LINE, "GET", false, 2}, /* a byte of an answer was seen */
     {BREAK_ALWAYS, "GET", false, 3},    /* once, not for ever */
     {BREAK_CLOSE, "DELETE", false, 2},  /* what became of it is not known */
-    {BREAK_RESET, "DELETE", false, 2},
-    {BREAK_CLOSE, "PATCH", false, 2},
-    {BREAK_CLOSE, "POST", false, 2},
+    {BREAK_RESET, "DELETE", false, 2},  {BREAK_CLOSE, "PATCH", false, 2}, {BREAK_CLOSE, "POST", false, 2},
 };
 
 static void test_sending_again(void **state)
@@ -450,7 +461,8 @@ static void serve_and_leave(struct stream *stream)
     stream_await_close(stream);
 }
 
-/* The upstream closed an idle connection and the loop has not looked since: a mutation takes a new one, and loses nothing. */
+/* The upstream closed an idle connection and the loop has not looked since: a mutation takes a new one, and
+ * loses nothing. */
 static void test_mutation_finds_connection_closed(void **state)
 {
     (void)state;
@@ -717,7 +729,8 @@ static void test_starting_from_a_callback(void **state)
     struct told told = {.on_over = on_over_start_next, .data = &left};
     client_of(&client, peer);
     client_get(&client, &told);
-    CLIENT_UNTIL(&client, peer->requests == 101 && client.upstream->waiting_count == 0 && TAILQ_EMPTY(&client.upstream->active));
+    CLIENT_UNTIL(&client, peer->requests == 101 && client.upstream->waiting_count == 0 &&
+                              TAILQ_EMPTY(&client.upstream->active));
     assert_int_equal(left, 0);
     assert_int_equal(peer->connections, 1);
     told_free(&told);
@@ -798,7 +811,8 @@ static void on_body_pause(struct told *told)
         upstream_pause(told->call);
 }
 
-/* Paused in the callback of each piece: what is in hand, the rest of what was read at once, is all that still comes. */
+/* Paused in the callback of each piece: what is in hand, the rest of what was read at once, is all that still
+ * comes. */
 static void test_pause_in_callback(void **state)
 {
     (void)state;
@@ -1011,7 +1025,8 @@ static void test_cancel_in_callbacks(void **state)
     (void)state;
     struct peer *peer = peer_start(serve_large, NULL, NULL);
     struct client client;
-    struct told in_head = {.on_head = on_told_cancel}, in_body = {.on_body = on_told_cancel, .count_only = true};
+    struct told in_head = {.on_head = on_told_cancel},
+                in_body = {.on_body = on_told_cancel, .count_only = true};
     client_of(&client, peer);
     client_get(&client, &in_head);
     CLIENT_UNTIL(&client, in_head.heads == 1);
