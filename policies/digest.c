@@ -11,6 +11,7 @@
 #define PREFIX_LENGTH (sizeof PREFIX - 1)
 
 _Static_assert(DIGEST_SIZE == SHA256_DIGEST_LENGTH, "SHA-256");
+_Static_assert(DIGEST_TEXT_SIZE == sizeof PREFIX + (size_t)2 * DIGEST_SIZE, "prefix, digits and NUL");
 
 void digest_of(struct span bytes, unsigned char digest[DIGEST_SIZE])
 {
@@ -37,7 +38,7 @@ void digest_write(const unsigned char digest[DIGEST_SIZE], char text[DIGEST_TEXT
 
 bool digest_read(struct span text, unsigned char digest[DIGEST_SIZE])
 {
-    if (text.length != PREFIX_LENGTH + 2 * DIGEST_SIZE || memcmp(text.data, PREFIX, PREFIX_LENGTH) != 0)
+    if (text.length != DIGEST_TEXT_SIZE - 1 || memcmp(text.data, PREFIX, PREFIX_LENGTH) != 0)
         return false;
     for (size_t i = 0; i < DIGEST_SIZE; i++) {
         int high = ascii_hex(text.data[PREFIX_LENGTH + 2 * i]);

@@ -5,7 +5,7 @@
 #include "policies/span.h"
 
 #define DIGEST_SIZE      32
-#define DIGEST_TEXT_SIZE (sizeof "sha256:" + 2 * DIGEST_SIZE)
+#define DIGEST_TEXT_SIZE 72 /* "sha256:", 64 hex digits, NUL */
 
 /* The digest of the bytes. What was worked with is wiped: the bytes may be a secret. */
 void digest_of(struct span bytes, unsigned char digest[DIGEST_SIZE]);

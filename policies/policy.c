@@ -21,10 +21,14 @@ static struct counts count_parts(json_t *root)
     const char *name;
     json_t *value;
 
-    json_object_foreach(principals, name, value) counts.tokens +=
-        json_array_size(json_object_get(value, "tokens"));
-    json_object_foreach(organizations, name, value) counts.grants +=
-        json_array_size(json_object_get(value, "grants"));
+    json_object_foreach(principals, name, value)
+    {
+        counts.tokens += json_array_size(json_object_get(value, "tokens"));
+    }
+    json_object_foreach(organizations, name, value)
+    {
+        counts.grants += json_array_size(json_object_get(value, "grants"));
+    }
     return counts;
 }
 
@@ -98,13 +102,16 @@ struct policy *policy_compile(const struct document *document, struct problems *
     size_t errors_before = problems->errors;
     struct policy *policy = compiler.policy;
 
-    if (policy != NULL)
-        arena_init(&policy->texts);
-    if (policy == NULL || !make_room(&compiler, &counts)) {
+    if (policy == NULL) {
         note_memory(&compiler);
-    } else {
+        return NULL;
+    }
+    arena_init(&policy->texts);
+    if (make_room(&compiler, &counts)) {
         write_digest(document, policy->digest);
         compile_members(&compiler);
+    } else {
+        note_memory(&compiler);
     }
     free(compiler.roles);
     free(compiler.granted);

@@ -31,7 +31,10 @@ static void note_unknown(struct compiler *compiler, const struct place *place, c
     char room[96];
 
     if (known != NULL) {
-        json_object_foreach(members, member, value) known[at++] = member;
+        json_object_foreach(members, member, value)
+        {
+            known[at++] = member;
+        }
         hint = suggestion(name, known, room, sizeof room);
     }
     note_error(compiler, place, "unknown %s \"%s\"%s", what, name, hint);

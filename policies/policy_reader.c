@@ -8,6 +8,8 @@
 /* Beyond this nobody reads on, and finding the line of each takes a walk through the file. */
 #define NOTES_SHOWN 1000
 
+#define MESSAGE_SIZE 512 /* longer ones are cut: only names that the file holds can make them so */
+
 static void place_write(const struct place *place, struct text *pointer)
 {
     if (place == NULL || place->above == NULL)
@@ -28,8 +30,8 @@ struct text place_pointer(const struct place *place)
     return pointer;
 }
 
-static void note(struct compiler *compiler, enum severity severity, const struct place *place,
-                 const char *message)
+static void add(struct compiler *compiler, enum severity severity, const struct place *place,
+                const char *message)
 {
     struct text pointer = place_pointer(place);
 
@@ -40,37 +42,35 @@ static void note(struct compiler *compiler, enum severity severity, const struct
     text_free(&pointer);
 }
 
-static void note_list(struct compiler *compiler, enum severity severity, const struct place *place,
-                      const char *format, va_list arguments) __attribute__((format(printf, 4, 0)));
-
-static void note_list(struct compiler *compiler, enum severity severity, const struct place *place,
-                      const char *format, va_list arguments)
+static void note(struct compiler *compiler, enum severity severity, const struct place *place,
+                 const char *message)
 {
-    char message[512];
-
-    (void)vsnprintf(message, sizeof message, format, arguments);
     if (compiler->noted++ < NOTES_SHOWN)
-        note(compiler, severity, place, message);
+        add(compiler, severity, place, message);
     else if (severity == SEVERITY_ERROR)
         compiler->problems->errors++;
 }
 
 void note_error(struct compiler *compiler, const struct place *place, const char *format, ...)
 {
+    char message[MESSAGE_SIZE];
     va_list arguments;
 
     va_start(arguments, format);
-    note_list(compiler, SEVERITY_ERROR, place, format, arguments);
+    (void)vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    note(compiler, SEVERITY_ERROR, place, message);
 }
 
 void note_warning(struct compiler *compiler, const struct place *place, const char *format, ...)
 {
+    char message[MESSAGE_SIZE];
     va_list arguments;
 
     va_start(arguments, format);
-    note_list(compiler, SEVERITY_WARNING, place, format, arguments);
+    (void)vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
+    note(compiler, SEVERITY_WARNING, place, message);
 }
 
 void note_memory(struct compiler *compiler)
@@ -86,7 +86,7 @@ void note_rest(struct compiler *compiler)
         return;
     (void)snprintf(message, sizeof message, "%zu more errors and warnings are not shown",
                    compiler->noted - NOTES_SHOWN);
-    note(compiler, SEVERITY_WARNING, NULL, message);
+    add(compiler, SEVERITY_WARNING, NULL, message);
 }
 
 const char *suggestion(const char *name, const char *const *known, char *room, size_t size)

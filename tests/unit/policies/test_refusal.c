@@ -66,7 +66,7 @@ static void every_kind(void **state)
         assert_int_equal(strncmp(refusal.code, "portcullis-", 11), 0);
         json_t *document = written(&refusal);
         check_shape(document);
-        assert_int_equal(atoi(at(document, "/errors/0/status")), refusal.status);
+        assert_int_equal(strtol(at(document, "/errors/0/status"), NULL, 10), refusal.status);
         assert_string_equal(at(document, "/errors/0/code"), refusal.code);
         assert_string_equal(at(document, "/errors/0/title"), refusal.title);
         json_decref(document);
