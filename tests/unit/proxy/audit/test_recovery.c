@@ -2,7 +2,9 @@
 #include "tests/unit/proxy/audit/support.h"
 
 #include <dirent.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 
 static int make_scratch(void **state)
 {
@@ -287,6 +289,84 @@ static void reconciles_open_intents_once(void **state)
     scratch_remove(crashed);
 }
 
+/* A child that appends without end and says through the pipe what it was told is durable. Never returns. */
+struct chatter {
+    struct end end;
+    int pipe, next;
+};
+
+static void on_chatter(void *arg, bool durable);
+
+static void chatter_on(struct chatter *chatter)
+{
+    char id[32];
+
+    snprintf(id, sizeof id, "%ld-%d", (long)getpid(), chatter->next);
+    struct record record = make_record(STAGE_INTENT, id);
+    if (!journal_append(chatter->end.port, &record, on_chatter, chatter))
+        _exit(1);
+}
+
+static void on_chatter(void *arg, bool durable)
+{
+    struct chatter *chatter = arg;
+
+    if (!durable || write(chatter->pipe, &chatter->next, sizeof chatter->next) != sizeof chatter->next)
+        _exit(1);
+    chatter->next++;
+    chatter_on(chatter);
+}
+
+static pid_t start_chatter(const char *directory, int ends[2])
+{
+    pid_t pid = fork();
+
+    if (pid != 0) {
+        close(ends[1]);
+        return pid;
+    }
+    struct journal *journal = open_journal(directory, &journal_io_system, 16, 3000);
+    struct chatter chatter = {.end = end_make(journal), .pipe = ends[1]};
+
+    chatter_on(&chatter);
+    event_base_dispatch(chatter.end.base);
+    _exit(1);
+}
+
+static void what_was_acknowledged_survives_a_kill(void **state)
+{
+    enum { ROUNDS = 6 };
+    pid_t pids[ROUNDS];
+    int acknowledged[ROUNDS];
+
+    for (int round = 0; round < ROUNDS; round++) {
+        int ends[2], status, number = -1;
+
+        assert_int_equal(pipe(ends), 0);
+        pids[round] = start_chatter(*state, ends);
+        while (number < 20 + 7 * round)
+            assert_int_equal(read(ends[0], &number, sizeof number), sizeof number);
+        assert_int_equal(kill(pids[round], SIGKILL), 0);
+        assert_int_equal(waitpid(pids[round], &status, 0), pids[round]);
+        assert_true(WIFSIGNALED(status));
+        while (read(ends[0], &number, sizeof number) == sizeof number)
+            ;
+        close(ends[0]);
+        acknowledged[round] = number;
+    }
+
+    json_t *records = reopen(*state);
+    assert_int_equal(count_records(records, "intent", NULL), count_records(records, "reconciled", NULL));
+    for (int round = 0; round < ROUNDS; round++)
+        for (int number = 0; number <= acknowledged[round]; number++) {
+            char id[32];
+
+            snprintf(id, sizeof id, "%ld-%d", (long)pids[round], number);
+            assert_int_equal(count_records(records, "intent", id), 1);
+        }
+    json_decref(records);
+}
+
 /* What a client can put into a body says nothing about stages. */
 static void a_body_is_not_an_intent(void **state)
 {
@@ -420,6 +500,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_damage_before_the_end, make_scratch, remove_scratch),
         cmocka_unit_test(cuts_a_torn_last_line),
         cmocka_unit_test_setup_teardown(reconciles_open_intents_once, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_a_kill, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(a_body_is_not_an_intent, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(clears_away_what_never_became_a_segment, make_scratch,
                                         remove_scratch),

@@ -453,6 +453,29 @@ static void counts_what_nobody_waits_for(void **state)
     json_decref(records);
 }
 
+/* A count whose own record is lost stays what it was. */
+static void a_lost_count_is_not_counted(void **state)
+{
+    struct bad_disk disk = {.bytes_left = -1};
+    const struct journal_io io = BAD_IO(&disk);
+    struct journal *journal = open_journal(*state, &io, 16, 0);
+
+    atomic_store(&disk.sync_errno, EIO);
+    journal_missed(journal, 5);
+    wait_usable(journal, false);
+    atomic_store(&disk.sync_errno, 0);
+    wait_usable(journal, true);
+    journal_close(journal);
+
+    json_t *records = read_journal(*state);
+    assert_gapless(records);
+    assert_int_equal(count_records(records, "missed", NULL),
+                     2); /* the lost line lies in the broken segment */
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(json_integer_value(json_object_get(find_record(records, "missed", i), "count")), 5);
+    json_decref(records);
+}
+
 /* A rotation that fails leaves the old segment in use. */
 static void goes_on_when_it_cannot_rotate(void **state)
 {
@@ -504,6 +527,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(without_a_reserve_mutations_stop, make_scratch, remove_scratch),
         cmocka_unit_test(a_file_system_without_reserves_is_fine),
         cmocka_unit_test_setup_teardown(counts_what_nobody_waits_for, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(a_lost_count_is_not_counted, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(goes_on_when_it_cannot_rotate, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(cannot_open_on_a_bad_disk, make_scratch, remove_scratch),
     };
