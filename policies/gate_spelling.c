@@ -30,6 +30,8 @@ static enum verdict check_target(const struct request *request, struct decision 
         target_parse(request->target, host ? host->value : span_of(NULL), out->arena, &out->target, &fault);
     if (out->target_ok)
         return VERDICT_PASS;
+    if (fault.code == NULL || strcmp(fault.code, "out-of-memory") == 0)
+        return gate_refuse_memory(out);
     return gate_refuse(out, REFUSE_MALFORMED_TARGET, fault.code, fault.detail, NULL,
                        fault.parameter.length > 0 ? gate_string(out, fault.parameter) : NULL);
 }
