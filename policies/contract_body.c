@@ -140,9 +140,10 @@ static bool looks_like_permission(struct span name)
 static void find_permissions(struct compiler *compiler, const struct cursor *place,
                              struct operation *operation)
 {
-    const char *text = json_string_value(json_object_get(place->value, "description"));
+    json_t *description = json_object_get(place->value, "description");
+    const char *text = json_is_string(description) ? json_string_value(description) : "";
 
-    while (text != NULL && (text = strchr(text, '(')) != NULL) {
+    while ((text = strchr(text, '(')) != NULL) {
         text++;
         struct span name = {text, strcspn(text, "()")};
         if (text[name.length] != ')' || !looks_like_permission(name))

@@ -198,8 +198,11 @@ static void read_operations(struct compiler *compiler, struct contract *contract
     if (!operation_read_path(compiler, item, &common))
         return;
     struct declarations shared = declarations_read(compiler, item, &common);
-    json_object_foreach(item->value, name, member) if (method_row(name) >= 0)
-        read_operation(compiler, contract, path, item, name, &common, &shared);
+    json_object_foreach(item->value, name, member)
+    {
+        if (method_row(name) >= 0)
+            read_operation(compiler, contract, path, item, name, &common, &shared);
+    }
 }
 
 static void read_path(struct compiler *compiler, struct contract *contract, const struct cursor *paths,
@@ -238,8 +241,11 @@ static void read_paths(struct compiler *compiler, struct contract *contract, con
     if (count == 0)
         complain(compiler, &paths.pointer, NULL, "an object was expected that has one path at least");
     if (contract->paths != NULL && contract->operations != NULL) {
-        json_object_foreach(paths.value, key, item) if (strncmp(key, "x-", 2) != 0)
-            read_path(compiler, contract, &paths, key);
+        json_object_foreach(paths.value, key, item)
+        {
+            if (strncmp(key, "x-", 2) != 0)
+                read_path(compiler, contract, &paths, key);
+        }
         contract_check_paths(compiler, contract, &paths);
     }
     cursor_free(&paths);

@@ -23,8 +23,11 @@ static bool is_meant_for(const struct branches *branches, const struct schema *b
 
     if ((branch->kinds & kind_of(value)) == 0)
         return false;
-    json_object_foreach(value, name,
-                        member) if (!knows(branch, name) && is_known_to_any(branches, name)) return false;
+    json_object_foreach(value, name, member)
+    {
+        if (!knows(branch, name) && is_known_to_any(branches, name))
+            return false;
+    }
     return true;
 }
 
@@ -77,9 +80,12 @@ static void report_no_branch(struct check *check, const struct branches *branche
         return;
     }
     report_members(check, branches, place);
-    json_object_foreach(value, name, member) if (!is_known_to_any(branches, name))
-        check_report(check, &(struct place){place, name, 0}, "The member \"%s\" is not allowed here.",
-                     check_short_name(check, name));
+    json_object_foreach(value, name, member)
+    {
+        if (!is_known_to_any(branches, name))
+            check_report(check, &(struct place){place, name, 0}, "The member \"%s\" is not allowed here.",
+                         check_short_name(check, name));
+    }
 }
 
 /* Tries every branch; returns how many fit. With none, *best has the findings of the branch that the value

@@ -222,7 +222,10 @@ static struct schema *compile_value(struct compiler *compiler, json_t *value, st
 
     struct reading reading = {compiler, schema, value, pointer, NULL};
     read_type(&reading);
-    json_object_foreach(value, name, member) read_keyword(&reading, name, member);
+    json_object_foreach(value, name, member)
+    {
+        read_keyword(&reading, name, member);
+    }
     if (json_object_get(value, "discriminator") != NULL)
         read_discriminator(&reading);
     check_whole(&reading);

@@ -26,9 +26,8 @@ static bool is_hostname(struct span text)
             if (label == 0 || last)
                 return false;
             label = 0;
-        } else if (!ascii_is_letter(c) && !ascii_is_digit(c) && (c != '-' || label == 0 || last)) {
-            return false;
-        } else if (++label > LABEL_MAX) {
+        } else if ((!ascii_is_letter(c) && !ascii_is_digit(c) && (c != '-' || label == 0 || last)) ||
+                   ++label > LABEL_MAX) {
             return false;
         }
     }

@@ -63,10 +63,12 @@ void read_enum(const struct reading *reading)
         complain(reading->compiler, reading->pointer, NULL, "an array of one value at least was expected");
         return;
     }
-    json_array_foreach(reading->value, index,
-                       element) if ((kind_of(element) & (reading->schema->kinds | KIND_NULL)) == 0)
-        complain(reading->compiler, reading->pointer, NULL, "value %zu is not of type \"%s\"", index,
-                 reading->schema->type);
+    json_array_foreach(reading->value, index, element)
+    {
+        if ((kind_of(element) & (reading->schema->kinds | KIND_NULL)) == 0)
+            complain(reading->compiler, reading->pointer, NULL, "value %zu is not of type \"%s\"", index,
+                     reading->schema->type);
+    }
     *field = compiler_keep(reading->compiler, reading->value);
 }
 

@@ -22,6 +22,8 @@ struct view {
     bool overflow; /* there are more: nothing is known then */
 };
 
+static const struct view no_view = {.count = 0};
+
 struct writer {
     schema_mask *mask;
     void *arg;
@@ -119,7 +121,7 @@ static void write_mask(const struct writer *writer, json_t *value)
     struct span secret = {json_string_value(value), json_string_length(value)};
 
     if (!json_is_string(value)) {
-        write_value(&(struct writer){NULL, NULL, &plain}, value, SHOW_ALL, NULL);
+        write_value(&(struct writer){NULL, NULL, &plain}, value, SHOW_ALL, &no_view);
         secret = (struct span){plain.data, plain.length};
     }
     text_add(writer->out, "\"", 1);
@@ -127,6 +129,20 @@ static void write_mask(const struct writer *writer, json_t *value)
     text_add(writer->out, "\"", 1);
     writer->out->failed |= plain.failed;
     text_wipe(&plain);
+}
+
+static bool is_credentials(const char *name)
+{
+    return span_equal_nocase(span_of(name), span_of("credentials"));
+}
+
+/* Is the member masked whole? The schemas do not know it, or its name speaks of a secret; true, false and
+ * null are none. */
+static bool is_hidden(const char *name, json_t *value, enum showing showing, const struct view *below)
+{
+    if (showing == SHOW_BY_SCHEMA && below->count == 0)
+        return true;
+    return is_secret_name(name) && !json_is_boolean(value) && !json_is_null(value);
 }
 
 static void write_member(const struct writer *writer, const char *name, json_t *value, enum showing showing,
@@ -139,12 +155,10 @@ static void write_member(const struct writer *writer, const char *name, json_t *
         below = view_below(view, name);
     text_add_json(writer->out, span_of(name));
     text_add(writer->out, ":", 1);
-    if (showing == SHOW_BY_SCHEMA && below.count == 0)
+    if (by_rule && is_hidden(name, value, showing, &below))
         write_mask(writer, value);
-    else if (by_rule && span_equal_nocase(span_of(name), span_of("credentials")))
-        write_value(writer, value, SHOW_NAMES, NULL);
-    else if (by_rule && is_secret_name(name) && !json_is_boolean(value) && !json_is_null(value))
-        write_mask(writer, value);
+    else if (by_rule && is_credentials(name))
+        write_value(writer, value, SHOW_NAMES, &no_view);
     else
         write_value(writer, value, showing, &below);
 }
@@ -166,7 +180,10 @@ static void write_object(const struct writer *writer, json_t *object, enum showi
         writer->out->failed = true;
         return;
     }
-    json_object_foreach(object, name, member) names[count++] = name;
+    json_object_foreach(object, name, member)
+    {
+        names[count++] = name;
+    }
     qsort(names, count, sizeof *names, compare_names);
 
     text_add(writer->out, "{", 1);
@@ -219,15 +236,15 @@ static void write_value(const struct writer *writer, json_t *value, enum showing
                         const struct view *view)
 {
     enum kind kind = kind_of(value);
+    bool holds = kind == KIND_OBJECT || kind == KIND_ARRAY;
+    bool masked = showing == SHOW_BY_SCHEMA ? !view_shows(view, kind) : showing == SHOW_NAMES && !holds;
 
-    if (showing == SHOW_BY_SCHEMA && !view_shows(view, kind))
+    if (masked)
         write_mask(writer, value);
     else if (kind == KIND_OBJECT)
         write_object(writer, value, showing, view);
     else if (kind == KIND_ARRAY)
         write_array(writer, value, showing, view);
-    else if (showing == SHOW_NAMES)
-        write_mask(writer, value);
     else
         write_scalar(writer->out, value);
 }

@@ -210,7 +210,9 @@ void read_discriminator(const struct reading *reading)
         if (schema->choices != NULL) {
             pointer_add(&pointer, "mapping");
             json_object_foreach(mapping, value, target)
+            {
                 read_choice(&inner, branches, value, json_string_value(target));
+            }
             choose_by_name(reading, branches, keyword);
         }
     }

@@ -5,9 +5,8 @@ static void show_mask(void *arg, struct span secret, struct text *out)
 {
     ++*(unsigned *)arg;
     text_add_string(out, "<");
-    for (size_t i = 0; i < secret.length;
-         i++) /* in capitals: what is behind the mask can be told from what is shown */
-        text_add(out, &(char){secret.data[i] == '"' ? '\'' : secret.data[i]}, 1);
+    for (size_t i = 0; i < secret.length; i++) /* no quotes: the mask stands in a string */
+        text_add(out, secret.data[i] == '"' ? "'" : secret.data + i, 1);
     text_add_string(out, ">");
 }
 
