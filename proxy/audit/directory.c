@@ -168,7 +168,7 @@ void directory_time(int64_t epoch_us, char text[static DIRECTORY_TIME])
     struct tm fields;
 
     if (gmtime_r(&seconds, &fields) == NULL || strftime(text, DIRECTORY_TIME, "%Y%m%dT%H%M%SZ", &fields) == 0)
-        strcpy(text, "00000000T000000Z");
+        memcpy(text, "00000000T000000Z", DIRECTORY_TIME);
 }
 
 void segment_name_make(struct segment_name *name, uint64_t first_seq, int64_t epoch_us)

@@ -50,11 +50,11 @@ struct journal *journal_open_with(const struct journal_settings *settings, const
  * records over either way. */
 const char *writer_start(struct journal *journal, struct entry_list *records);
 
-/* The thread: writes until journal->stopping, then what is left and a `stop` record. */
-void *writer_run(void *journal);
+/* The thread (arg is the journal): writes until journal->stopping, then what is left and a `stop` record. */
+void *writer_run(void *arg);
 
-/* Hands finished entries back: each port's loop is woken, what nobody waits for is freed and, when it was
- * lost, counted. Takes all of the list. Any thread. */
+/* Hands finished entries back: each port's loop is woken, what nobody waits for is freed, what was lost is
+ * counted. Takes all of the list. Any thread. */
 void port_complete(struct journal *journal, struct entry_list *entries, bool durable);
 
 #endif

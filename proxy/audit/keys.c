@@ -172,20 +172,20 @@ void audit_key_free(struct audit_key *key)
     free(key);
 }
 
-void audit_key_mask(void *arg, struct span secret, struct text *out)
+void audit_key_mask(void *key, struct span secret, struct text *out)
 {
-    const struct audit_key *key = arg;
+    const struct audit_key *own = key;
     const unsigned char *data = (const unsigned char *)(secret.data != NULL ? secret.data : "");
     unsigned char digest[EVP_MAX_MD_SIZE];
     char text[DIGEST_TEXT_SIZE];
 
-    if (HMAC(EVP_sha256(), key->bytes, KEY_BYTES, data, secret.length, digest, NULL) == NULL) {
+    if (HMAC(EVP_sha256(), own->bytes, KEY_BYTES, data, secret.length, digest, NULL) == NULL) {
         out->failed = true; /* never the secret itself */
         return;
     }
     digest_write(digest, text);
     text_add_string(out, "hmac-sha256:");
-    text_add_string(out, key->id);
+    text_add_string(out, own->id);
     text_add(out, ":", 1);
     text_add_string(out, DIGITS(text));
 }

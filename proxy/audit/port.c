@@ -32,8 +32,6 @@ static void tell(struct journal_port *port, struct entry *entry)
     entry_free(entry);
     if (done != NULL)
         done(arg, durable);
-    else if (!durable)
-        journal_missed(port->journal, 1);
 }
 
 static void on_wake(evutil_socket_t fd, short what, void *arg)
@@ -99,7 +97,6 @@ void journal_port_free(struct journal_port *port)
     while ((entry = STAILQ_FIRST(&port->ready)) != NULL) {
         STAILQ_REMOVE_HEAD(&port->ready, next);
         TAILQ_REMOVE(&port->siblings, entry, sibling);
-        port->journal->missed += !entry->durable;
         entry_free(entry);
     }
     for (entry = TAILQ_FIRST(&port->siblings); entry != NULL; entry = TAILQ_NEXT(entry, sibling))
@@ -180,8 +177,8 @@ void port_complete(struct journal *journal, struct entry_list *entries, bool dur
         struct journal_port *port = entry->port;
 
         STAILQ_REMOVE_HEAD(entries, next);
+        journal->missed += !durable;
         if (port == NULL) {
-            journal->missed += !durable;
             entry_free(entry);
             continue;
         }

@@ -90,7 +90,7 @@ static bool write_entries(struct segment *segment, uint64_t seq, const struct en
         int records = 0;
 
         for (; entry != NULL && records < RECORDS_AT_ONCE; entry = STAILQ_NEXT(entry, next), records++)
-            record_splice(&entry->record, seq++, scratch[records], &parts[records * RECORD_PARTS]);
+            record_splice(&entry->record, seq++, scratch[records], &parts[(size_t)records * RECORD_PARTS]);
         if (!write_parts(segment, parts, records * RECORD_PARTS, written))
             return false;
     }
@@ -224,7 +224,7 @@ struct segment *segment_create(const struct journal_io *io, const struct directo
     return segment;
 
 failed:
-    if (segment != NULL && segment->fd >= 0)
+    if (segment != NULL && segment->fd >= 0 && passing != NULL)
         unlink(passing);
     free(passing);
     segment_abandon(segment);
