@@ -1,5 +1,7 @@
 #include "policies/text.h"
 
+#include "policies/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,35 +70,6 @@ void text_add_format(struct text *text, const char *format, ...)
     va_end(again);
 }
 
-/* Length of the well-formed UTF-8 sequence (Unicode table 3-7) that starts at `at`; 0 when there is none. */
-static size_t utf8_length(struct span bytes, size_t at)
-{
-    static const struct {
-        unsigned char first, last; /* lead byte */
-        unsigned char low, high;   /* second byte */
-        size_t length;
-    } table[] = {
-        {0x00, 0x7f, 0x00, 0x00, 1}, {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3}, {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    const unsigned char *byte = (const unsigned char *)bytes.data + at;
-
-    for (size_t row = 0; row < sizeof table / sizeof *table; row++) {
-        if (byte[0] < table[row].first || byte[0] > table[row].last)
-            continue;
-        if (bytes.length - at < table[row].length)
-            return 0;
-        if (table[row].length > 1 && (byte[1] < table[row].low || byte[1] > table[row].high))
-            return 0;
-        for (size_t i = 2; i < table[row].length; i++)
-            if (byte[i] < 0x80 || byte[i] > 0xbf)
-                return 0;
-        return table[row].length;
-    }
-    return 0;
-}
-
 static void add_escape(struct text *text, unsigned char c)
 {
     static const char shorts[] = "\bb\tt\nn\ff\rr\"\"\\\\";
@@ -117,7 +90,7 @@ void text_add_json(struct text *text, struct span bytes)
     text_add(text, "\"", 1);
     for (size_t at = 0; at < bytes.length;) {
         unsigned char c = (unsigned char)bytes.data[at];
-        size_t length = c < 0x80 ? 1 : utf8_length(bytes, at);
+        size_t length = c < 0x80 ? 1 : utf8_sequence(bytes, at);
 
         if (length > 0 && c >= 0x20 && c != '"' && c != '\\') {
             at += length;

@@ -177,6 +177,16 @@ void client_lose(struct client *client)
         client_close(client);
 }
 
+/* Did evhttp find the same end of the request as the grammar did? Two readers that differ in this are what
+ * smuggling is made of. */
+static bool read_alike(const struct client *client, struct evhttp_request *request)
+{
+    size_t content = evbuffer_get_length(evhttp_request_get_input_buffer(request));
+
+    return evbuffer_get_length(bufferevent_get_input(client->bufferevent)) == 0 &&
+           content == wire_content_read(&client->wire);
+}
+
 void client_on_request(struct evhttp_request *request, void *arg)
 {
     struct evhttp_connection *connection = evhttp_request_get_connection(request);
@@ -189,7 +199,10 @@ void client_on_request(struct evhttp_request *request, void *arg)
     client->state = CLIENT_ANSWERING;
     client->deadline_us = 0;
     evhttp_connection_set_closecb(connection, on_evhttp_close, client);
-    exchange_begin(client, request);
+    if (read_alike(client, request))
+        exchange_begin(client, request);
+    else
+        exchange_refuse_wire(client, WIRE_FAULT_DISAGREEMENT, (struct span){NULL, 0}, false);
 }
 
 static int64_t after_ms(unsigned milliseconds)

@@ -163,14 +163,14 @@ static bool view_fields(struct exchange *exchange, struct evhttp_request *reques
     const struct evkeyval *header;
     size_t count = 0;
 
-    TAILQ_FOREACH(header, headers, next)
-    count++;
+    TAILQ_FOREACH (header, headers, next)
+        count++;
     struct field *fields = arena_take(&exchange->arena, (count + 1) * sizeof *fields);
     if (fields == NULL)
         return false;
     exchange->request.fields = fields;
-    TAILQ_FOREACH(header, headers, next)
-    *fields++ = (struct field){span_of(header->key), trimmed(header->value)};
+    TAILQ_FOREACH (header, headers, next)
+        *fields++ = (struct field){span_of(header->key), trimmed(header->value)};
     exchange->request.field_count = count;
     return true;
 }
@@ -279,7 +279,8 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
         client_cut(client);
         return;
     }
-    exchange->keep = wire_keeps_connection(&client->wire);
+    /* evhttp takes an absolute target for a proxy's and closes after it. */
+    exchange->keep = wire_keeps_connection(&client->wire) && evhttp_request_get_uri(evhttp_request)[0] == '/';
     const struct decide_input input = {
         .contract = ruleset_contract(exchange->ruleset),
         .policy = ruleset_policy(exchange->ruleset),

@@ -211,7 +211,8 @@ enum answer_use {
     ANSWER_TYPE,
     ANSWER_CODING,
     ANSWER_COOKIE,
-    ANSWER_REQUEST_ID
+    ANSWER_DIGEST,
+    ANSWER_REQUEST_ID,
 };
 
 /* Fields of an answer that are more than passed on. */
@@ -226,6 +227,10 @@ static enum answer_use answer_use(struct span name)
         {"content-location", ANSWER_LINK},
         {"content-encoding", ANSWER_CODING},
         {"set-cookie", ANSWER_COOKIE},
+        {"content-digest", ANSWER_DIGEST},
+        {"repr-digest", ANSWER_DIGEST},
+        {"digest", ANSWER_DIGEST},
+        {"content-md5", ANSWER_DIGEST},
         {"snyk-request-id", ANSWER_REQUEST_ID},
         {"alt-svc", ANSWER_DROP}, /* would lead clients round the gate */
         {"portcullis-request-id", ANSWER_DROP},
@@ -237,29 +242,39 @@ static enum answer_use answer_use(struct span name)
     return ANSWER_PASS;
 }
 
-/* Copies the fields; whether the body has a content coding other than identity. */
-static bool copy_fields(struct exchange *exchange, const struct upstream_answer *answer)
+/* Learns from the fields what kind of answer it is; whether its body has a content coding other than
+ * identity. */
+static bool note_fields(struct exchange *exchange, const struct upstream_answer *answer)
 {
     bool coded = false;
 
     for (size_t i = 0; i < answer->field_count; i++) {
-        const struct field *field = &answer->fields[i];
-        enum answer_use use = answer_use(field->name);
-        if (use == ANSWER_DROP || (use == ANSWER_LINK && rewrites_location(exchange, field)))
-            continue;
-        /* A session of the gate's own credential is not the client's to have. */
-        if (use == ANSWER_COOKIE && exchange->decision.credential != CREDENTIAL_OWN)
-            continue;
+        struct span value = answer->fields[i].value;
+        enum answer_use use = answer_use(answer->fields[i].name);
         if (use == ANSWER_TYPE)
-            exchange->json = reply_is_json(field->value);
+            exchange->json = exchange->json || reply_is_json(value);
         if (use == ANSWER_CODING)
-            coded = coded || !span_equal_nocase(field->value, span_of("identity"));
+            coded = coded || !span_equal_nocase(value, span_of("identity"));
         if (use == ANSWER_REQUEST_ID)
             (void)snprintf(exchange->upstream_request_id, sizeof exchange->upstream_request_id, "%.*s",
-                           (int)field->value.length, field->value.data);
-        reply_field(&exchange->head, field->name, field->value);
+                           (int)value.length, value.data);
     }
     return coded;
+}
+
+static void copy_field(struct exchange *exchange, const struct field *field)
+{
+    enum answer_use use = answer_use(field->name);
+
+    if (use == ANSWER_DROP || (use == ANSWER_LINK && rewrites_location(exchange, field)))
+        return;
+    /* A session of the gate's own credential is not the client's to have. */
+    if (use == ANSWER_COOKIE && exchange->decision.credential != CREDENTIAL_OWN)
+        return;
+    /* Links may be rewritten: a digest of the bytes before would be wrong. */
+    if (use == ANSWER_DIGEST && exchange->json)
+        return;
+    reply_field(&exchange->head, field->name, field->value);
 }
 
 static void begin_streaming(struct exchange *exchange, const struct upstream_answer *answer)
@@ -287,7 +302,9 @@ static void on_head(void *arg, const struct upstream_answer *answer)
                         answer->field_count);
     text_clear(&exchange->head);
     reply_begin(&exchange->head, answer->status);
-    bool coded = copy_fields(exchange, answer);
+    bool coded = note_fields(exchange, answer);
+    for (size_t i = 0; i < answer->field_count; i++)
+        copy_field(exchange, &answer->fields[i]);
     reply_field(&exchange->head, span_of("portcullis-request-id"), span_of(exchange->request_id));
     if (exchange->json && coded && !exchange->no_body) {
         reject(exchange, REFUSE_UPSTREAM_ANSWER,

@@ -20,7 +20,7 @@ static void add(struct outgoing *outgoing, const char *name, struct span value)
 static bool is_version_header(const struct version_rules *rules, struct span name)
 {
     for (const char *const *header = rules->headers; header != NULL && *header != NULL; header++)
-        if (span_equal_nocase(name, span_of(*header)))
+        if (field_name_equal(name, span_of(*header)))
             return true;
     return false;
 }

@@ -93,6 +93,11 @@ uint64_t wire_content_length(const struct wire *wire)
     return wire->length;
 }
 
+uint64_t wire_content_read(const struct wire *wire)
+{
+    return wire->has_coding ? wire->body_used : wire->length;
+}
+
 bool wire_expects_continue(const struct wire *wire)
 {
     return wire->has_expect && wire_has_content(wire) && wire_http_minor(wire) == 1;

@@ -63,6 +63,7 @@ enum wire_fault {
     WIRE_FAULT_CHUNK_EXTENSION,
     WIRE_FAULT_CHUNK_END,
     WIRE_FAULT_TRAILER,
+    WIRE_FAULT_DISAGREEMENT, /* never of the grammar itself: evhttp read the same bytes otherwise */
     WIRE_FAULT_COUNT
 };
 
@@ -112,6 +113,7 @@ int wire_http_minor(const struct wire *wire);   /* 0 or 1 */
 bool wire_has_content(const struct wire *wire); /* Content-Length above 0, or chunked */
 bool wire_is_chunked(const struct wire *wire);
 uint64_t wire_content_length(const struct wire *wire); /* 0 without one */
+uint64_t wire_content_read(const struct wire *wire);   /* bytes of content in the request, once complete */
 bool wire_expects_continue(
     const struct wire *wire); /* waits for 100 (Continue) before it sends its content */
 bool wire_keeps_connection(const struct wire *wire); /* would like to send another request */

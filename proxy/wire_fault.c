@@ -66,6 +66,8 @@ static const struct {
     [WIRE_FAULT_TRAILER] = {"forbidden-trailer", 400,
                             "A field that frames, routes, authenticates or describes a request must not come "
                             "behind its content."},
+    [WIRE_FAULT_DISAGREEMENT] = {"readers-disagree", 400,
+                                 "The request can be read in more than one way, so it is not let through."},
 };
 
 const char *wire_fault_name(enum wire_fault fault)

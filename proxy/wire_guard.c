@@ -13,8 +13,9 @@
 #include <stdio.h>
 #include <sys/socket.h>
 
-#define SURPLUS_BYTES (64 * 1024) /* of pipelined requests held back; a client that sends more is not read   \
-                                   */
+#define SURPLUS_BYTES                                                                                        \
+    (64 * 1024) /* of pipelined requests held back; a client that sends more is not read                     \
+                 */
 
 static struct evbuffer *input_of(const struct client *client)
 {
@@ -60,7 +61,7 @@ static void dispatch(struct client *client)
         return;
     /* evhttp refused what the grammar let through, and wrote a page of its own: ours is sent instead. */
     (void)evbuffer_drain(output, evbuffer_get_length(output));
-    refuse(client, WIRE_FAULT_TARGET, true);
+    refuse(client, WIRE_FAULT_DISAGREEMENT, true);
 }
 
 static void begin_request(struct client *client)
