@@ -42,20 +42,43 @@ void pointer_add(struct text *pointer, const char *token)
     }
 }
 
+/* Does the token, escapes included, mean the name? */
+static bool token_is(struct span token, const char *name)
+{
+    for (size_t i = 0; i < token.length; i++, name++) {
+        char c = token.data[i];
+        if (c == '~' && i + 1 < token.length && (token.data[i + 1] == '0' || token.data[i + 1] == '1'))
+            c = token.data[++i] == '0' ? '~' : '/';
+        if (c != *name)
+            return false;
+    }
+    return *name == '\0';
+}
+
+static json_t *member_named(json_t *object, struct span token)
+{
+    const char *name;
+    json_t *member;
+
+    json_object_foreach(object, name, member)
+    {
+        if (token_is(token, name))
+            return member;
+    }
+    return NULL;
+}
+
+/* Takes no memory, so that NULL can only mean that there is no such value. */
 json_t *pointer_get(json_t *root, const char *pointer)
 {
-    struct text token = {0};
-    size_t index;
-
-    while (root != NULL && pointer_next(&pointer, &token)) {
+    while (root != NULL && *pointer == '/') {
+        struct span token = {pointer + 1, strcspn(pointer + 1, "/")};
+        size_t index;
+        pointer = token.data + token.length;
         if (json_is_object(root))
-            root = json_object_get(root, token.data);
-        else if (json_is_array(root) && pointer_index((struct span){token.data, token.length}, &index))
-            root = json_array_get(root, index);
+            root = member_named(root, token);
         else
-            root = NULL;
+            root = pointer_index(token, &index) ? json_array_get(root, index) : NULL;
     }
-    bool whole = *pointer == '\0' && !token.failed;
-    text_free(&token);
-    return whole ? root : NULL;
+    return *pointer == '\0' ? root : NULL;
 }

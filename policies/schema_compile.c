@@ -173,8 +173,11 @@ static void read_keyword(const struct reading *schema, const char *name, json_t 
         return;
     text_add(&pointer, schema->pointer->data, schema->pointer->length);
     pointer_add(&pointer, name);
-    keyword->read(&(struct reading){schema->compiler, schema->schema, value, &pointer,
-                                    (char *)schema->schema + keyword->offset});
+    if (pointer.failed)
+        (void)out_of_memory(schema->compiler);
+    else
+        keyword->read(&(struct reading){schema->compiler, schema->schema, value, &pointer,
+                                        (char *)schema->schema + keyword->offset});
     text_free(&pointer);
 }
 
@@ -222,8 +225,7 @@ static struct schema *compile_value(struct compiler *compiler, json_t *value, st
 
     struct reading reading = {compiler, schema, value, pointer, NULL};
     read_type(&reading);
-    json_object_foreach(value, name, member)
-    {
+    json_object_foreach (value, name, member) {
         read_keyword(&reading, name, member);
     }
     if (json_object_get(value, "discriminator") != NULL)
@@ -249,6 +251,7 @@ struct schema *compile_below(struct compiler *compiler, const struct text *point
     text_add(&place, "", 0);
     if (token != NULL)
         pointer_add(&place, token);
+    place.failed |= pointer->failed; /* it would be another place */
     json_t *value =
         place.failed ? NULL : reference_follow(compiler->set->document, &place, compiler->problems);
     if (place.failed)

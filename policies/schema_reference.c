@@ -57,10 +57,11 @@ json_t *reference_follow(const struct document *document, struct text *pointer, 
         pointer_add(&place, "$ref");
 
         value = NULL;
-        if (place.failed || hops == HOPS) {
+        bool followed = hops < HOPS && reference != NULL && reference_pointer(reference, pointer);
+        if (place.failed || pointer->failed || hops == HOPS) {
             problems_add(problems, SEVERITY_ERROR, document, place.failed ? "" : place.data, "%s",
-                         place.failed ? "out of memory" : "the references lead round in a circle");
-        } else if (reference == NULL || !reference_pointer(reference, pointer)) {
+                         hops < HOPS ? "out of memory" : "the references lead round in a circle");
+        } else if (!followed) {
             problems_add(problems, SEVERITY_ERROR, document, place.data,
                          "a reference must be a text \"#/…\": it is followed within the document only");
         } else if ((value = pointer_get(document->root, pointer->data)) == NULL) {
