@@ -120,7 +120,7 @@ tsan:
 
 ## lint: cppcheck and clang-tidy
 lint:
-	@sh tests/lint.sh $(filter-out tests/unit/%,$(C_SOURCES))
+	@sh tests/lint/run.sh $(filter-out tests/unit/%,$(C_SOURCES))
 
 ## format: lay out all C as .clang-format says
 format:
