@@ -124,11 +124,11 @@ lint:
 
 ## format: lay out all C as .clang-format says
 format:
-	clang-format -i $(C_FILES)
+	@clang-format -i $(C_FILES)
 
 ## format-check: fail where `make format` would change something
 format-check:
-	clang-format --dry-run --Werror $(C_FILES)
+	@clang-format --dry-run --Werror $(C_FILES)
 
 ## install: the gate to PREFIX/bin, sample configuration and contract to PREFIX/share/portcullis (DESTDIR= goes before both)
 install: all
