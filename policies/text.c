@@ -16,10 +16,15 @@ bool text_reserve(struct text *text, size_t more)
     size_t capacity = text->capacity ? text->capacity : 256;
     while (capacity - text->length <= more && capacity < SIZE_MAX / 4)
         capacity *= 2;
-    char *data = capacity - text->length > more ? realloc(text->data, capacity) : NULL;
+    char *data = capacity - text->length > more ? malloc(capacity) : NULL;
     if (data == NULL) {
         text->failed = true;
         return false;
+    }
+    if (text->data != NULL) { /* not realloc: what is left behind may be a secret */
+        memcpy(data, text->data, text->length + 1);
+        explicit_bzero(text->data, text->length);
+        free(text->data);
     }
     text->data = data;
     text->capacity = capacity;

@@ -238,14 +238,19 @@ void exchange_refuse(struct exchange *exchange)
     exchange_reply_refusal(exchange);
 }
 
-/* The client's token has been judged and, where it is sent on, copied: evhttp's own copy would be freed as it
- * is. */
-void exchange_wipe_token(const struct exchange *exchange)
+static void wipe(struct span bytes)
+{
+    if (bytes.length > 0)
+        explicit_bzero((void *)(uintptr_t)bytes.data, bytes.length);
+}
+
+void exchange_wipe_secrets(const struct exchange *exchange)
 {
     const struct field *authorization = field_find(&exchange->request, "Authorization");
 
-    if (authorization != NULL && authorization->value.length > 0)
-        explicit_bzero((void *)(uintptr_t)authorization->value.data, authorization->value.length);
+    if (authorization != NULL)
+        wipe(authorization->value);
+    wipe(exchange->request.body);
 }
 
 static void carry_out(struct exchange *exchange)
@@ -301,7 +306,7 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
     if (exchange->passed) {
         carry_out(exchange);
     } else {
-        exchange_wipe_token(exchange);
+        exchange_wipe_secrets(exchange);
         exchange_refuse(exchange);
     }
 }

@@ -139,7 +139,7 @@ void exchange_forward(struct exchange *exchange)
     exchange->forwarded_us = clock_monotonic_us();
     exchange->call =
         upstream_start(exchange->worker->upstream, &request, &exchange_upstream_events, exchange);
-    exchange_wipe_token(exchange);
+    exchange_wipe_secrets(exchange);
     if (exchange->call == NULL) {
         refuse(exchange, REFUSE_INTERNAL, "Memory is out. Nothing was sent on.");
         return;

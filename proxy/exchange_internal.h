@@ -77,8 +77,9 @@ struct refusal *exchange_refusal(struct exchange *exchange, enum refusal_kind ki
 void exchange_end(struct exchange *exchange);
 void exchange_cut(struct exchange *exchange);
 
-/* exchange.c: the client's token is needed no more. */
-void exchange_wipe_token(const struct exchange *exchange);
+/* exchange.c: token and body have been judged and, where they are sent on, copied; evhttp would free its own
+ * copies as they are. */
+void exchange_wipe_secrets(const struct exchange *exchange);
 
 /* exchange_forward.c: sends the request upstream and brings the answer back. */
 void exchange_forward(struct exchange *exchange);

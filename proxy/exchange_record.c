@@ -70,8 +70,10 @@ static bool mask_body(const struct exchange *exchange, struct text *masked)
 static bool append(struct exchange *exchange, const struct record_fields *fields, journal_done *done)
 {
     struct record record = {0};
-    bool appended = record_build(fields, &record) &&
-                    journal_append(exchange->worker->port, &record, done, done ? exchange : NULL);
+    bool built = record_build(fields, &record);
+
+    record.owed = fields->stage == STAGE_OUTCOME;
+    bool appended = built && journal_append(exchange->worker->port, &record, done, done ? exchange : NULL);
 
     record_free(&record);
     return appended;

@@ -5,9 +5,12 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <jansson.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/queue.h>
 #include <sys/resource.h>
@@ -36,6 +39,14 @@ static void on_message(int severity, const char *message)
         log_event(severity >= EVENT_LOG_ERR ? LOG_ERROR : LOG_WARNING, "libevent", "%s", message);
 }
 
+/* For jansson: a parsed body may hold credentials, and its pieces are freed one by one. */
+static void free_wiped(void *memory)
+{
+    if (memory != NULL)
+        explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
 void process_prepare(void)
 {
     struct rlimit limit;
@@ -51,6 +62,8 @@ void process_prepare(void)
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a write beyond the allowed file size fails with EFBIG instead */
+    json_set_alloc_funcs(malloc, free_wiped);
     event_set_fatal_callback(on_fatal);
     event_set_log_callback(on_message);
     (void)sigemptyset(&signals);

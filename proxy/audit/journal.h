@@ -42,6 +42,8 @@ void journal_port_free(struct journal_port *port);
  * ",\"stage\":…}". */
 struct record {
     struct text head, tail;
+    bool owed; /* ends what an earlier record began (an outcome): taken even when the queue is full, since
+                  there is at most one for each intent taken */
 };
 
 /* `durable`: the record is on disk. Otherwise it must be taken for lost; the journal counts it as missed

@@ -116,8 +116,9 @@ static bool enqueue(struct journal *journal, struct entry *entry)
     bool room;
 
     pthread_mutex_lock(&journal->lock);
-    room = !journal->broken && !journal->stopping && journal->queued < journal->queue_limit &&
-           journal->queued_bytes < QUEUE_BYTES;
+    room = !journal->broken && !journal->stopping &&
+           (entry->record.owed ||
+            (journal->queued < journal->queue_limit && journal->queued_bytes < QUEUE_BYTES));
     if (room) {
         STAILQ_INSERT_TAIL(&journal->queue, entry, next);
         journal->queued_bytes += entry->record.head.length + entry->record.tail.length;

@@ -141,7 +141,7 @@ def test_a_large_body_to_a_slow_reader(make_gate, make_upstream, sanitizer, fram
                 expected.update(piece)
             assert digest.digest() == expected.digest()
         else:
-            tail = body
+            total, tail = len(body), body
             while data := connection.recv(1 << 20):
                 total += len(data)
                 tail = (tail + data)[-7:]

@@ -1,9 +1,11 @@
-#include "proxy/counters.h"
-
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proxy/counters.h"
 
 static void writes_prometheus_text(void **state)
 {

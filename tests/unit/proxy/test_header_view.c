@@ -1,9 +1,11 @@
-#include "proxy/header_view.h"
-
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proxy/header_view.h"
 
 #define HEADER "POST /rest/x?a=b HTTP/1.1\r\nHost: h\r\nAuthorization: \ttoken x \r\nEmpty:\r\n\r\n"
 

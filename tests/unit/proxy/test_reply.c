@@ -1,9 +1,11 @@
-#include "proxy/reply.h"
-
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proxy/reply.h"
 
 static void knows_json(void **state)
 {

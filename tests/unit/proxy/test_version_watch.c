@@ -1,9 +1,11 @@
-#include "proxy/version_watch.h"
-
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+
+#include "proxy/version_watch.h"
 
 static void answer(struct version_seen *seen, const char *operation, const char *served, const char *stage,
                    const char *sunset)
