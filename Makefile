@@ -53,7 +53,7 @@ INSTALLS := $(if $(filter test check,$(MAKECMDGOALS)),deps,$(if $(filter run,$(M
 # The tests read these. A sanitizer's report ends the process with status 66, which the tests look for.
 export ASAN_OPTIONS   := exitcode=66:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
 export UBSAN_OPTIONS  := exitcode=66:print_stacktrace=1:halt_on_error=1
-export TSAN_OPTIONS   := exitcode=66:halt_on_error=0:second_deadlock_stack=1
+export TSAN_OPTIONS   := exitcode=66:halt_on_error=0:second_deadlock_stack=1:suppressions=$(CURDIR)/tests/sanitize/tsan.supp
 export LSAN_OPTIONS   := exitcode=66
 export PYTHONDONTWRITEBYTECODE := 1
 PYTEST      := /usr/bin/python3 -m pytest -p no:cacheprovider -q
@@ -62,7 +62,7 @@ FLOWS       ?= tests/flow
 SOAK        ?= 100000
 
 ASAN := BUILD=build-asan OPTIMIZE=-O1 HARDEN= SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
-TSAN := BUILD=build-tsan OPTIMIZE=-O1 HARDEN= SANITIZE='-fsanitize=thread -fno-omit-frame-pointer'
+TSAN := BUILD=build-tsan OPTIMIZE=-O1 HARDEN= CPPFLAGS='-include tests/sanitize/tsan.h' SANITIZE='-fsanitize=thread -fno-omit-frame-pointer'
 
 ifeq ($(V),0)
 quiet = @printf '  %-4s %s\n' '$(1)' '$@';
