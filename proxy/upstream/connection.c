@@ -176,7 +176,7 @@ static void next_address(struct connection *connection)
 {
     const struct addresses *addresses = connection->addresses;
     int64_t now = clock_monotonic_us();
-    while (connection->tried < addresses->count) {
+    while (connection->tried < addresses->count && now < connection->due) {
         size_t left = addresses->count - connection->tried++;
         connection->stage = CONNECTION_CONNECTING;
         connection->address_due = now + (connection->due - now) / (int64_t)left;

@@ -53,117 +53,166 @@ static const struct row rows[] = {
             "length with zeros before", KEEP, 200, 5, "hello", 0, OK "Content-Length: 0005\r\n\r\nhello")
             GOOD("length, blanks around", KEEP, 200, 2, "hi", 0, OK "Content-Length: \t 2 \t\r\n\r\nhi") GOOD(
                 "length, no blank", KEEP, 200, 2, "hi", 0, OK "content-LENGTH:2\r\n\r\nhi")
-                GOOD("length with close", 0, 200, 2, "hi", 0,
-                     OK CLOSE
-                     "Content-Length: 2\r\n\r\nhi") GOOD("length with close in a list", 0, 200, 2, "hi", 0,
-                                                         OK
-                                                         "Connection: x-a , Close,\r\nContent-Length: "
-                                                         "2\r\n\r\nhi") GOOD("close in a second field",
-                                                                             0, 200, 2, "hi", 0,
-                                                                             OK "Connection: "
-                                                                                "keep-alive\r\nConnection: "
-                                                                                "close\r\nContent-Length: "
-                                                                                "2\r\n\r\nhi")
-                    GOOD("keep-alive said", KEEP, 200, 2, "hi", 0, OK "Connection: keep-alive\r\nContent-Length: 2\r\n\r\nhi") GOOD(
-                        "empty Connection",
-                        KEEP, 200, 2, "hi",
-                        0, OK "Connection: , ,\r\nContent-Length: 2\r\n\r\nhi")
-                        GOOD("length, surplus", KEEP, 200, 2, "hi", 3, OK "Content-Length: 2\r\n\r\nhi\r\n!") GOOD(
-                            "length, a second answer behind", KEEP, 200, 2, "hi", 17,
-                            OK "Content-Length: 2\r\n\r\nhi" OK)
-                            GOOD("length 0, surplus", KEEP, 200, 0, "", 1, OK "Content-Length: 0\r\n\r\nx") GOOD(
-                                "body that looks like a header", KEEP, 200,
-                                8, "\r\n\r\nA: b", 0,
-                                OK "Content-Length: 8\r\n\r\n\r\n\r\nA: b") GOOD("1.0 with length", 0, 200, 2,
-                                                                                 "hi", 0, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi")
-                                GOOD("1.0 with length and keep-alive", 0, 200, 2, "hi", 0,
-                                     "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: "
-                                     "2\r\n\r\nhi")
-                                    GOOD("404", KEEP, 404, 2, "no", 0,
-                                         "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno")
-                                        GOOD("599", KEEP, 599, 0, "", 0, "HTTP/1.1 599 x\r\nContent-Length: 0\r\n\r\n") GOOD(
-                                            "205 as any other",
-                                            KEEP, 205, 0, "", 0,
-                                            "HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n")
-                                            MORE("length, cut short", 0, OK "Content-Length: 5\r\n\r\nhell") BAD(
-                                                "truncated", EOF_, "length, then closed",
-                                                OK "Content-Length: 5\r\n\r\nhell")
-                                                BAD("truncated", EOF_, "length, closed at once",
-                                                    OK
-                                                    "Content-Length: 5\r\n\r\n") BAD("two-lengths", 0,
-                                                                                     "two lengths",
+                GOOD("length with close", 0, 200, 2, "hi", 0, OK CLOSE "Content-Length: 2\r\n\r\nhi") GOOD(
+                    "length with close in a list", 0, 200, 2, "hi", 0,
+                    OK "Connection: x-a , Close,\r\nContent-Length: "
+                       "2\r\n\r\nhi") GOOD("close in a second field", 0, 200, 2, "hi", 0,
+                                           OK "Connection: "
+                                              "keep-alive\r\nConnection: "
+                                              "close\r\nContent-Length: "
+                                              "2\r\n\r\nhi")
+                    GOOD("keep-alive said", KEEP, 200, 2, "hi", 0,
+                         OK "Connection: keep-alive\r\nContent-Length: 2\r\n\r\nhi")
+                        GOOD(
+                            "empty Connection", KEEP, 200, 2, "hi",
+                            0, OK "Connection: , ,\r\nContent-Length: 2\r\n\r\nhi") GOOD("length, surplus",
+                                                                                         KEEP, 200, 2, "hi",
+                                                                                         3,
+                                                                                         OK
+                                                                                         "Content-Length: "
+                                                                                         "2\r\n\r\nhi\r\n!")
+                            GOOD("length, a second answer behind", KEEP, 200, 2, "hi", 17,
+                                 OK
+                                 "Content-Length: 2\r\n\r\nhi" OK) GOOD("length 0, surplus", KEEP, 200, 0, "",
+                                                                        1, OK "Content-Length: 0\r\n\r\nx")
+                                GOOD("body that looks like a header", KEEP, 200, 8, "\r\n\r\nA: b", 0,
+                                     OK
+                                     "Content-Length: 8\r\n\r\n\r\n\r\nA: b")
+                                    GOOD(
+                                        "1.0 with length", 0, 200, 2, "hi", 0,
+                                        "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi") GOOD("1.0 with "
+                                                                                               "length and "
+                                                                                               "keep-alive",
+                                                                                               0, 200,
+                                                                                               2, "hi", 0,
+                                                                                               "HTTP/1.0 200 "
+                                                                                               "OK\r\nConnect"
+                                                                                               "ion: "
+                                                                                               "keep-"
+                                                                                               "alive\r\nCont"
+                                                                                               "ent-Length: "
+                                                                                               "2\r\n\r\nhi")
+                                        GOOD(
+                                            "404",
+                                            KEEP, 404, 2, "no",
+                                            0,
+                                            "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno") GOOD("59"
+                                                                                                          "9",
+                                                                                                          KEEP, 599, 0, "",
+                                                                                                          0,
+                                                                                                          "HT"
+                                                                                                          "TP"
+                                                                                                          "/1"
+                                                                                                          ".1"
+                                                                                                          " 5"
+                                                                                                          "99"
+                                                                                                          " x"
+                                                                                                          "\r"
+                                                                                                          "\n"
+                                                                                                          "Co"
+                                                                                                          "nt"
+                                                                                                          "en"
+                                                                                                          "t-"
+                                                                                                          "Le"
+                                                                                                          "ng"
+                                                                                                          "th"
+                                                                                                          ": "
+                                                                                                          "0"
+                                                                                                          "\r"
+                                                                                                          "\n"
+                                                                                                          "\r"
+                                                                                                          "\n")
+                                            GOOD("205 as any other", KEEP, 205, 0, "", 0,
+                                                 "HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n")
+                                                MORE("length, cut short", 0,
+                                                     OK
+                                                     "Content-Length: 5\r\n\r\nhell") BAD("truncated", EOF_,
+                                                                                          "length, then "
+                                                                                          "closed",
+                                                                                          OK
+                                                                                          "Content-Length: "
+                                                                                          "5\r\n\r\nhell")
+                                                    BAD("truncated", EOF_, "length, closed at once",
+                                                        OK "Content-Length: 5\r\n\r\n") BAD("two-lengths", 0,
+                                                                                            "two lengths",
+                                                                                            OK
+                                                                                            "Content-Length: "
+                                                                                            "5\r\nContent-"
+                                                                                            "Length: "
+                                                                                            "6\r\n\r\nhello")
+                                                        BAD("two-lengths", 0, "two equal lengths",
+                                                            OK "Content-Length: 5\r\nContent-Length: "
+                                                               "5\r\n\r\nhello") BAD("two-lengths", 0,
+                                                                                     "two equal lengths, "
+                                                                                     "other case",
                                                                                      OK
-                                                                                     "Content-Length: "
-                                                                                     "5\r\nContent-Length: "
-                                                                                     "6\r\n\r\nhello")
-                                                    BAD("two-lengths", 0, "two equal lengths",
-                                                        OK "Content-Length: 5\r\nContent-Length: "
-                                                           "5\r\n\r\nhello")
-                                                        BAD("two-lengths", 0, "two equal lengths, other case",
-                                                            OK
-                                                            "content-length: 5\r\nCONTENT-LENGTH: "
-                                                            "5\r\n\r\nhello") BAD("length", 0,
-                                                                                  "list of lengths",
-                                                                                  OK "Content-Length: 5, "
+                                                                                     "content-length: "
+                                                                                     "5\r\nCONTENT-LENGTH: "
                                                                                      "5\r\n\r\nhello")
-                                                            BAD("length", 0,
-                                                                "length +5", OK "Content-Length: +5\r\n\r\nhello")
-                                                                BAD("length", 0,
-                                                                    "length -5", OK "Content-Length: -5\r\n\r\nhello")
-                                                                    BAD("length", 0,
-                                                                        "length -0", OK "Content-Length: -0\r\n\r\n")
-                                                                        BAD("length", 0, "length 5.0",
+                                                            BAD("length", 0, "list of lengths",
+                                                                OK
+                                                                "Content-Length: 5, "
+                                                                "5\r\n\r\nhello") BAD("length", 0,
+                                                                                      "length +5",
+                                                                                      OK "Content-Length: "
+                                                                                         "+5\r\n\r\nhello")
+                                                                BAD("length", 0, "length -5", OK "Content-Length: -5\r\n\r\nhello") BAD(
+                                                                    "length", 0,
+                                                                    "length -0", OK "Content-Length: -0\r\n\r\n")
+                                                                    BAD("length", 0, "length 5.0",
+                                                                        OK "Content-Length: "
+                                                                           "5.0\r\n\r\nhello")
+                                                                        BAD("length", 0, "length 0x5",
                                                                             OK "Content-Length: "
-                                                                               "5.0\r\n\r\nhello")
-                                                                            BAD("length", 0, "length 0x5",
-                                                                                OK "Content-Length: "
-                                                                                   "0x5\r\n\r\nhello") BAD("l"
-                                                                                                           "e"
-                                                                                                           "n"
-                                                                                                           "g"
-                                                                                                           "t"
-                                                                                                           "h",
-                                                                                                           0,
-                                                                                                           "l"
-                                                                                                           "e"
-                                                                                                           "n"
-                                                                                                           "g"
-                                                                                                           "t"
-                                                                                                           "h"
-                                                                                                           " "
-                                                                                                           "5"
-                                                                                                           " "
-                                                                                                           "5",
-                                                                                                           OK
-                                                                                                           "C"
-                                                                                                           "o"
-                                                                                                           "n"
-                                                                                                           "t"
-                                                                                                           "e"
-                                                                                                           "n"
-                                                                                                           "t"
-                                                                                                           "-"
-                                                                                                           "L"
-                                                                                                           "e"
-                                                                                                           "n"
-                                                                                                           "g"
-                                                                                                           "t"
-                                                                                                           "h"
-                                                                                                           ":"
-                                                                                                           " "
-                                                                                                           "5"
-                                                                                                           " "
-                                                                                                           "5"
-                                                                                                           "\r\n\r\nhello")
+                                                                               "0x5\r\n\r\nhello")
+                                                                            BAD("l"
+                                                                                "e"
+                                                                                "n"
+                                                                                "g"
+                                                                                "t"
+                                                                                "h",
+                                                                                0,
+                                                                                "l"
+                                                                                "e"
+                                                                                "n"
+                                                                                "g"
+                                                                                "t"
+                                                                                "h"
+                                                                                " "
+                                                                                "5"
+                                                                                " "
+                                                                                "5",
+                                                                                OK
+                                                                                "C"
+                                                                                "o"
+                                                                                "n"
+                                                                                "t"
+                                                                                "e"
+                                                                                "n"
+                                                                                "t"
+                                                                                "-"
+                                                                                "L"
+                                                                                "e"
+                                                                                "n"
+                                                                                "g"
+                                                                                "t"
+                                                                                "h"
+                                                                                ":"
+                                                                                " "
+                                                                                "5"
+                                                                                " "
+                                                                                "5"
+                                                                                "\r\n\r\nhello")
                                                                                 BAD("length", 0,
                                                                                     "length empty",
                                                                                     OK "Content-Length: "
                                                                                        "\r\n\r\nhello")
                                                                                     BAD("length", 0,
                                                                                         "length of 19 digits",
-                                                                                        OK "Content-Length: "
-                                                                                           "10000000000000000"
-                                                                                           "00\r\n\r\nhello")
+                                                                                        OK
+                                                                                        "Content-Length: "
+                                                                                        "10000000000000000"
+                                                                                        "00\r\n\r\nhello")
                                                                                         BAD("length", 0,
                                                                                             "length beyond "
                                                                                             "64 bits",
@@ -207,212 +256,212 @@ static const struct row rows[] = {
                                                                                                     "hello")
 
     /* chunked */
-    GOOD("chunked", KEEP, 200, -1, "hello world", 0, CHUNK "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n") GOOD(
-        "chunked, no body", KEEP, 200, -1, "", 0, CHUNK "0\r\n\r\n")
-        GOOD("chunked, zeros at the end", KEEP, 200, -1, "a", 0,
-             CHUNK
-             "1\r\na\r\n0000\r\n\r\n") GOOD("chunked, upper and lower hex", KEEP, 200, -1,
-                                            "0123456789abcdefghijklmnop", 0,
-                                            CHUNK "A\r\n0123456789\r\n0f\r\nabcdefghijklmno\r\n1\r\np\r\n0\r"
-                                                  "\n\r\n") GOOD("chunked, other case", KEEP, 200, -1, "a", 0,
-                                                                 OK "transfer-ENCODING: "
-                                                                    "Chunked\r\n\r\n1\r\na\r\n0\r\n\r\n")
+    GOOD("chunked", KEEP, 200, -1, "hello world", 0, CHUNK "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
+        GOOD("chunked, no body", KEEP, 200, -1, "", 0, CHUNK "0\r\n\r\n") GOOD(
+            "chunked, zeros at the end", KEEP, 200, -1, "a", 0,
+            CHUNK
+            "1\r\na\r\n0000\r\n\r\n") GOOD("chunked, upper and lower hex", KEEP, 200, -1,
+                                           "0123456789abcdefghijklmnop", 0,
+                                           CHUNK "A\r\n0123456789\r\n0f\r\nabcdefghijklmno\r\n1\r\np\r\n0\r"
+                                                 "\n\r\n") GOOD("chunked, other case", KEEP, 200, -1, "a", 0,
+                                                                OK "transfer-ENCODING: "
+                                                                   "Chunked\r\n\r\n1\r\na\r\n0\r\n\r\n")
             GOOD("chunked, 15 digits", KEEP, 200, -1, "a", 0, CHUNK "000000000000001\r\na\r\n0\r\n\r\n") GOOD(
                 "chunked with close", 0, 200, -1, "a", 0,
                 OK CLOSE
                 "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n") GOOD("chunked, surplus",
                                                                               KEEP, 200, -1, "a", 2,
                                                                               CHUNK "1\r\na\r\n0\r\n\r\nxy")
-                GOOD("chunk extension", KEEP, 200, -1, "a", 0, CHUNK "1;x\r\na\r\n0;y=\"z\"\r\n\r\n")
-                    GOOD("empty chunk extension", KEEP, 200, -1, "a", 0, CHUNK "1;\r\na\r\n0\r\n\r\n") GOOD(
-                        "chunk that looks like an end",
-                        KEEP, 200, -1, "0\r\n\r\n", 0, CHUNK "5\r\n0\r\n\r\n\r\n0\r\n\r\n")
-                        GOOD(
-                            "trailers dropped",
-                            KEEP, 200, -1, "a",
+                GOOD("chunk extension", KEEP, 200, -1, "a", 0, CHUNK "1;x\r\na\r\n0;y=\"z\"\r\n\r\n") GOOD(
+                    "empty chunk extension",
+                    KEEP, 200, -1, "a",
+                    0,
+                    CHUNK
+                    "1;\r\na\r\n0\r\n\r\n") GOOD("chunk that looks like an end", KEEP, 200, -1, "0\r\n\r\n", 0, CHUNK "5\r\n0\r\n\r\n\r\n0\r\n\r\n")
+                    GOOD("trailers dropped", KEEP, 200, -1, "a", 0, CHUNK "1\r\na\r\n0\r\nX-Sum: 1\r\nServer-Timing: x\r\n\r\n") GOOD(
+                        "trailers, surplus",
+                        KEEP, 200, -1, "a",
+                        1,
+                        CHUNK "1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n!") MORE("chunked, size not ended", 0,
+                                                                       CHUNK
+                                                                       "5") MORE("chunked, in a chunk",
+                                                                                 0, CHUNK "5\r\nhel")
+                        MORE("chunked, behind a chunk", 0, CHUNK "5\r\nhello") MORE(
+                            "chunked, last chunk but no end",
                             0,
-                            CHUNK
-                            "1\r\na\r\n0\r\nX-Sum: 1\r\nServer-Timing: x\r\n\r\n") GOOD("trailers, surplus",
-                                                                                        KEEP, 200, -1, "a",
-                                                                                        1, CHUNK "1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n!")
-                            MORE("chunked, size not ended", 0, CHUNK "5") MORE(
-                                "chunked, in a chunk",
-                                0,
-                                CHUNK "5\r\nhel") MORE("chunked, behind a chunk", 0, CHUNK "5\r\nhello")
-                                MORE("chunked, last chunk but no end", 0, CHUNK "5\r\nhello\r\n0\r\n") MORE(
-                                    "chunked, in a trailer",
-                                    0,
-                                    CHUNK
-                                    "0\r\nX-Su") BAD("truncated", EOF_, "chunked, closed before the last chunk",
-                                                     CHUNK "5\r\nhello\r\n")
-                                    BAD("truncated", EOF_, "chunked, closed behind the last chunk",
-                                        CHUNK "5\r\nhello\r\n0\r\n") BAD("truncated", EOF_,
-                                                                         "chunked, closed in a chunk",
-                                                                         CHUNK
-                                                                         "5\r\nhel")
-                                        BAD("chunk-size", 0, "no size", CHUNK "\r\nhello\r\n0\r\n\r\n") BAD(
-                                            "chunk-size", 0, "extension without size",
-                                            CHUNK
-                                            ";x\r\n") BAD("chunk-size", 0,
-                                                          "size +5", CHUNK "+5\r\nhello\r\n0\r\n\r\n")
-                                            BAD("chunk-size", 0, "size -5", CHUNK "-5\r\nhello\r\n0\r\n\r\n") BAD(
-                                                "chunk-size", 0, "size 0x5",
-                                                CHUNK "0x5\r\nhello\r\n0\r\n\r\n") BAD("chunk-size", 0,
-                                                                                       "space before the "
-                                                                                       "size",
-                                                                                       CHUNK
-                                                                                       " 5\r\nhello\r\n0\r\n"
-                                                                                       "\r\n") BAD("chunk-"
-                                                                                                   "size",
-                                                                                                   0,
-                                                                                                   "space "
-                                                                                                   "behind "
-                                                                                                   "the size",
-                                                                                                   CHUNK
-                                                                                                   "5 "
-                                                                                                   "\r\nhello"
-                                                                                                   "\r\n0\r\n"
-                                                                                                   "\r\n")
-                                                BAD("chunk-size", 0, "junk behind the size", CHUNK "5 junk\r\nhello\r\n0\r\n\r\n") BAD(
-                                                    "chunk-size", 0, "size not hex",
+                            CHUNK "5\r\nhello\r\n0\r\n") MORE("chunked, in a trailer", 0, CHUNK "0\r\nX-Su")
+                            BAD("truncated", EOF_, "chunked, closed before the last chunk", CHUNK "5\r\nhello\r\n") BAD(
+                                "truncated", EOF_,
+                                "chunked, closed behind the last chunk",
+                                CHUNK
+                                "5\r\nhello\r\n0\r\n") BAD("truncated", EOF_, "chunked, closed in a chunk",
+                                                           CHUNK
+                                                           "5\r\nhel") BAD("chunk-size", 0, "no size", CHUNK "\r\nhello\r\n0\r\n\r\n")
+                                BAD("chunk-size", 0, "extension without size", CHUNK ";x\r\n") BAD(
+                                    "chunk-size",
+                                    0, "size +5",
+                                    CHUNK "+5\r\nhello\r\n0\r\n\r\n") BAD("chunk-size", 0,
+                                                                          "size -5", CHUNK "-5\r\nhello\r\n0\r\n\r\n")
+                                    BAD("chunk-size", 0, "size 0x5", CHUNK "0x5\r\nhello\r\n0\r\n\r\n") BAD(
+                                        "chunk-size", 0,
+                                        "space before the "
+                                        "size",
+                                        CHUNK " 5\r\nhello\r\n0\r\n"
+                                              "\r\n")
+                                        BAD("chunk-"
+                                            "size",
+                                            0,
+                                            "space "
+                                            "behind "
+                                            "the size",
+                                            CHUNK "5 "
+                                                  "\r\nhello"
+                                                  "\r\n0\r\n"
+                                                  "\r\n") BAD("chunk-size",
+                                                              0, "junk behind the size", CHUNK "5 junk\r\nhello\r\n0\r\n\r\n")
+                                            BAD("chunk-size", 0, "size not hex", CHUNK "g\r\nhello\r\n0\r\n\r\n") BAD(
+                                                "chunk-size", 0, "16 digits",
+                                                CHUNK "0000000000000001\r"
+                                                      "\na\r\n0\r\n\r\n") BAD("chunk-size", 0,
+                                                                              "size of all ones", CHUNK "ffffffffffffffff\r\na")
+                                                BAD("chunk-size", 0, "size ended by LF", CHUNK "5\nhello\r\n0\r\n\r\n") BAD(
+                                                    "chunk-size", 0,
+                                                    "size ended by CR "
+                                                    "and something",
                                                     CHUNK
-                                                    "g\r\nhello\r\n0\r\n\r\n") BAD("chunk-size",
-                                                                                   0, "16 digits",
-                                                                                   CHUNK "0000000000000001\r"
-                                                                                         "\na\r\n0\r\n\r\n")
-                                                    BAD("chunk-size", 0, "size of all ones", CHUNK "ffffffffffffffff\r\na") BAD(
-                                                        "chunk-size", 0, "size ended by LF",
-                                                        CHUNK "5\nhello\r\n0\r\n\r\n") BAD("chunk-size", 0,
-                                                                                           "size ended by CR "
-                                                                                           "and something",
-                                                                                           CHUNK
-                                                                                           "5\rxhello\r\n0\r"
-                                                                                           "\n\r\n")
-                                                        BAD("chunk-size", 0, "NUL in the size", CHUNK "5\0\r\nhello\r\n0\r\n\r\n") BAD(
-                                                            "chunk-extension", 0,
-                                                            "NUL in an extension",
-                                                            CHUNK "5;a\0\r\nhello\r\n0\r\n\r\n")
-                                                            BAD("chunk-extension", 0, "LF in an extension",
-                                                                CHUNK
-                                                                "5;a\nhello\r\n0\r\n\r\n") BAD("chunk-size",
-                                                                                               0,
-                                                                                               "CR in an "
-                                                                                               "extension",
-                                                                                               CHUNK
-                                                                                               "5;"
-                                                                                               "a\rb\r\nhello"
-                                                                                               "\r\n0\r\n\r"
-                                                                                               "\n")
+                                                    "5\rxhello\r\n0\r"
+                                                    "\n\r\n") BAD("chunk-size", 0,
+                                                                  "NUL in the size", CHUNK "5\0\r\nhello\r\n0\r\n\r\n")
+                                                    BAD("chunk-extension", 0, "NUL in an extension",
+                                                        CHUNK "5;a\0\r\nhello\r\n0\r\n\r\n")
+                                                        BAD("chunk-extension", 0, "LF in an extension",
+                                                            CHUNK "5;a\nhello\r\n0\r\n\r\n")
+                                                            BAD("chunk-size", 0,
+                                                                "CR in an "
+                                                                "extension",
+                                                                CHUNK "5;"
+                                                                      "a\rb\r\nhello"
+                                                                      "\r\n0\r\n\r"
+                                                                      "\n")
                                                                 BAD("chunk-end", 0,
                                                                     "no line end behind a chunk",
                                                                     CHUNK "5\r\nhello0\r\n\r\n")
                                                                     BAD("chunk-end", 0, "LF behind a chunk",
-                                                                        CHUNK "5\r\nhello\n0\r\n\r\n") BAD("c"
-                                                                                                           "h"
-                                                                                                           "u"
-                                                                                                           "n"
-                                                                                                           "k"
-                                                                                                           "-"
+                                                                        CHUNK "5\r\nhello\n0\r\n\r\n")
+                                                                        BAD("c"
+                                                                            "h"
+                                                                            "u"
+                                                                            "n"
+                                                                            "k"
+                                                                            "-"
+                                                                            "e"
+                                                                            "n"
+                                                                            "d",
+                                                                            0,
+                                                                            "C"
+                                                                            "R"
+                                                                            " "
+                                                                            "a"
+                                                                            "n"
+                                                                            "d"
+                                                                            " "
+                                                                            "s"
+                                                                            "o"
+                                                                            "m"
+                                                                            "e"
+                                                                            "t"
+                                                                            "h"
+                                                                            "i"
+                                                                            "n"
+                                                                            "g"
+                                                                            " "
+                                                                            "b"
+                                                                            "e"
+                                                                            "h"
+                                                                            "i"
+                                                                            "n"
+                                                                            "d"
+                                                                            " "
+                                                                            "a"
+                                                                            " "
+                                                                            "c"
+                                                                            "h"
+                                                                            "u"
+                                                                            "n"
+                                                                            "k",
+                                                                            CHUNK "5"
+                                                                                  "\r\nhello\rx0\r\n\r\n")
+                                                                            BAD("chunk-end", 0,
+                                                                                "chunk longer than said",
+                                                                                CHUNK "4\r\nhello\r\n0\r\n\r"
+                                                                                      "\n")
+                                                                                BAD("forbidden-trailer", 0,
+                                                                                    "Content-Length in "
+                                                                                    "trailers",
+                                                                                    CHUNK
+                                                                                    "0\r\nContent-Length: "
+                                                                                    "3\r\n\r\n") BAD("forbidd"
+                                                                                                     "en-"
+                                                                                                     "traile"
+                                                                                                     "r",
+                                                                                                     0,
+                                                                                                     "Transfe"
+                                                                                                     "r-"
+                                                                                                     "Encodin"
+                                                                                                     "g "
+                                                                                                     "in "
+                                                                                                     "trailer"
+                                                                                                     "s",
+                                                                                                     CHUNK
+                                                                                                     "0\r\ntr"
+                                                                                                     "ansf"
+                                                                                                     "er-"
+                                                                                                     "encodin"
+                                                                                                     "g: "
+                                                                                                     "chunked"
+                                                                                                     "\r\n"
+                                                                                                     "\r\n")
+                                                                                    BAD("forbidden-trailer",
+                                                                                        0,
+                                                                                        "Set-Cookie in "
+                                                                                        "trailers",
+                                                                                        CHUNK
+                                                                                        "0\r\nX: "
+                                                                                        "y\r\nSet-Cookie: "
+                                                                                        "a=b\r\n\r\n") BAD("f"
+                                                                                                           "o"
+                                                                                                           "r"
+                                                                                                           "b"
+                                                                                                           "i"
+                                                                                                           "d"
+                                                                                                           "d"
                                                                                                            "e"
                                                                                                            "n"
-                                                                                                           "d",
+                                                                                                           "-"
+                                                                                                           "t"
+                                                                                                           "r"
+                                                                                                           "a"
+                                                                                                           "i"
+                                                                                                           "l"
+                                                                                                           "e"
+                                                                                                           "r",
                                                                                                            0,
                                                                                                            "C"
-                                                                                                           "R"
-                                                                                                           " "
-                                                                                                           "a"
-                                                                                                           "n"
-                                                                                                           "d"
-                                                                                                           " "
-                                                                                                           "s"
                                                                                                            "o"
-                                                                                                           "m"
-                                                                                                           "e"
+                                                                                                           "n"
                                                                                                            "t"
-                                                                                                           "h"
-                                                                                                           "i"
-                                                                                                           "n"
-                                                                                                           "g"
-                                                                                                           " "
-                                                                                                           "b"
                                                                                                            "e"
-                                                                                                           "h"
-                                                                                                           "i"
                                                                                                            "n"
-                                                                                                           "d"
-                                                                                                           " "
-                                                                                                           "a"
-                                                                                                           " "
-                                                                                                           "c"
-                                                                                                           "h"
-                                                                                                           "u"
-                                                                                                           "n"
-                                                                                                           "k",
-                                                                                                           CHUNK
-                                                                                                           "5"
-                                                                                                           "\r\nhello\rx0\r\n\r\n")
-                                                                        BAD("chunk-end", 0,
-                                                                            "chunk longer than said",
-                                                                            CHUNK "4\r\nhello\r\n0\r\n\r\n")
-                                                                            BAD("forbidden-trailer", 0,
-                                                                                "Content-Length in trailers",
-                                                                                CHUNK
-                                                                                "0\r\nContent-Length: "
-                                                                                "3\r\n\r\n") BAD("forbidden-"
-                                                                                                 "trailer",
-                                                                                                 0,
-                                                                                                 "Transfer-"
-                                                                                                 "Encoding "
-                                                                                                 "in "
-                                                                                                 "trailers",
-                                                                                                 CHUNK
-                                                                                                 "0\r\ntransf"
-                                                                                                 "er-"
-                                                                                                 "encoding: "
-                                                                                                 "chunked\r\n"
-                                                                                                 "\r\n")
-                                                                                BAD("forbidden-trailer", 0,
-                                                                                    "Set-Cookie in trailers",
-                                                                                    CHUNK
-                                                                                    "0\r\nX: "
-                                                                                    "y\r\nSet-Cookie: "
-                                                                                    "a=b\r\n\r\n") BAD("forbi"
-                                                                                                       "dden-"
-                                                                                                       "trail"
-                                                                                                       "er",
-                                                                                                       0,
-                                                                                                       "Conte"
-                                                                                                       "nt-"
-                                                                                                       "Type "
-                                                                                                       "in "
-                                                                                                       "trail"
-                                                                                                       "ers",
-                                                                                                       CHUNK
-                                                                                                       "0\r\n"
-                                                                                                       "Conte"
-                                                                                                       "nt-"
-                                                                                                       "Type:"
-                                                                                                       " text"
-                                                                                                       "/html"
-                                                                                                       "\r\n"
-                                                                                                       "\r\n")
-                                                                                    BAD("bare-lf",
-                                                                                        0, "trailer ended by LF",
-                                                                                        CHUNK
-                                                                                        "0\r\nX: y\n\r\n")
-                                                                                        BAD("bare-lf", 0,
-                                                                                            "LF instead of "
-                                                                                            "trailers",
-                                                                                            CHUNK
-                                                                                            "0\r\n\n") BAD("n"
-                                                                                                           "o"
+                                                                                                           "t"
                                                                                                            "-"
-                                                                                                           "c"
-                                                                                                           "o"
-                                                                                                           "l"
-                                                                                                           "o"
-                                                                                                           "n",
-                                                                                                           0,
+                                                                                                           "T"
+                                                                                                           "y"
+                                                                                                           "p"
+                                                                                                           "e"
+                                                                                                           " "
+                                                                                                           "i"
+                                                                                                           "n"
+                                                                                                           " "
                                                                                                            "t"
                                                                                                            "r"
                                                                                                            "a"
@@ -420,42 +469,111 @@ static const struct row rows[] = {
                                                                                                            "l"
                                                                                                            "e"
                                                                                                            "r"
-                                                                                                           " "
-                                                                                                           "w"
-                                                                                                           "i"
-                                                                                                           "t"
-                                                                                                           "h"
-                                                                                                           "o"
-                                                                                                           "u"
-                                                                                                           "t"
-                                                                                                           " "
-                                                                                                           "c"
-                                                                                                           "o"
-                                                                                                           "l"
-                                                                                                           "o"
-                                                                                                           "n",
+                                                                                                           "s",
                                                                                                            CHUNK
                                                                                                            "0"
-                                                                                                           "\r\nHTTP/1.1 200 OK\r\n\r\n")
-                                                                                            BAD("folded-"
-                                                                                                "field",
-                                                                                                0,
-                                                                                                "folded "
-                                                                                                "trailer",
+                                                                                                           "\r\n"
+                                                                                                           "C"
+                                                                                                           "o"
+                                                                                                           "n"
+                                                                                                           "t"
+                                                                                                           "e"
+                                                                                                           "n"
+                                                                                                           "t"
+                                                                                                           "-"
+                                                                                                           "T"
+                                                                                                           "y"
+                                                                                                           "p"
+                                                                                                           "e"
+                                                                                                           ":"
+                                                                                                           " "
+                                                                                                           "t"
+                                                                                                           "e"
+                                                                                                           "x"
+                                                                                                           "t"
+                                                                                                           "/"
+                                                                                                           "h"
+                                                                                                           "t"
+                                                                                                           "m"
+                                                                                                           "l"
+                                                                                                           "\r\n"
+                                                                                                           "\r\n")
+                                                                                        BAD("bare-lf", 0,
+                                                                                            "trailer ended "
+                                                                                            "by LF",
+                                                                                            CHUNK
+                                                                                            "0\r\nX: y\n\r\n")
+                                                                                            BAD("bare-lf", 0,
+                                                                                                "LF instead "
+                                                                                                "of "
+                                                                                                "trailers",
                                                                                                 CHUNK
-                                                                                                "0\r\nX: "
-                                                                                                "y\r\n "
-                                                                                                "z\r\n\r\n")
-                                                                                                BAD("field-"
-                                                                                                    "value",
+                                                                                                "0\r\n\n")
+                                                                                                BAD("n"
+                                                                                                    "o"
+                                                                                                    "-"
+                                                                                                    "c"
+                                                                                                    "o"
+                                                                                                    "l"
+                                                                                                    "o"
+                                                                                                    "n",
                                                                                                     0,
-                                                                                                    "NUL in "
-                                                                                                    "a "
-                                                                                                    "trailer",
+                                                                                                    "t"
+                                                                                                    "r"
+                                                                                                    "a"
+                                                                                                    "i"
+                                                                                                    "l"
+                                                                                                    "e"
+                                                                                                    "r"
+                                                                                                    " "
+                                                                                                    "w"
+                                                                                                    "i"
+                                                                                                    "t"
+                                                                                                    "h"
+                                                                                                    "o"
+                                                                                                    "u"
+                                                                                                    "t"
+                                                                                                    " "
+                                                                                                    "c"
+                                                                                                    "o"
+                                                                                                    "l"
+                                                                                                    "o"
+                                                                                                    "n",
                                                                                                     CHUNK
-                                                                                                    "0\r\nX: "
-                                                                                                    "\0\r\n\r"
+                                                                                                    "0"
+                                                                                                    "\r\nHTTP"
+                                                                                                    "/1.1 "
+                                                                                                    "200 "
+                                                                                                    "OK\r\n\r"
                                                                                                     "\n")
+                                                                                                    BAD("fold"
+                                                                                                        "ed-"
+                                                                                                        "fiel"
+                                                                                                        "d",
+                                                                                                        0,
+                                                                                                        "fold"
+                                                                                                        "ed "
+                                                                                                        "trai"
+                                                                                                        "ler",
+                                                                                                        CHUNK
+                                                                                                        "0\r"
+                                                                                                        "\nX:"
+                                                                                                        " "
+                                                                                                        "y\r"
+                                                                                                        "\n "
+                                                                                                        "z\r"
+                                                                                                        "\n\r"
+                                                                                                        "\n")
+                                                                                                        BAD("field-"
+                                                                                                            "value",
+                                                                                                            0,
+                                                                                                            "NUL in "
+                                                                                                            "a "
+                                                                                                            "trailer",
+                                                                                                            CHUNK
+                                                                                                            "0\r\nX: "
+                                                                                                            "\0\r\n\r"
+                                                                                                            "\n")
 
     /* which framing */
     BAD("length-beside-coding", 0, "length before coding",
@@ -498,27 +616,25 @@ static const struct row rows[] = {
                                                     BAD("connection-field", 0,
                                                         "Connection that is no list of tokens",
                                                         OK "Connection: clo se\r\nContent-Length: 0\r\n\r\n")
-                                                        BAD("no-framing",
-                                                            0, "1.1 without length that lives on",
+                                                        BAD("no-framing", 0,
+                                                            "1.1 without length that lives on",
                                                             OK "A: b\r\n\r\nhello")
                                                             BAD("no-framing", EOF_,
                                                                 "1.1 without length and keep-alive",
                                                                 OK "Connection: keep-alive\r\n\r\nhello")
-                                                                GOOD(
-                                                                    "1.1 until close", EOF_, 200, -1, "hello",
-                                                                    0,
-                                                                    OK CLOSE
-                                                                    "\r\nhello") GOOD("1.1 until close, "
-                                                                                      "empty",
-                                                                                      EOF_, 200, -1, "", 0,
-                                                                                      OK CLOSE "\r\n")
+                                                                GOOD("1.1 until close", EOF_, 200, -1,
+                                                                     "hello", 0,
+                                                                     OK CLOSE
+                                                                     "\r\nhello") GOOD("1.1 until close, "
+                                                                                       "empty",
+                                                                                       EOF_, 200, -1, "",
+                                                                                       0, OK CLOSE "\r\n")
                                                                     GOOD("1.0 until close", EOF_, 200, -1,
                                                                          "hello", 0,
                                                                          "HTTP/1.0 200 OK\r\n\r\nhello")
                                                                         GOOD("1.0 until close, even with "
                                                                              "keep-alive",
-                                                                             EOF_,
-                                                                             200, -1, "hi", 0,
+                                                                             EOF_, 200, -1, "hi", 0,
                                                                              "HTTP/1.0 200 OK\r\nConnection: "
                                                                              "keep-alive\r\n\r\nhi")
                                                                             MORE(
@@ -613,13 +729,12 @@ static const struct row rows[] = {
          OK "a!#$%&'*+-.^_`|~9Z: x\r\nContent-Length: 0\r\n\r\n") GOOD("empty value", KEEP, 200, 0, "", 0,
                                                                        OK "A:\r\nB: \t \r\nContent-Length: "
                                                                           "0\r\n\r\n")
-        GOOD("value with colons, tabs and UTF-8", KEEP, 200, 0, "", 0,
-             OK
-             "A: b:\tc: \xe2\x82\xac\r\nContent-Length: 0\r\n\r\n") GOOD("one name twice", KEEP, 200, 0, "",
-                                                                         0,
-                                                                         OK
-                                                                         "Set-Cookie: a=b\r\nSet-Cookie: "
-                                                                         "c=d\r\nContent-Length: 0\r\n\r\n")
+        GOOD(
+            "value with colons, tabs and UTF-8", KEEP, 200, 0, "", 0,
+            OK
+            "A: b:\tc: \xe2\x82\xac\r\nContent-Length: 0\r\n\r\n") GOOD("one name twice", KEEP, 200, 0, "", 0,
+                                                                        OK "Set-Cookie: a=b\r\nSet-Cookie: "
+                                                                           "c=d\r\nContent-Length: 0\r\n\r\n")
             BAD("bare-lf", 0, "LF behind a field", OK "A: b\nContent-Length: 0\r\n\r\n") BAD(
                 "bare-lf", 0, "LF instead of the empty line",
                 OK "Content-Length: 0\r\n\n") BAD("field-value",
@@ -634,9 +749,9 @@ static const struct row rows[] = {
                         0, "space before the first field", OK " A: b\r\nContent-Length: 0\r\n\r\n")
                         BAD("folded-field", 0, "line of blanks", OK "  \r\nContent-Length: 0\r\n\r\n") BAD(
                             "space-before-colon", 0, "space before the colon",
-                            OK
-                            "Content-Length : 0\r\n\r\n") BAD("space-before-colon", 0, "tab before the colon",
-                                                              OK "Content-Length\t: 0\r\n\r\n")
+                            OK "Content-Length : 0\r\n\r\n") BAD("space-before-colon",
+                                                                 0, "tab before the colon",
+                                                                 OK "Content-Length\t: 0\r\n\r\n")
                             BAD("no-colon", 0, "no colon", OK "Content-Length\r\n\r\n")
                                 BAD("field-name", 0, "no name", OK ": b\r\nContent-Length: 0\r\n\r\n") BAD(
                                     "field-name", 0, "name with a space",

@@ -313,6 +313,28 @@ static void test_keep_alive_and_resumption(void **state)
     }
 }
 
+/* Resuming a session skips the certificate, so it is not done for ever. */
+static void test_old_session_is_not_resumed(void **state)
+{
+    (void)state;
+    SSL_CTX *server = make_server(&ours, "DNS:localhost", -60);
+    struct peer *peer = peer_start(serve_and_close, server, (void *)(uintptr_t)HI);
+    struct client client;
+    begin(&client, "localhost", peer);
+    for (unsigned resumed = 0; resumed < 3; resumed++) {
+        get_hi(&client);
+        CLIENT_UNTIL(&client, client.upstream->connection_count == 0);
+        assert_int_equal(peer->resumed, resumed);
+    }
+    client.upstream->memory.verified -=
+        3601 * INT64_C(1000000); /* tickets of resumed sessions did not make it younger */
+    get_hi(&client);
+    assert_int_equal(peer->resumed, 2);
+    client_end(&client);
+    peer_stop(peer);
+    SSL_CTX_free(server);
+}
+
 /* New trust anchors count at once: no session made under the old ones helps past them; a bad file changes
  * nothing. */
 static void test_reload(void **state)
@@ -529,6 +551,7 @@ int main(void)
         cmocka_unit_test(test_no_tls_at_all),
         cmocka_unit_test(test_name_and_protocol_are_sent),
         cmocka_unit_test(test_keep_alive_and_resumption),
+        cmocka_unit_test(test_old_session_is_not_resumed),
         cmocka_unit_test(test_reload),
         cmocka_unit_test(test_bad_ca_file),
         cmocka_unit_test(test_system_store),

@@ -275,8 +275,8 @@ static void test_first_byte_timeout(void **state)
     client_finish(&client, &told);
     expect_failure(&told, UPSTREAM_TIMEOUT, true, "first_byte_timeout_ms");
     assert_in_range(clock_monotonic_us() - began, 40000, 3000000);
-    assert_int_equal(peer->requests, 1); /* idempotent, but not sent again for a time-out */
     CLIENT_UNTIL(&client, peer->closed == 1);
+    assert_int_equal(peer->requests, 1); /* idempotent, but not sent again for a time-out */
     client_end(&client);
     peer_stop(peer);
 }
@@ -297,14 +297,13 @@ static void test_total_timeout(void **state)
     struct client client;
     struct told told = {0};
     client_prepare(&client, "127.0.0.1", peer->port, false);
-    client.config.upstream.first_byte_timeout_ms = 60;
-    client.config.upstream.total_timeout_ms = 120;
+    client.config.upstream.total_timeout_ms = 250;
     client_begin(&client);
     int64_t began = clock_monotonic_us();
     client_get(&client, &told);
     client_finish(&client, &told);
     expect_failure(&told, UPSTREAM_TIMEOUT, true, "total_timeout_ms");
-    assert_in_range(clock_monotonic_us() - began, 120000, 3000000);
+    assert_in_range(clock_monotonic_us() - began, 250000, 3000000);
     assert_int_equal(told.heads, 1);
     told_free(&told);
     client_end(&client);
@@ -346,7 +345,7 @@ static void test_timeout_while_waiting(void **state)
     struct told first = {0}, second = {0};
     client_prepare(&client, "127.0.0.1", peer->port, false);
     client.config.upstream.connections = 1;
-    client.config.upstream.total_timeout_ms = 60;
+    client.config.upstream.total_timeout_ms = 150;
     client_begin(&client);
     client_get(&client, &first);
     client_turn(&client);
@@ -788,6 +787,7 @@ static void test_pause_and_resume(void **state)
     size_t at_pause = told.bytes;
     struct upstream_call *call = told.call;
     call->total_due = clock_monotonic_us() + 60000; /* would be over while it is paused */
+    upstream_due(client.upstream, call->total_due, clock_monotonic_us());
     int64_t until = clock_monotonic_us() + 120000;
     while (clock_monotonic_us() < until)
         client_turn(&client);
@@ -876,8 +876,8 @@ static void serve_early(struct stream *stream)
     char bytes[1000];
     stream_receive(stream, bytes, sizeof(bytes));
     stream_say(stream, "HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno");
-    if (stream->peer->signal == 0)
-        stream_await_close(stream);
+    while (stream->peer->signal == 0)
+        usleep(500); /* reads no more */
 }
 
 static void test_early_answer(void **state)
@@ -896,6 +896,7 @@ static void test_early_answer(void **state)
         client_finish(&client, &told);
         expect_answer(&told, 413, "no");
         assert_int_equal(client.upstream->connection_count, 0); /* half a request lies in it */
+        peer->signal = 1;
         told_free(&told);
         client_end(&client);
         peer_stop(peer);
