@@ -13,6 +13,7 @@ import json
 import pathlib
 import random
 import re
+import signal
 import sys
 import tempfile
 import time
@@ -126,7 +127,15 @@ class Soak:
             self.wrong.append(f"{what}: got {status}, expected one of {sorted(allowed)}: {detail[:300]!r}")
 
     async def run(self, connections):
+        disturbing = asyncio.create_task(self.disturb())
         await asyncio.gather(*(self.client() for _ in range(connections)))
+        disturbing.cancel()
+
+    async def disturb(self):
+        """Reloads and reopened logs all the while."""
+        for number in (signal.SIGHUP, signal.SIGUSR1) * 100000:
+            self.gate.signal(number)
+            await asyncio.sleep(0.2)
 
     async def client(self):
         client = Client(self.gate)
@@ -262,7 +271,7 @@ def check_books(gate, sandbox, soak):
     if world.SECRET_PASSWORD in written:
         wrong.append("a secret was written down")
     return {"intents": len(position["intent"]), "mutations at the upstream": len(seen), "refusals recorded": len(position["refused"]),
-            "records": len(journal), "access log lines": len(gate.access_file.read_text().splitlines())}
+            "records": len(journal), "reloads": len(gate.reloads()), "access log lines": len(gate.access_file.read_text().splitlines())}
 
 
 def main():
