@@ -2,6 +2,8 @@
  * wrong. */
 #include "tests/unit/proxy/upstream/client.h"
 
+#include <sys/resource.h>
+
 #define OK "HTTP/1.1 200 OK\r\n"
 #define HI OK "Content-Length: 2\r\n\r\nhi"
 
@@ -192,6 +194,29 @@ static void test_refused(void **state)
     expect_failure(&told, UPSTREAM_UNREACHABLE, false, "connect to 127.0.0.1 port");
     assert_non_null(strstr(told.detail, "Connection refused"));
     client_end(&client);
+}
+
+static void test_out_of_descriptors(void **state)
+{
+    (void)state;
+    struct peer *peer = peer_start(serve_text, NULL, (void *)(uintptr_t)HI);
+    struct client client;
+    struct told refused = {0}, good = {0};
+    struct rlimit before, none;
+    client_of(&client, peer);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = (struct rlimit){0, before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    client_delete(&client, &refused);
+    client_finish(&client, &refused);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    expect_failure(&refused, UPSTREAM_OVERLOADED, false, "Too many open files");
+    client_delete(&client, &good);
+    client_finish(&client, &good);
+    expect_answer(&good, 200, "hi");
+    told_free(&good);
+    client_end(&client);
+    peer_stop(peer);
 }
 
 static void test_header_too_large(void **state)
@@ -1115,6 +1140,7 @@ int main(void)
         cmocka_unit_test(test_exchanges),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_out_of_descriptors),
         cmocka_unit_test(test_header_too_large),
         cmocka_unit_test(test_unsafe_requests),
         cmocka_unit_test(test_first_byte_timeout),
