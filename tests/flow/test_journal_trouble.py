@@ -146,11 +146,26 @@ def test_a_gate_that_starts_with_a_full_disk(make_gate, sandbox, small_disk):
 
 
 def test_removed_directory(make_gate, sandbox):
-    """Somebody removes the journal under the running gate: nothing may be lost in a file that has no name any more."""
+    """Somebody removes the journal under the running gate: records would go into a file that has no name any more."""
     gate = make_gate(sandbox)
     assert update(gate).status == 200
     shutil.rmtree(gate.audit_directory)
-    # Whether the gate notices at once or at its next segment, it lives, answers reads, and ends well.
-    assert gate.request("GET", READ.target, READ.token).status == 200
-    assert update(gate).status in (200, 503)
+    assert_closed(gate, sandbox)
     assert gate.alive()
+    assert any(line["event"] == "journal-unusable" for line in gate.log())
+
+
+def test_removed_segment(make_gate, sandbox):
+    """The file alone is gone: the gate begins another and goes on, and the sequence shows the hole."""
+    gate = make_gate(sandbox)
+    assert update(gate).status == 200
+    [segment] = gate.segments()
+    last = gate.journal()[-1]["seq"]
+    segment.unlink()
+    assert update(gate).status == 503
+    wait_until(lambda: update(gate).status == 200, what="recovery")
+    records = gate.journal()
+    assert_sequence(records)
+    assert records[0]["seq"] > last
+    seen = [line for line in sandbox.ledger() if line["method"] == "PATCH"]
+    assert len(seen) == 1 + len(gate.exchanges("intent"))
