@@ -365,7 +365,10 @@ def test_token_makes_a_new_one():
 
 
 def test_token_on_a_terminal_makes_a_new_one():
-    controller, terminal = pty.openpty()
+    try:
+        controller, terminal = pty.openpty()
+    except OSError as error:
+        pytest.skip(f"no terminal can be made here: {error}")
     try:
         done = subprocess.run([str(BUILD / "portcullis"), "token"], stdin=terminal, capture_output=True, timeout=60, check=True)
     finally:
