@@ -1,0 +1,420 @@
+"""README.md does not drift: the commands that it shows are run and their output compared, its tables are held against what they describe.
+
+A comment `<!-- test: NAME -->` before a fenced block or a table says which test here takes care of it; only blocks of plain `text` may go
+without one. In what a command prints, "…" stands for anything, line breaks are for the reader's sake, and times, ids, digests and ports are
+not compared.
+"""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import urllib.request
+from dataclasses import dataclass
+
+import pytest
+
+from processes import BUILD, PATIENCE, ROOT, Gate, Sandbox
+from world import READ
+
+README = (ROOT / "README.md").read_text()
+POLICY = (ROOT / "conf" / "policy.json").read_text()
+ADDRESS = "127.0.0.1:8080"
+TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "versions", "refusals", "stages",
+         "record members", "access members", "metrics", "usage", "wrong policy", "settings", "files", "packages", "targets", "flags", "faults"}
+
+
+# What is in the README.
+
+@dataclass
+class Part:
+    """A fenced block or a table: the test that its comment names ("" without one), its language ("" for a table), its lines."""
+    test: str
+    language: str
+    lines: list
+
+    @property
+    def text(self):
+        return "\n".join(self.lines) + "\n"
+
+
+def read_parts(text):
+    parts, test, part, fence = [], "", None, None
+    for line in text.splitlines():
+        if fence is not None:
+            if line.strip() == "```":
+                fence = None
+            else:
+                part.lines.append(line.removeprefix(fence))
+            continue
+        opening = re.fullmatch(r"( *)```(\w+)", line)
+        if opening or (line.startswith("|") and (part is None or part.language)):
+            part = Part(test, opening[2] if opening else "", [] if opening else [line])
+            parts.append(part)
+            fence = opening[1] if opening else None
+        elif line.startswith("|"):
+            part.lines.append(line)
+        else:
+            part = None
+        comment = re.fullmatch(r" *<!-- test: (.+) -->", line)
+        test = comment[1] if comment else ""
+    return parts
+
+
+PARTS = read_parts(README)
+
+
+def the_part(test):
+    [part] = [part for part in PARTS if part.test == test]
+    return part
+
+
+def rows(test):
+    """The cells of a table's rows, without its head."""
+    lines = the_part(test).lines
+    assert re.fullmatch(r"[|-]+", lines[1]), lines[:2]
+    table = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
+    assert all(len(row) == lines[1].count("|") - 1 for row in table), test
+    return table
+
+
+def names(cell):
+    """What stands in `code` in a cell."""
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def first_names(test):
+    listed = [name for row in rows(test) for name in names(row[0])]
+    assert len(set(listed)) == len(listed), listed
+    return set(listed)
+
+
+def source(path):
+    return (ROOT / path).read_text()
+
+
+def output(*words, status=0, cwd=ROOT):
+    """What a program says, in an environment that owes nothing to the make above."""
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=cwd,
+                          stdin=subprocess.DEVNULL, env={"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8"})
+    assert done.returncode == status, (words, done.returncode, done.stdout, done.stderr)
+    return done.stdout + done.stderr
+
+
+def test_every_block_is_tested():
+    assert {part.test for part in PARTS if part.test} == TESTS
+    assert len(re.findall("<!-- test:", README)) == len([part for part in PARTS if part.test]), "a comment stands before nothing"
+    assert [part.lines[:1] for part in PARTS if part.language not in ("", "text") and not part.test] == []
+
+
+def test_links_lead_somewhere():
+    headings = [re.sub(r"[^a-z0-9 -]", "", line[3:].lower()).replace(" ", "-") for line in README.splitlines() if line.startswith("## ")]
+    targets = re.findall(r"\]\(([^)]+)\)", README)
+    assert len(targets) > len(headings) > 10
+    contents = README[README.index("\nContents:"):README.index("\n## ")]
+    assert re.findall(r"\(#([^)]+)\)", contents) == headings
+    for target in targets:
+        if target.startswith("#"):
+            assert target[1:] in headings, target
+        elif not target.startswith("https://"):
+            assert (ROOT / target).exists(), target
+
+
+def test_paths_exist():
+    paths = re.findall(r"(?<![\w/*.])((?:policies|proxy|conf|tests)/[\w./*-]*[\w*/])", README)
+    assert len(paths) > 40
+    assert [path for path in paths if not list(ROOT.glob(path))] == []
+
+
+# The commands that it shows.
+
+VARYING = [
+    (r"\b(?!([0-9a-f])\1{7})[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\b", "<uuid>"),
+    (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", "<time>"),
+    (r"\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT", "<date>"),
+    (r"hmac-sha256:[0-9a-f]{8}:[0-9a-f]{4,64}…?", "hmac-sha256:<mask>"),
+    (r"(?<!hmac-)sha256:[0-9a-f]*…?", "sha256:<digest>"),
+    (r"pct_[\w-]*…?", "pct_<secret>"),
+    (r'("\w+_us"):\d+', r"\1:<number>"),
+]
+
+
+def comparable(text):
+    for pattern, name in VARYING:
+        text = re.sub(pattern, name, text)
+    return re.sub(r"\s+", "", text)
+
+
+def matches(shown, printed):
+    """Is what a command printed what is shown of it?"""
+    pattern = ".*?".join(re.escape(piece) for piece in comparable(shown).split("…"))
+    return re.fullmatch(pattern, comparable(printed), re.DOTALL) is not None
+
+
+@pytest.mark.parametrize("shown, printed, same", [
+    ("a …\n", "a b c", True), ("a\n  b", "a b", True), ("a … d", "a b c", False), ("a", "a b", False), ("…", "", True),
+    ('"time":"2026-11-23T16:07:19.556455Z"', '"time":"2027-01-01T00:00:00.000000Z"', True),
+    ('"time":"2026-11-23T16:07:19.556455Z"', '"time":"2027-01-01T00:00:00Z"', False),
+    ("8c5f4e03-9bf6-48b5-b919-bb4be1f15430", "00000001-9bf6-48b5-b919-bb4be1f15430", True),
+    ("aaaaaaaa-0001-4000-8000-000000000001", "aaaaaaaa-0002-4000-8000-000000000001", False),
+    ('"sha256:58…"', f'"sha256:{"ab" * 32}"', True), ("hmac-sha256:29c5370a:6c9d…", "correct horse", False),
+    ('"total_us":1,"seq":2', '"total_us":9,"seq":2', True), ('"total_us":1,"seq":2', '"total_us":1,"seq":3', False),
+])
+def test_what_is_compared(shown, printed, same):
+    assert matches(shown, printed) == same
+
+
+def read_commands():
+    """All commands of all sessions, in the order of the page, each with what is shown of its output."""
+    commands = []
+    for part in PARTS:
+        if part.test != "session":
+            continue
+        assert part.lines[0].startswith("$ "), part.lines[0]
+        for line in part.lines:
+            if line.startswith("$ "):
+                commands.append([line[2:], ""])
+            else:
+                commands[-1][1] += line + "\n"
+    return commands
+
+
+def write_examples(directory):
+    """A directory like the /etc/portcullis of the README, with the files that it shows."""
+    directory.mkdir()
+    for name in ("portcullis.json", "policy.json"):
+        (directory / name).write_text(the_part(name).text)
+    (directory / "integrations.openapi.json").write_text(source("conf/integrations.openapi.json"))
+    (directory / "snyk-ci.token").touch(mode=0o600)
+    (directory / "snyk-ci.token").write_text("a-key-that-the-gate-holds\n")
+
+
+def test_sessions(tmp_path, processes):
+    """Runs every command of the page before one sandbox and one gate, as `make run` starts them."""
+    run, etc = tmp_path / "build" / "run", tmp_path / "etc"
+    run.mkdir(parents=True)
+    write_examples(etc)
+    for program in ("portcullis", "portcullis-sandbox"):
+        (tmp_path / "build" / program).symlink_to(BUILD / program)
+    sandbox = Sandbox(run)
+    sandbox.ledger_file = run / "ledger.jsonl"
+    processes.append(sandbox)
+    sandbox.start()
+    gate = Gate(run, sandbox, POLICY, {"audit": {"directory": "audit", "keys": "keys"}, "access_log": "access.log"}, name="portcullis")
+    processes.append(gate)
+    gate.start()
+
+    commands = read_commands()
+    assert len(commands) > 10
+    environment = {**os.environ, "PATH": f"{tmp_path}/build:{os.environ['PATH']}", "SNYK_TOKEN_PAYMENTS": "another-key-that-the-gate-holds"}
+    for command, shown in commands:
+        typed = command.replace(ADDRESS, f"127.0.0.1:{gate.port}").replace("/etc/portcullis", str(etc))
+        done = subprocess.run(["bash", "-c", typed], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                              timeout=PATIENCE, check=False, cwd=tmp_path, env=environment)
+        printed = done.stdout.replace(str(etc), "/etc/portcullis").replace(f"127.0.0.1:{gate.port}", ADDRESS)
+        assert shown.replace("…", "").strip(), f"nothing is shown of: {command}"
+        assert matches(shown, printed), f"$ {command}\nshown:\n{shown}\nprinted:\n{printed}"
+
+
+def test_the_tour_is_that_of_make_run(tmp_path):
+    """The first commands of the page are those that `make run` prints, and there they work, too."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 8080)) == 0:
+            pytest.skip("something listens at port 8080 already")
+    for program in ("portcullis", "portcullis-sandbox"):
+        (tmp_path / program).symlink_to(BUILD / program)
+    done = subprocess.run(["bash", "tests/demo.sh"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=4 * PATIENCE,
+                          check=False, cwd=ROOT, env={**os.environ, "BUILD": str(tmp_path), "RUN_ONCE": "1"})
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = [line.removeprefix("  $ ").replace(str(tmp_path), "build") for line in done.stdout.splitlines() if line.startswith("  $ ")]
+    printed = [re.sub(r"127\.0\.0\.1:\d+", ADDRESS, command) for command in printed]
+    assert len(printed) >= 6
+    assert [command for command, _ in read_commands()][:len(printed)] == printed
+
+
+def make_targets():
+    return {line.split()[0] for line in output("make", "-s", "help").splitlines()}
+
+
+def test_make_commands():
+    commands = [line.split("#")[0].split() for line in the_part("make").lines]
+    assert len(commands) == 2
+    for word, target in commands:
+        assert word == "make" and target in make_targets(), target
+
+
+def test_usage():
+    lines = the_part("usage").lines
+    assert lines[0] == "$ portcullis --help"
+    assert "\n".join(lines[1:]) + "\n" == output(BUILD / "portcullis", "--help")
+
+
+def test_wrong_policy(tmp_path):
+    wrong = POLICY.replace('{"principal": "reader", "roles": ["viewer"]}', '{"principal": "reader", "roles": ["veiwer"]}')
+    assert wrong != POLICY
+    (tmp_path / "policy.json").write_text(wrong)
+    (tmp_path / "portcullis.json").write_text(json.dumps({"contract": str(ROOT / "conf/integrations.openapi.json"), "policy": "policy.json"}))
+    printed = output(BUILD / "portcullis", "check", "-c", "portcullis.json", status=1, cwd=tmp_path)
+    [shown] = the_part("wrong policy").lines
+    assert shown in printed.splitlines()
+
+
+def test_versions():
+    target = "/rest/orgs/11111111-2222-4333-8444-555555555555/integrations"
+    table = rows("versions")
+    assert len(table) > 5
+    for version, verdict, rule in table:
+        query = "?version=" + names(version)[0] if names(version) else ""
+        status = {"passes": 0, "refused": 1}[verdict]
+        words = [BUILD / "portcullis", "explain", "-c", "conf/portcullis.json", "GET", target + query, "--principal", "reader", "--json"]
+        judgement = json.loads(output(*words, status=status))
+        if verdict == "refused":
+            assert (judgement["gate"], [judgement["rule"]]) == ("version", names(rule)), version
+        else:
+            assert (judgement["verdict"], rule) == ("pass", ""), version
+
+
+# The tables.
+
+def test_settings():
+    """The manual of the program, with nothing left out and nothing changed."""
+    manual = re.findall(r"^  ([a-z_.]+) +(.+?), (?:default (.+?)|(must be given))\. (.+)$", output(BUILD / "portcullis", "serve", "--help"),
+                        re.MULTILINE)
+    assert len(manual) > 30
+    expected = [[f"`{name}`", kind, f"`{default}`" if default else must, text] for name, kind, default, must, text in manual]
+    assert rows("settings") == expected
+
+
+def test_settings_are_those_of_the_sample():
+    def flatten(value, prefix=""):
+        for name, member in value.items():
+            if isinstance(member, dict):
+                yield from flatten(member, f"{prefix}{name}.")
+            elif name != "$schema":
+                yield prefix + name
+
+    assert first_names("settings") == set(flatten(json.loads(source("conf/portcullis.json"))))
+
+
+def test_refusals():
+    table = re.findall(r'\[REFUSE_\w+\] =\s*\{(\d{3}), "(portcullis-[a-z0-9-]+)"', source("policies/refusal.c"))
+    assert len(table) == source("policies/refusal.c").count("[REFUSE_") - source("policies/refusal.c").count("[REFUSE_KINDS]") > 30
+    assert sorted((row[0], *names(row[1])) for row in rows("refusals")) == sorted(table)
+    assert [row[0] for row in rows("refusals")] == sorted(row[0] for row in rows("refusals")), "in the order of the statuses"
+
+
+def test_permissions():
+    listed = re.search(r"names\[\] = \{(.*?)NULL", source("policies/permission.c"), re.DOTALL)[1]
+    assert first_names("permissions") == set(re.findall(r'"([a-z.]+)"', listed))
+
+
+def test_operations():
+    contract = json.loads(source("conf/integrations.openapi.json"))
+    base = "/" + contract["servers"][0]["url"].split("/", 3)[3]
+    expected = [[f"`{operation['operationId']}`", f"`{method.upper()} {base}{path}`", f"`{operation['x-portcullis']['permission']}`",
+                 operation["x-portcullis"]["effect"]]
+                for path, item in contract["paths"].items() for method, operation in item.items() if method != "parameters"]
+    assert len(expected) == 7
+    assert sorted(rows("operations")) == sorted(expected)
+
+
+def policy_members():
+    """Every member that the policy's schema knows, with its schema: ("organizations.ID.grants[].deny", {…})."""
+    schema = json.loads(source("conf/policy.schema.json"))
+
+    def walk(node, path):
+        if "$ref" in node:
+            node = {**schema["$defs"][node["$ref"].removeprefix("#/$defs/")], **node}
+        children = list(node.get("properties", {}).items())
+        if isinstance(node.get("additionalProperties"), dict):
+            children.append(("ID" if path == "organizations" else "NAME", node["additionalProperties"]))
+        if children:
+            for name, child in children:
+                if name not in ("description", "$schema"):
+                    yield from walk(child, f"{path}.{name}" if path else name)
+        elif "$ref" in node.get("items", {}) and node["items"]["$ref"] == "#/$defs/grant":
+            yield from walk(node["items"], path + "[]")
+        else:
+            yield path, node
+
+    return dict(walk(schema, ""))
+
+
+def test_policy_members():
+    members = policy_members()
+    assert len(members) > 15
+    assert first_names("policy members") == set(members)
+    for name, default, _ in rows("policy members"):
+        expected = members[names(name)[0]].get("default")
+        if expected is not None:
+            assert json.loads(names(default)[0]) == expected, name
+
+
+def test_stages():
+    listed = re.search(r"stage_names\[\] = \{(.*?)\};", source("proxy/audit/record.c"), re.DOTALL)[1]
+    assert first_names("stages") == set(re.findall(r'= "([a-z]+)"', listed))
+
+
+def test_record_members():
+    assert first_names("record members") == set(re.findall(r'^    \{"([a-z_]+)", KIND_', source("proxy/audit/record.c"), re.MULTILINE))
+
+
+def test_access_members():
+    written = set(re.findall(r'\b(?:member|number)\(line, "([a-z_]+)"', source("proxy/exchange_log.c")))
+    assert len(written) > 15
+    assert first_names("access members") == written | {"time"}
+
+
+def test_metrics(make_gate, sandbox):
+    gate = make_gate(sandbox, config={"admin": {"listen": "127.0.0.1:0"}})
+    assert gate.request("GET", READ.target, READ.token).status == 200  # so that there is something to say of the upstream's version
+    address = json.loads(gate.port_file.read_text())["admin"]
+    with urllib.request.urlopen(f"http://{address}/metrics", timeout=PATIENCE) as answer:
+        page = answer.read().decode()
+    shown = set()
+    for name, labels in re.findall(r"^(portcullis_\w+)(?:\{(.*)\})? ", page, re.MULTILINE):
+        keys = ",".join(re.findall(r'(\w+)="', labels))
+        shown.add(f"{name}{{{keys}}}" if keys else name)
+    assert len(shown) == page.count("# TYPE ")
+    assert first_names("metrics") == shown
+
+
+def test_files():
+    """What stands in the table of files exists, and every folder of the house stands in it."""
+    for path, job in rows("files"):
+        for name in names(path):
+            assert (ROOT / name).exists(), name
+            assert (ROOT / name).is_dir() == name.endswith("/"), name
+        for name in re.findall(r"`(\w+\.[ch])`", job):
+            assert (ROOT / names(path)[0] / name).exists(), (path, name)
+    folders = {f"{folder.relative_to(ROOT)}/" for top in ("policies", "proxy", "conf", "tests") for folder in [ROOT / top, *(ROOT / top).iterdir()]
+               if folder.is_dir() and any(file.suffix in (".c", ".json") for file in folder.iterdir()) and folder.parts[-2] != "tests"}
+    assert len(folders) >= 6
+    assert folders <= first_names("files")
+
+
+def test_packages():
+    needed = set(re.findall(r"^(?:cmd|pkg):\S+ +(\S+)$", source("tests/deps.sh"), re.MULTILINE))
+    assert len(needed) > 15
+    assert first_names("packages") == needed
+    least = re.search(r"^libevent_least='(.+)'$", source("tests/deps.sh"), re.MULTILINE)[1]
+    assert least in the_part("packages").text
+
+
+def test_targets():
+    assert {name.removeprefix("make ") for name in first_names("targets")} == make_targets()
+
+
+def test_flags():
+    words = the_part("flags").text.split()
+    assert len(words) > 10
+    known = output("make", "-s", "print-flags").split() + source("Makefile").split("override LDFLAGS")[1].split("\n")[0].split()
+    assert [word for word in words if word not in known] == []
+
+
+def test_faults():
+    said = output(BUILD / "portcullis-sandbox", "--help").split("Members of a fault:\n")[1]
+    members = set(re.findall(r"^  ([a-z_]+)  ", said, re.MULTILINE))
+    assert len(members) > 15
+    assert first_names("faults") == members
