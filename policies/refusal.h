@@ -31,7 +31,7 @@ enum refusal_kind {
     REFUSE_JOURNAL,            /* 503 portcullis-journal-unavailable */
     REFUSE_CREDENTIAL,         /* 503 portcullis-credential-unavailable */
     REFUSE_OVERLOADED,         /* 503 portcullis-overloaded */
-    REFUSE_STOPPING,           /* 503 portcullis-stopping */
+    REFUSE_CLIENT_GONE,        /* 503 portcullis-client-gone: shown in the logs only */
     REFUSE_INTERNAL,           /* 503 portcullis-internal: memory is out */
     REFUSE_UPSTREAM_CONNECT,   /* 502 portcullis-upstream-unreachable */
     REFUSE_UPSTREAM_TLS,       /* 502 portcullis-upstream-untrusted */

@@ -197,7 +197,7 @@ static void on_intent_recorded(void *arg, bool durable)
     }
     exchange->failure = "the client left before the change was sent";
     exchange->status = 503;
-    (void)exchange_refusal(exchange, REFUSE_STOPPING, "client", exchange->failure);
+    (void)exchange_refusal(exchange, REFUSE_CLIENT_GONE, "client", exchange->failure);
     if (exchange_record_outcome(exchange))
         exchange_enter(exchange, EXCHANGE_SETTLING);
     else

@@ -100,6 +100,16 @@ static bool make_worker(struct gate *gate, struct ruleset *ruleset)
     return true;
 }
 
+static bool addresses_are_free(const struct config *config)
+{
+    char error[512] = "";
+
+    for (size_t i = 0; i < config->listen_count; i++)
+        if (!listener_is_free(&config->listen[i], error, sizeof error))
+            return complain("listen", error);
+    return true;
+}
+
 static bool make_workers(struct gate *gate, struct ruleset *ruleset)
 {
     const struct config *config = gate->service.config;
@@ -159,7 +169,8 @@ static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_f
 {
     char error[512] = "";
 
-    if (!open_service(&gate->service) || !make_workers(gate, ruleset))
+    if (!addresses_are_free(gate->service.config) || !open_service(&gate->service) ||
+        !make_workers(gate, ruleset))
         return false;
     const struct control_task task = {&gate->service, gate->workers, gate->worker_count};
     struct control *control = control_new(&task, error, sizeof error);

@@ -41,8 +41,8 @@ static bool set_on(int socket, int level, int option)
     return setsockopt(socket, level, option, &on, sizeof on) == 0;
 }
 
-int listener_socket(const struct config_address *address, uint16_t port, unsigned backlog, char *error,
-                    size_t error_size)
+/* A socket bound to the address; -1 with errno. `shared`: others of this user may bind it too. */
+static int bound_socket(const struct config_address *address, uint16_t port, bool shared)
 {
     union address to;
     socklen_t size = fill_address(&to, address->host, port);
@@ -50,15 +50,47 @@ int listener_socket(const struct config_address *address, uint16_t port, unsigne
 
     if (size == 0)
         errno = EINVAL;
-    if (fd < 0 || !set_on(fd, SOL_SOCKET, SO_REUSEADDR) || !set_on(fd, SOL_SOCKET, SO_REUSEPORT) ||
+    if (fd < 0 || !set_on(fd, SOL_SOCKET, SO_REUSEADDR) ||
+        (shared && !set_on(fd, SOL_SOCKET, SO_REUSEPORT)) ||
         (to.any.sa_family == AF_INET6 && !set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY)) ||
-        bind(fd, &to.any, size) != 0 || listen(fd, (int)backlog) != 0) {
-        (void)snprintf(error, error_size, "cannot listen on %s: %s", address->text, strerror(errno));
+        bind(fd, &to.any, size) != 0) {
+        int reason = errno;
         if (fd >= 0)
             (void)close(fd);
+        errno = reason;
         return -1;
     }
     return fd;
+}
+
+static void describe(const struct config_address *address, char *error, size_t error_size)
+{
+    (void)snprintf(error, error_size, "cannot listen on %s: %s", address->text, strerror(errno));
+}
+
+bool listener_is_free(const struct config_address *address, char *error, size_t error_size)
+{
+    int fd = bound_socket(address, address->port, false);
+
+    if (fd < 0) {
+        describe(address, error, error_size);
+        return false;
+    }
+    (void)close(fd);
+    return true;
+}
+
+int listener_socket(const struct config_address *address, uint16_t port, unsigned backlog, char *error,
+                    size_t error_size)
+{
+    int fd = bound_socket(address, port, true);
+
+    if (fd >= 0 && listen(fd, (int)backlog) == 0)
+        return fd;
+    describe(address, error, error_size);
+    if (fd >= 0)
+        (void)close(fd);
+    return -1;
 }
 
 uint16_t listener_port(int socket)

@@ -11,6 +11,10 @@ struct evhttp;
 struct evhttp_bound_socket;
 struct worker;
 
+/* Does nobody listen at the address yet? SO_REUSEPORT would let a second gate of the same user take half of
+ * the first one's clients, and neither would notice. false with a message. */
+bool listener_is_free(const struct config_address *address, char *error, size_t error_size);
+
 /* Binds and listens; `port` replaces the address's own (for the second worker of an address with port 0). -1
  * with a message. */
 int listener_socket(const struct config_address *address, uint16_t port, unsigned backlog, char *error,

@@ -226,6 +226,18 @@ def test_address_in_use(make_gate, sandbox):
     assert not gate.port_file.exists()
 
 
+def test_address_of_another_gate(make_gate, sandbox):
+    """Each gate's workers share an address among themselves, and with nobody else."""
+    first = make_gate(sandbox)
+    address = f"127.0.0.1:{first.port}"
+    second = make_gate(sandbox, config={"listen": [address]}, start=False)
+    second.launch()
+    assert second.wait() != 0
+    second.checked = True
+    assert address in second.stderr()
+    assert first.request("GET", "/rest/nothing").status == 404
+
+
 @pytest.mark.parametrize("config, word", [
     ({"upstreem": {}}, "upstreem"), ({"workers": -1}, "workers"), ({"listen": ["localhost"]}, "listen"),
     ({"upstream": {"url": "ftp://x"}}, "upstream"), ({"policy": "absent.json"}, "absent.json"), ({"limits": {"body_bytes": "1M"}}, "body_bytes")])
