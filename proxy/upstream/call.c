@@ -49,7 +49,7 @@ void call_fail(struct upstream_call *call, enum upstream_failure failure, const 
 /* May it be tried again on a fresh connection, now that this one is lost? */
 static bool may_resend(const struct upstream_call *call)
 {
-    if (call->stage != CALL_RUNNING || call->resent || answer_began(call->connection->answer))
+    if (call->stage != CALL_RUNNING || call->resent || call->wiped || answer_began(call->connection->answer))
         return false;
     return !call->sent || (call->idempotent && call->connection->served);
 }
@@ -113,9 +113,8 @@ static void on_written(struct upstream_call *call)
 void call_write(struct upstream_call *call)
 {
     struct connection *connection = call->connection;
-    if (call->stuck ||
-        call->written == call->length) { /* TLS itself has something to write: reading drives it */
-        call_read(call);
+    if (call->stuck || call->written == call->length) {
+        call_read(call); /* it is TLS itself that had something to write; reading drives it */
         return;
     }
     await_first_byte(call); /* anew with each step forward: a long body takes its time */
@@ -130,9 +129,10 @@ void call_write(struct upstream_call *call)
             connection_await_writable(connection);
             return;
         default:
+            /* A refusal may lie there already. The read event brings it, or the news that the connection is
+             * gone. */
             if (connection->transport.ssl == NULL && connection->transport.sent > call->sent_before)
-                call->stuck = true; /* a refusal may lie there already: the read event says so, or that the
-                                       connection is gone */
+                call->stuck = true;
             else
                 lose_transport(call, "writing the request");
             return;

@@ -4,6 +4,7 @@
 #define TESTS_UNIT_PROXY_UPSTREAM_PEER_H
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -146,8 +147,12 @@ static inline void *peer_serve(void *arg)
 static inline void *peer_accept(void *arg)
 {
     struct peer *peer = arg;
-    int fd;
-    while ((fd = accept(peer->listener, NULL, NULL)) >= 0) {
+    for (;;) {
+        int fd = accept(peer->listener, NULL, NULL);
+        if (fd < 0 && errno == EMFILE) /* a test has taken all descriptors away, for a moment */
+            continue;
+        if (fd < 0)
+            return NULL;
         unsigned nth = peer->connections;
         struct stream *stream = calloc(1, sizeof(*stream));
         if (stream == NULL || nth >= PEER_CONNECTIONS)
@@ -162,7 +167,6 @@ static inline void *peer_accept(void *arg)
         if (pthread_create(&stream->thread, NULL, peer_serve, stream) != 0)
             abort();
     }
-    return NULL;
 }
 
 static inline int peer_listen(uint16_t *port, int backlog)
