@@ -41,11 +41,6 @@ void text_add(struct text *text, const char *bytes, size_t length)
     text->data[text->length] = '\0';
 }
 
-void text_add_string(struct text *text, const char *string)
-{
-    text_add(text, string, strlen(string));
-}
-
 void text_add_number(struct text *text, uint64_t number)
 {
     char digits[20];

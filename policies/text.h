@@ -19,8 +19,11 @@ struct text {
 /* Appends bytes as they are. */
 void text_add(struct text *text, const char *bytes, size_t length);
 
-/* Appends a C string as it is. */
-void text_add_string(struct text *text, const char *string);
+/* Appends a C string as it is. Inline, so that the length of a literal is known when it is compiled. */
+static inline void text_add_string(struct text *text, const char *string)
+{
+    text_add(text, string, strlen(string));
+}
 
 /* Appends a span as a JSON string in quotes: RFC 8785 escapes; bytes that are not UTF-8 become U+FFFD, so that the result is
  * always valid JSON and a log cannot be forged through it. */

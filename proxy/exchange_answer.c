@@ -23,7 +23,9 @@ static void end_head(struct exchange *exchange, int64_t length)
     bool old = wire_http_minor(&exchange->client->wire) == 0;
 
     if (length >= 0) {
-        text_add_format(head, "content-length: %lld\r\n", (long long)length);
+        text_add_string(head, "content-length: ");
+        text_add_number(head, (uint64_t)length);
+        text_add(head, "\r\n", 2);
     } else if (!exchange->no_body && !old) {
         exchange->chunking = true;
         text_add_string(head, "transfer-encoding: chunked\r\n");

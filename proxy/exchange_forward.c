@@ -59,11 +59,10 @@ static struct span via(struct exchange *exchange)
                 : arena_format(&exchange->arena, "%s, %.*s", before.data, (int)one.length, one.data);
         before = span_of(joined);
     }
-    const char *minor = wire_http_minor(&exchange->client->wire) == 0 ? "1.0" : "1.1";
-    const char *value = before.length == 0
-                            ? arena_format(&exchange->arena, "%s portcullis", minor)
-                            : arena_format(&exchange->arena, "%s, %s portcullis", before.data, minor);
-    return span_of(value);
+    bool old = wire_http_minor(&exchange->client->wire) == 0;
+    if (before.length == 0)
+        return span_of(old ? "1.0 portcullis" : "1.1 portcullis");
+    return span_of(arena_format(&exchange->arena, "%s, %s portcullis", before.data, old ? "1.0" : "1.1"));
 }
 
 /* The Authorization to present; data NULL when the credential that the policy names is not at hand. */

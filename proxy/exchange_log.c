@@ -3,21 +3,20 @@
 #include "proxy/exchange_internal.h"
 #include "proxy/worker.h"
 
-static void member(struct text *line, const char *name, struct span value)
+/* A member's name as it stands in the line, with the comma before it: of known length when it is compiled. */
+#define NAME(name) ((struct span){",\"" name "\":", sizeof(",\"" name "\":") - 1})
+
+static void member(struct text *line, struct span name, struct span value)
 {
     if (value.data == NULL)
         return;
-    text_add_string(line, ",\"");
-    text_add_string(line, name);
-    text_add_string(line, "\":");
+    text_add(line, name.data, name.length);
     text_add_json(line, value);
 }
 
-static void number(struct text *line, const char *name, uint64_t value)
+static void number(struct text *line, struct span name, uint64_t value)
 {
-    text_add_string(line, ",\"");
-    text_add_string(line, name);
-    text_add_string(line, "\":");
+    text_add(line, name.data, name.length);
     text_add_number(line, value);
 }
 
@@ -42,12 +41,12 @@ static void add_verdict(struct text *line, const struct exchange *exchange)
 {
     const struct decision *decision = &exchange->decision;
 
-    number(line, "status", (uint64_t)exchange->status);
-    member(line, "verdict", span_of(verdict_name(exchange)));
-    member(line, "gate", span_of(decision->gate));
-    member(line, "rule", span_of(decision->rule));
+    number(line, NAME("status"), (uint64_t)exchange->status);
+    member(line, NAME("verdict"), span_of(verdict_name(exchange)));
+    member(line, NAME("gate"), span_of(decision->gate));
+    member(line, NAME("rule"), span_of(decision->rule));
     if (decision->verdict == VERDICT_REFUSE)
-        member(line, "code", span_of(decision->refusal.code));
+        member(line, NAME("code"), span_of(decision->refusal.code));
 }
 
 static void add_times(struct text *line, const struct exchange *exchange)
@@ -56,15 +55,16 @@ static void add_times(struct text *line, const struct exchange *exchange)
 
     if (exchange->forwarded_us != 0) {
         int64_t until = exchange->answered_us != 0 ? exchange->answered_us : now;
-        member(line, "credential", span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate"));
-        number(line, "upstream_us", (uint64_t)(until - exchange->forwarded_us));
+        member(line, NAME("credential"),
+               span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate"));
+        number(line, NAME("upstream_us"), (uint64_t)(until - exchange->forwarded_us));
     }
     if (exchange->upstream_status != 0)
-        number(line, "upstream_status", (uint64_t)exchange->upstream_status);
+        number(line, NAME("upstream_status"), (uint64_t)exchange->upstream_status);
     if (exchange->upstream_request_id[0] != '\0')
-        member(line, "upstream_request_id", span_of(exchange->upstream_request_id));
-    number(line, "total_us", (uint64_t)(now - exchange->began_us));
-    number(line, "bytes", exchange->bytes);
+        member(line, NAME("upstream_request_id"), span_of(exchange->upstream_request_id));
+    number(line, NAME("total_us"), (uint64_t)(now - exchange->began_us));
+    number(line, NAME("bytes"), exchange->bytes);
 }
 
 void exchange_log(struct exchange *exchange)
@@ -82,18 +82,18 @@ void exchange_log(struct exchange *exchange)
     text_add_string(line, "{\"time\":\"");
     text_add_string(line, time);
     text_add_string(line, "\"");
-    member(line, "request_id", span_of(exchange->request_id));
-    member(line, "trace_id", trace_id(&exchange->trace));
-    member(line, "client", exchange->request.client);
-    member(line, "principal", span_of(decision->principal ? decision->principal->name : NULL));
-    member(line, "method", exchange->request.method);
-    member(line, "target", shown_target(exchange));
-    member(line, "operation", span_of(decision->operation ? decision->operation->id : NULL));
-    member(line, "organization", decision->organization);
-    member(line, "resource", decision->resource);
-    member(line, "version", decision->version);
+    member(line, NAME("request_id"), span_of(exchange->request_id));
+    member(line, NAME("trace_id"), trace_id(&exchange->trace));
+    member(line, NAME("client"), exchange->request.client);
+    member(line, NAME("principal"), span_of(decision->principal ? decision->principal->name : NULL));
+    member(line, NAME("method"), exchange->request.method);
+    member(line, NAME("target"), shown_target(exchange));
+    member(line, NAME("operation"), span_of(decision->operation ? decision->operation->id : NULL));
+    member(line, NAME("organization"), decision->organization);
+    member(line, NAME("resource"), decision->resource);
+    member(line, NAME("version"), decision->version);
     add_verdict(line, exchange);
-    member(line, "error", span_of(exchange->failure));
+    member(line, NAME("error"), span_of(exchange->failure));
     add_times(line, exchange);
     text_add_string(line, "}\n");
     worker_flush_lines(worker);
