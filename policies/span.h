@@ -11,6 +11,13 @@ struct span {
     size_t length;
 };
 
+/* The span of a string literal, as an initializer: its length is known when it is compiled. */
+#define SPAN_INIT(literal)                                                                                   \
+    {                                                                                                        \
+        "" literal, sizeof(literal) - 1                                                                      \
+    }
+#define SPAN(literal) ((struct span)SPAN_INIT(literal))
+
 /* The bytes of a C string, without its NUL; NULL gives the empty span. */
 static inline struct span span_of(const char *string)
 {

@@ -66,11 +66,11 @@ static void begin_own(struct exchange *exchange)
 
     text_clear(&exchange->head);
     reply_begin(&exchange->head, exchange->status);
-    reply_field(&exchange->head, span_of("content-type"), span_of("application/vnd.api+json"));
+    reply_field(&exchange->head, SPAN("content-type"), SPAN("application/vnd.api+json"));
     reply_date(clock_now_us() / 1000000, date);
-    reply_field(&exchange->head, span_of("date"), span_of(date));
-    reply_field(&exchange->head, span_of("cache-control"), span_of("no-store"));
-    reply_field(&exchange->head, span_of("portcullis-request-id"), span_of(exchange->request_id));
+    reply_field(&exchange->head, SPAN("date"), span_of(date));
+    reply_field(&exchange->head, SPAN("cache-control"), SPAN("no-store"));
+    reply_field(&exchange->head, SPAN("portcullis-request-id"), span_of(exchange->request_id));
 }
 
 void exchange_reply_refusal(struct exchange *exchange)
@@ -179,10 +179,16 @@ static const char *gate_origin(struct exchange *exchange)
     if (config->public_url != NULL)
         return config->public_url;
     for (size_t i = 0; i < exchange->request.field_count && host == NULL; i++)
-        if (span_equal_nocase(exchange->request.fields[i].name, span_of("Host")))
+        if (span_equal_nocase(exchange->request.fields[i].name, SPAN("Host")))
             host = &exchange->request.fields[i];
     struct span name = host && host->value.length > 0 ? host->value : span_of(config->listen[0].text);
-    return arena_format(&exchange->arena, "http://%.*s", (int)name.length, name.data);
+    char *origin = arena_take(&exchange->arena, sizeof "http://" + name.length);
+    if (origin != NULL) {
+        memcpy(origin, "http://", sizeof "http://" - 1);
+        memcpy(origin + sizeof "http://" - 1, name.data, name.length);
+        origin[sizeof "http://" - 1 + name.length] = '\0';
+    }
+    return origin;
 }
 
 static struct links_origin upstream_origin(const struct exchange *exchange)
@@ -221,25 +227,25 @@ enum answer_use {
 static enum answer_use answer_use(struct span name)
 {
     static const struct {
-        const char *name;
+        struct span name;
         enum answer_use use;
     } table[] = {
-        {"content-type", ANSWER_TYPE},
-        {"location", ANSWER_LINK},
-        {"content-location", ANSWER_LINK},
-        {"content-encoding", ANSWER_CODING},
-        {"set-cookie", ANSWER_COOKIE},
-        {"content-digest", ANSWER_DIGEST},
-        {"repr-digest", ANSWER_DIGEST},
-        {"digest", ANSWER_DIGEST},
-        {"content-md5", ANSWER_DIGEST},
-        {"snyk-request-id", ANSWER_REQUEST_ID},
-        {"alt-svc", ANSWER_DROP}, /* would lead clients round the gate */
-        {"portcullis-request-id", ANSWER_DROP},
+        {SPAN_INIT("content-type"), ANSWER_TYPE},
+        {SPAN_INIT("location"), ANSWER_LINK},
+        {SPAN_INIT("content-location"), ANSWER_LINK},
+        {SPAN_INIT("content-encoding"), ANSWER_CODING},
+        {SPAN_INIT("set-cookie"), ANSWER_COOKIE},
+        {SPAN_INIT("content-digest"), ANSWER_DIGEST},
+        {SPAN_INIT("repr-digest"), ANSWER_DIGEST},
+        {SPAN_INIT("digest"), ANSWER_DIGEST},
+        {SPAN_INIT("content-md5"), ANSWER_DIGEST},
+        {SPAN_INIT("snyk-request-id"), ANSWER_REQUEST_ID},
+        {SPAN_INIT("alt-svc"), ANSWER_DROP}, /* would lead clients round the gate */
+        {SPAN_INIT("portcullis-request-id"), ANSWER_DROP},
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (span_equal_nocase(name, span_of(table[i].name)))
+        if (span_equal_nocase(name, table[i].name))
             return table[i].use;
     return ANSWER_PASS;
 }
@@ -256,7 +262,7 @@ static bool note_fields(struct exchange *exchange, const struct upstream_answer 
         if (use == ANSWER_TYPE)
             exchange->json = exchange->json || reply_is_json(value);
         if (use == ANSWER_CODING)
-            coded = coded || !span_equal_nocase(value, span_of("identity"));
+            coded = coded || !span_equal_nocase(value, SPAN("identity"));
         if (use == ANSWER_REQUEST_ID)
             (void)snprintf(exchange->upstream_request_id, sizeof exchange->upstream_request_id, "%.*s",
                            (int)value.length, value.data);
@@ -307,7 +313,7 @@ static void on_head(void *arg, const struct upstream_answer *answer)
     bool coded = note_fields(exchange, answer);
     for (size_t i = 0; i < answer->field_count; i++)
         copy_field(exchange, &answer->fields[i]);
-    reply_field(&exchange->head, span_of("portcullis-request-id"), span_of(exchange->request_id));
+    reply_field(&exchange->head, SPAN("portcullis-request-id"), span_of(exchange->request_id));
     if (exchange->json && coded && !exchange->no_body) {
         reject(exchange, REFUSE_UPSTREAM_ANSWER,
                "The upstream's JSON answer has a content coding that was not asked for; its links could not "
@@ -331,7 +337,7 @@ static void stream(struct exchange *exchange, struct span piece)
     if (exchange->chunking) {
         int length = snprintf(size, sizeof size, "%zx\r\n", piece.length);
         client_send(client, (struct span){size, (size_t)length}, piece);
-        client_send(client, span_of("\r\n"), NOTHING);
+        client_send(client, SPAN("\r\n"), NOTHING);
     } else {
         client_send(client, piece, NOTHING);
     }
@@ -402,7 +408,7 @@ static void on_end(void *arg)
     exchange->answered_us = clock_monotonic_us();
     if (!exchange->holding) {
         if (exchange->chunking)
-            client_send(exchange->client, span_of("0\r\n\r\n"), NOTHING);
+            client_send(exchange->client, SPAN("0\r\n\r\n"), NOTHING);
         exchange_end(exchange);
         return;
     }

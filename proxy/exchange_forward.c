@@ -35,7 +35,7 @@ static void add_passing(struct exchange *exchange, struct outgoing *outgoing)
         struct span name = request->fields[i].name;
         if (field_use(name) != FIELD_FORWARD || is_version_header(rules, name))
             continue;
-        if (!exchange->trace.continued && span_equal_nocase(name, span_of("tracestate")))
+        if (!exchange->trace.continued && span_equal_nocase(name, SPAN("tracestate")))
             continue; /* state of a trace that ends here */
         if (has_connection && field_named_by_connection(request, name))
             continue;
@@ -50,7 +50,7 @@ static struct span via(struct exchange *exchange)
     struct span before = {NULL, 0};
 
     for (size_t i = 0; i < request->field_count; i++) {
-        if (!span_equal_nocase(request->fields[i].name, span_of("Via")))
+        if (!span_equal_nocase(request->fields[i].name, SPAN("Via")))
             continue;
         struct span one = request->fields[i].value;
         const char *joined =
@@ -83,11 +83,11 @@ static bool add_own(struct exchange *exchange, struct outgoing *outgoing)
     if (credential.data == NULL || ways.data == NULL)
         return false;
     add(outgoing, "Authorization", credential);
-    add(outgoing, "Accept-Encoding", span_of("identity"));
+    add(outgoing, "Accept-Encoding", SPAN("identity"));
     if (exchange->decision.content.data != NULL && content_type != NULL)
         add(outgoing, "Content-Type", content_type->value);
     add(outgoing, "X-Forwarded-For", exchange->request.client);
-    add(outgoing, "X-Forwarded-Proto", span_of("http"));
+    add(outgoing, "X-Forwarded-Proto", SPAN("http"));
     if (host != NULL)
         add(outgoing, "X-Forwarded-Host", host->value);
     add(outgoing, "Via", ways);

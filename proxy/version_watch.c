@@ -10,8 +10,9 @@
     64 /* an operation and a version served each; the upstream makes few, and further ones are not watched   \
         */
 
-static const char *const FACT_FIELDS[VERSION_FACTS] = {"snyk-version-served", "snyk-version-lifecycle-stage",
-                                                       "sunset", "deprecation"};
+static const struct span FACT_FIELDS[VERSION_FACTS] = {SPAN_INIT("snyk-version-served"),
+                                                       SPAN_INIT("snyk-version-lifecycle-stage"),
+                                                       SPAN_INIT("sunset"), SPAN_INIT("deprecation")};
 static const char *const FACT_LABELS[VERSION_FACTS] = {"served", "stage", "sunset", "deprecation"};
 
 struct facts {
@@ -100,7 +101,7 @@ static void read_values(char values[VERSION_FACTS][VERSION_FACT_BYTES], const st
 {
     for (size_t i = 0; i < count; i++)
         for (size_t f = 0; f < VERSION_FACTS; f++)
-            if (span_equal_nocase(fields[i].name, span_of(FACT_FIELDS[f])))
+            if (span_equal_nocase(fields[i].name, FACT_FIELDS[f]))
                 (void)snprintf(values[f], VERSION_FACT_BYTES, "%.*s", (int)fields[i].value.length,
                                fields[i].value.data);
 }
