@@ -319,6 +319,19 @@ class Gate(Process):
         return [record for record in self.journal()
                 if record.get("request_id") and (stage is None or record["stage"] == stage)]
 
+    def metrics(self):
+        """The metrics page as a dict of name (with its labels) and value; the configuration must have admin.listen."""
+        host, _, port = json.loads(self.port_file.read_text())["admin"].rpartition(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
+        try:
+            connection.request("GET", "/metrics")
+            answer = connection.getresponse()
+            text = answer.read().decode()
+            assert (answer.status, answer.getheader("Content-Type")) == (200, "text/plain; version=0.0.4; charset=utf-8"), text
+        finally:
+            connection.close()
+        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in text.splitlines() if line[0] != "#")}
+
     def access_log(self, count=1):
         """The access log, once it has at least `count` lines."""
         return wait_until(lambda: len(lines := json_lines(self.access_file)) >= count and lines, what=f"{count} lines of the access log")
