@@ -1,0 +1,230 @@
+#include "proxy/audit/base64.h"
+#include "proxy/audit/key_file.h"
+#include "proxy/audit/note.h"
+#include "proxy/audit/note_internal.h"
+
+#include <errno.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/store.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#define KEY_NAME "journal-signing.key"
+#define PKCS11   "pkcs11:"
+
+#define SIGNATURE_LINE 512 /* more than the longest one, and the empty line before it */
+
+struct note_signer {
+    EVP_PKEY *private;
+    struct note_key key;
+};
+
+/* Nobody is asked for a passphrase. */
+static int no_passphrase(char *buffer, int size, int writing, void *arg)
+{
+    (void)buffer, (void)size, (void)writing, (void)arg;
+    return -1;
+}
+
+/* A new key, as PEM. */
+static bool fresh_key(struct key_bytes *bytes)
+{
+    EVP_PKEY *private = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    BIO *memory = BIO_new(BIO_s_secmem()); /* wiped when it is freed */
+    bool made = private != NULL && memory != NULL &&
+                PEM_write_bio_PKCS8PrivateKey(memory, private, NULL, NULL, 0, NULL, NULL) == 1;
+    int length = made ? BIO_read(memory, bytes->data, sizeof bytes->data) : 0;
+
+    bytes->length = length > 0 ? (size_t)length : 0;
+    BIO_free_all(memory);
+    EVP_PKEY_free(private);
+    ERR_clear_error();
+    errno = bytes->length > 0 ? 0 : ENOMEM;
+    return bytes->length > 0;
+}
+
+/* The private key of a PEM text; NULL with a message. */
+static EVP_PKEY *read_pem(const struct key_bytes *bytes, const char *path, char *error, size_t error_size)
+{
+    BIO *memory = BIO_new_mem_buf(bytes->data, (int)bytes->length);
+    EVP_PKEY *private = memory != NULL ? PEM_read_bio_PrivateKey(memory, NULL, no_passphrase, NULL) : NULL;
+
+    if (private == NULL)
+        snprintf(error, error_size, "%s: not a private key in PEM without a passphrase", path);
+    BIO_free(memory);
+    return private;
+}
+
+static EVP_PKEY *load_own(const char *directory, char *error, size_t error_size)
+{
+    EVP_PKEY *private = NULL;
+    struct key_bytes bytes;
+    char *path;
+
+    if (asprintf(&path, "%s/%s", directory, KEY_NAME) < 0) {
+        snprintf(error, error_size, "%s: out of memory", directory);
+        return NULL;
+    }
+    if (key_file_open(directory, KEY_NAME, fresh_key, &bytes, error, error_size))
+    private = read_pem(&bytes, path, error, error_size);
+    explicit_bzero(&bytes, sizeof bytes);
+    free(path);
+    return private;
+}
+
+static EVP_PKEY *load_file(const char *path, char *error, size_t error_size)
+{
+    EVP_PKEY *private = NULL;
+    struct key_bytes bytes;
+
+    if (key_file_read(path, &bytes, error, error_size))
+    private = read_pem(&bytes, path, error, error_size);
+    explicit_bzero(&bytes, sizeof bytes);
+    return private;
+}
+
+/* From whatever provider OpenSSL's own configuration names for such a URI. The URI may hold a PIN, so no
+ * message repeats it. */
+static EVP_PKEY *load_uri(const char *uri, char *error, size_t error_size)
+{
+    OSSL_STORE_CTX *store = OSSL_STORE_open(uri, NULL, NULL, NULL, NULL);
+    EVP_PKEY *private = NULL;
+
+    if (store == NULL) {
+        snprintf(error, error_size,
+                 "the signing key's " PKCS11 " URI: OpenSSL has no provider that opens it; its configuration "
+                 "(openssl.cnf) must load one");
+        return NULL;
+    }
+    if (OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY) == 1)
+        while (private == NULL && OSSL_STORE_eof(store) == 0 && OSSL_STORE_error(store) == 0) {
+            OSSL_STORE_INFO *info = OSSL_STORE_load(store);
+
+            if (info != NULL && OSSL_STORE_INFO_get_type(info) == OSSL_STORE_INFO_PKEY)
+            private = OSSL_STORE_INFO_get1_PKEY(info);
+            OSSL_STORE_INFO_free(info);
+        }
+    OSSL_STORE_close(store);
+    if (private == NULL)
+        snprintf(error, error_size, "the signing key's " PKCS11 " URI: no private key is found there");
+    return private;
+}
+
+static EVP_PKEY *load(const char *directory, const char *source, char *error, size_t error_size)
+{
+    if (source == NULL)
+        return load_own(directory, error, error_size);
+    if (strncasecmp(source, PKCS11, sizeof PKCS11 - 1) == 0)
+        return load_uri(source, error, error_size);
+    return load_file(source, error, error_size);
+}
+
+/* The 32 bytes of the public key; a provider may know only one of the two ways. */
+static bool public_bytes(const EVP_PKEY *private, unsigned char bytes[static 32])
+{
+    size_t length = 32;
+
+    if (EVP_PKEY_is_a(private, "ED25519") != 1)
+        return false;
+    if (EVP_PKEY_get_raw_public_key(private, bytes, &length) == 1)
+        return length == 32;
+    return EVP_PKEY_get_octet_string_param(private, OSSL_PKEY_PARAM_PUB_KEY, bytes, 32, &length) == 1 &&
+           length == 32;
+}
+
+static bool sign(const struct note_signer *signer, struct span text,
+                 unsigned char signature[static NOTE_SIGNATURE])
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    size_t length = NOTE_SIGNATURE;
+    bool made =
+        context != NULL && EVP_DigestSignInit(context, NULL, NULL, NULL, signer->private) == 1 &&
+        EVP_DigestSign(context, signature, &length, (const unsigned char *)text.data, text.length) == 1 &&
+        length == NOTE_SIGNATURE;
+
+    EVP_MD_CTX_free(context);
+    ERR_clear_error();
+    return made;
+}
+
+/* Does it sign so that its public key verifies? A key whose halves do not belong together is found now, not
+ * when somebody needs the proof. */
+static bool try_out(const struct note_signer *signer)
+{
+    static const struct span probe = {"probe\n", 6};
+    unsigned char signature[NOTE_SIGNATURE];
+
+    return sign(signer, probe, signature) && note_signature_good(&signer->key, probe, signature);
+}
+
+struct note_signer *note_signer_open(const char *directory, const char *source, const char *name, char *error,
+                                     size_t error_size)
+{
+    struct note_signer *signer = calloc(1, sizeof *signer);
+    unsigned char bytes[32];
+    const char *fault;
+
+    if (signer == NULL) {
+        snprintf(error, error_size, "out of memory");
+        goto failed;
+    }
+    signer->private = load(directory, source, error, error_size);
+    if (signer->private == NULL)
+        goto failed;
+    if (!public_bytes(signer->private, bytes)) {
+        snprintf(error, error_size, "the journal's signing key: not an Ed25519 key");
+        goto failed;
+    }
+    if (!note_key_make(span_of(name), bytes, &signer->key, &fault)) {
+        snprintf(error, error_size, "the journal's origin cannot name a key: %s", fault);
+        goto failed;
+    }
+    if (!try_out(signer)) {
+        snprintf(error, error_size,
+                 "the journal's signing key: it does not sign what its public key verifies");
+        goto failed;
+    }
+    ERR_clear_error();
+    return signer;
+
+failed:
+    ERR_clear_error();
+    note_signer_free(signer);
+    return NULL;
+}
+
+void note_signer_free(struct note_signer *signer)
+{
+    if (signer == NULL)
+        return;
+    EVP_PKEY_free(signer->private); /* wipes */
+    free(signer);
+}
+
+const struct note_key *note_signer_key(const struct note_signer *signer)
+{
+    return &signer->key;
+}
+
+bool note_sign(const struct note_signer *signer, struct span text, struct text *out)
+{
+    unsigned char bytes[sizeof signer->key.id + NOTE_SIGNATURE];
+
+    memcpy(bytes, signer->key.id, sizeof signer->key.id);
+    if (text.length > NOTE_BYTES - SIGNATURE_LINE || note_text_fault(text) != NULL ||
+        !sign(signer, text, bytes + sizeof signer->key.id)) {
+        out->failed = true;
+        return false;
+    }
+    text_add(out, text.data, text.length);
+    text_add_string(out, "\n" NOTE_DASH);
+    text_add_string(out, signer->key.name);
+    text_add(out, " ", 1);
+    base64_write(bytes, sizeof bytes, out);
+    text_add(out, "\n", 1);
+    return !out->failed;
+}
