@@ -44,7 +44,7 @@ static bool make_room(struct compiler *compiler, const struct counts *counts)
     policy->tokens = calloc(counts->tokens + 1, sizeof *policy->tokens);
     policy->organizations = calloc(counts->organizations, sizeof *policy->organizations);
     policy->grants = calloc(counts->grants + 1, sizeof *policy->grants);
-    policy->credentials = calloc(counts->principals + counts->organizations, sizeof *policy->credentials);
+    policy->credentials = calloc(counts->principals + counts->organizations + 1, sizeof *policy->credentials);
     compiler->roles = calloc(counts->roles + 1, sizeof *compiler->roles);
     compiler->granted = calloc(counts->principals + 1, sizeof *compiler->granted);
     return policy->principals && policy->tokens && policy->organizations && policy->grants &&
@@ -69,7 +69,7 @@ static void shrink_credentials(struct policy *policy)
 static void compile_members(struct compiler *compiler)
 {
     static const char *const known[] = {"$schema",       "description", "api_versions", "principals", "roles",
-                                        "organizations", NULL};
+                                        "organizations", "reconcile", NULL};
     const struct place root = {0};
     const struct place schema = {.above = &root, .member = "$schema"};
     json_t *object = compiler->document->root;
@@ -82,6 +82,7 @@ static void compile_members(struct compiler *compiler)
     compiler->policy->organizations[EVERYWHERE].credential = CREDENTIAL_OWN;
     compiler->policy->organization_count = 1;
     organizations_compile(compiler, &root, json_object_get(object, "organizations"));
+    reconcile_compile(compiler, &root, json_object_get(object, "reconcile"));
     unused_check(compiler, &root);
     note_rest(compiler);
 }

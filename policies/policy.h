@@ -41,11 +41,21 @@ struct version_rules {
     const char *const *headers; /* request header names that may carry the version, NULL-terminated */
 };
 
+/* How mutations whose end is not known are looked into. */
+struct reconcile_settings {
+    int credential; /* index of a read-only credential; CREDENTIAL_OWN: there is none, nothing can be looked into */
+    bool declined;  /* "upstream_token": null says that there shall be none */
+    unsigned settle_s;   /* between two readings that must agree */
+    unsigned retry_s;    /* before the first repetition of a reading that failed; doubled for each one after it */
+    unsigned deadline_s; /* for all of it */
+};
+
 /* Compiles the document. NULL when it has errors; all of them, and warnings, are in `problems`. Freed with policy_free. */
 struct policy *policy_compile(const struct document *document, struct problems *problems);
 void policy_free(struct policy *policy);
 
 const struct version_rules *policy_version_rules(const struct policy *policy);
+const struct reconcile_settings *policy_reconcile(const struct policy *policy);
 
 /* The principal whose token has this SHA-256; NULL for none. Time does not depend on the secret: the digest selects the slot, and a slot's
  * digest is compared in constant time. */

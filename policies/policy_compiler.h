@@ -69,6 +69,7 @@ void versions_compile(struct compiler *compiler, const struct place *root, json_
 void principals_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void roles_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void organizations_compile(struct compiler *compiler, const struct place *root, json_t *value);
+void reconcile_compile(struct compiler *compiler, const struct place *root, json_t *value);
 
 /* Makes the table of the grants, once all are read. */
 void grants_index(struct policy *policy);

@@ -28,6 +28,7 @@ struct grant {
 struct policy {
     struct arena texts;
     struct version_rules versions;
+    struct reconcile_settings reconcile;
     struct pattern *pattern;
     char digest[DIGEST_TEXT_SIZE];
 

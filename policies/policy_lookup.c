@@ -200,6 +200,11 @@ const struct version_rules *policy_version_rules(const struct policy *policy)
     return &policy->versions;
 }
 
+const struct reconcile_settings *policy_reconcile(const struct policy *policy)
+{
+    return &policy->reconcile;
+}
+
 const struct credential_source *policy_credentials(const struct policy *policy, size_t *count)
 {
     *count = policy->credential_count;

@@ -3,6 +3,7 @@
 #include "proxy/access_log.h"
 #include "proxy/admin.h"
 #include "proxy/audit/journal.h"
+#include "proxy/audit/reconcile.h"
 #include "proxy/audit/record.h"
 #include "proxy/log.h"
 #include "proxy/upstream/upstream.h"
@@ -18,6 +19,7 @@ struct control {
     struct control_task task;
     struct event_base *base;
     struct journal_port *port;
+    struct reconciler *reconciler;
     struct admin *admin;
     struct event *events[4];
 };
@@ -77,6 +79,7 @@ static void on_reload(int signal_number, short what, void *arg)
     }
     for (unsigned i = 0; i < control->task.worker_count; i++)
         worker_swap(control->task.workers[i], next);
+    reconcile_swap(control->reconciler, next);
     record_policy(control, next);
     log_event(LOG_INFO, "reload", "in force: policy %s", policy_digest(ruleset_policy(next)));
     ruleset_release(next);
@@ -129,6 +132,7 @@ struct control *control_new(const struct control_task *task, char *error, size_t
     control->task = *task;
     if ((control->base = event_base_new()) == NULL ||
         (control->port = journal_port_new(task->service->journal, control->base)) == NULL ||
+        (control->reconciler = reconcile_new(task->service, control->base, control->port)) == NULL ||
         !watch_signals(control) ||
         (task->service->config->admin.listen.text != NULL &&
          (control->admin = admin_open(task->service, control->base, error, error_size)) == NULL)) {
@@ -146,6 +150,7 @@ uint16_t control_admin_port(const struct control *control)
 void control_run(struct control *control, struct ruleset *ruleset)
 {
     record_policy(control, ruleset);
+    reconcile_begin(control->reconciler, ruleset);
     (void)event_base_dispatch(control->base);
 }
 
@@ -157,6 +162,7 @@ void control_free(struct control *control)
         if (control->events[i] != NULL)
             event_free(control->events[i]);
     admin_close(control->admin);
+    reconcile_free(control->reconciler);
     journal_port_free(control->port);
     if (control->base != NULL)
         event_base_free(control->base);

@@ -1,5 +1,6 @@
 /* What an exchange writes into the journal, and how it goes on when that is on the disk. */
 #include "proxy/audit/keys.h"
+#include "proxy/audit/reconcile.h"
 #include "proxy/audit/record.h"
 #include "proxy/client.h"
 #include "proxy/exchange_internal.h"
@@ -132,14 +133,31 @@ static void reply(struct exchange *exchange)
         exchange_reply_collected(exchange);
 }
 
+/* The outcome is in the journal, or is not to be had there. When it is that nobody knows what became of the
+ * mutation, the gate will look. */
+static void after_outcome(struct exchange *exchange, bool recorded)
+{
+    struct text masked = {0};
+
+    if (!recorded)
+        log_event(LOG_ERROR, "outcome-lost",
+                  "request %s: the outcome (status %d) could not be recorded; its intent is in the journal",
+                  exchange->request_id, exchange->status);
+    if (exchange->answered || !exchange->sent)
+        return;
+    struct record_fields intent = common(exchange, STAGE_INTENT);
+    intent.time_us = exchange->began_epoch_us;
+    if (mask_body(exchange, &masked))
+        intent.body = (struct span){masked.data, masked.length};
+    reconcile_hand_over(exchange->worker->service->reconcile, &intent);
+    text_free(&masked);
+}
+
 static void on_outcome_recorded(void *arg, bool durable)
 {
     struct exchange *exchange = arg;
 
-    if (!durable)
-        log_event(LOG_ERROR, "outcome-lost",
-                  "request %s: the outcome (status %d) could not be recorded; its intent is in the journal",
-                  exchange->request_id, exchange->status);
+    after_outcome(exchange, durable);
     reply(exchange);
 }
 
@@ -150,9 +168,7 @@ bool exchange_record_outcome(struct exchange *exchange)
     add_outcome(exchange, &fields);
     bool appended = append(exchange, &fields, on_outcome_recorded);
     if (!appended)
-        log_event(LOG_ERROR, "outcome-lost",
-                  "request %s: the outcome (status %d) could not be recorded; its intent is in the journal",
-                  exchange->request_id, exchange->status);
+        after_outcome(exchange, false);
     return appended;
 }
 

@@ -3,6 +3,7 @@
 #include "proxy/access_log.h"
 #include "proxy/audit/journal.h"
 #include "proxy/audit/keys.h"
+#include "proxy/audit/reconcile.h"
 #include "proxy/control.h"
 #include "proxy/listener.h"
 #include "proxy/log.h"
@@ -43,6 +44,8 @@ static bool open_service(struct service *service)
         return complain("audit.keys", error);
     if ((service->journal = journal_open(&journal, error, sizeof error)) == NULL)
         return complain("audit.directory", error);
+    if ((service->reconcile = reconcile_queue_new()) == NULL)
+        return complain("start", "cannot make the queue of mutations to look into");
     if ((service->access_log = access_log_open(config->access_log)) == NULL)
         return complain("access_log", "cannot be opened");
     if ((service->upstream = upstream_shared_new(config, error, sizeof error)) == NULL)
@@ -58,6 +61,7 @@ static void close_service(struct service *service)
     version_watch_free(service->versions);
     upstream_shared_free(service->upstream);
     access_log_close(service->access_log);
+    reconcile_queue_free(service->reconcile);
     if (service->journal != NULL)
         journal_close(service->journal);
     audit_key_free(service->key);

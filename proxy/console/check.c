@@ -57,6 +57,31 @@ static void write_summary(const struct options *options, const struct ruleset *r
     output_text(stdout, &line);
 }
 
+static bool changes_anything(const struct contract *contract)
+{
+    size_t count;
+    const struct operation *operations = contract_operations(contract, &count);
+
+    for (size_t i = 0; i < count; i++)
+        if (operations[i].effect != EFFECT_READ)
+            return true;
+    return false;
+}
+
+/* What the gate will not be able to do later is said now. */
+static void examine_reconcile(const struct ruleset *ruleset, const char *policy, struct problems *problems)
+{
+    const struct reconcile_settings *settings = policy_reconcile(ruleset_policy(ruleset));
+
+    if (settings->credential != CREDENTIAL_OWN || settings->declined ||
+        !changes_anything(ruleset_contract(ruleset)))
+        return;
+    const struct document named = {.name = (char *)(uintptr_t)path_shown(policy)}; /* only read */
+    problems_add(problems, SEVERITY_WARNING, &named, "",
+                 "no reconcile.upstream_token: when the answer to a change never comes, the journal will "
+                 "say \"unknown\". Name a key that can only read, or null to leave it at that");
+}
+
 static void write_json(const struct problems *problems)
 {
     struct text array = {0};
@@ -77,6 +102,8 @@ int console_check(int argc, char **argv)
     struct config *config = config_examine(options.config, &problems);
     struct ruleset *ruleset = config ? ruleset_load(config, false, &problems) : NULL;
 
+    if (ruleset != NULL)
+        examine_reconcile(ruleset, config->policy, &problems);
     if (options.json)
         write_json(&problems);
     else

@@ -44,7 +44,7 @@ def quiet_policy():
     grants = [{"principal": name, "roles": ["viewer"]} for name in ("viewer", "held")]
     return world.policy(principals={name: {"tokens": [digest(TOKENS[name])]} for name in ("viewer", "held")},
                         roles={"viewer": ["org.integration.read"]},
-                        organizations={PAYMENTS: {"name": "payments", "grants": grants}})
+                        organizations={PAYMENTS: {"name": "payments", "grants": grants}}, reconcile={"upstream_token": None})
 
 
 def explain(config, *arguments, **options):
@@ -179,6 +179,24 @@ def test_check_only_warns_of_credentials(make_config, tmp_path):
     assert "environment variable PORTCULLIS_TEST_UNSET is not set" in done.err
     assert "credential file upstream.key must be one line" in done.err
     assert "s3cret" not in done.err
+
+
+def test_check_warns_of_unknown_ends(make_config, tmp_path):
+    """Without a key to look with; once, and only where something can be changed at all."""
+    policy = quiet_policy()
+    del policy["reconcile"]
+    done = run("check", "-c", make_config(policy))
+    assert done.out.endswith(", 1 warning\n")
+    assert done.err.startswith(f"{tmp_path}/policy.json: warning: no reconcile.upstream_token: ")
+    contract = json.loads((ROOT / "conf" / "integrations.openapi.json").read_text())
+    for path in contract["paths"].values():
+        for method in ("post", "patch", "delete"):
+            path.pop(method, None)
+    (tmp_path / "reading.openapi.json").write_text(json.dumps(contract))
+    assert run("check", "-c", make_config(policy, contract="reading.openapi.json")).err == ""
+    policy["reconcile"] = {"upstream_token": {"env": "PORTCULLIS_TEST_READER"}}
+    assert run("check", "-c", make_config(policy), environment={"PORTCULLIS_TEST_READER": "reader"}).err == ""
+    assert "PORTCULLIS_TEST_READER is not set (/reconcile/upstream_token)" in run("check", "-c", make_config(policy)).err
 
 
 def test_check_warns_of_clear_text(make_config):

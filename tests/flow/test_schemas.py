@@ -42,6 +42,9 @@ def test_sample_is_valid():
         (["organizations", PAYMENTS, "grants"], [{"principal": "reader", "roles": []}]),
         (["organizations", PAYMENTS, "grants"], [{"roles": ["viewer"]}]),
         (["organizations", "*"], {"grants": [{"principal": "reader", "deny": ["everything"]}]}),
+        (["reconcile", "upstream_token"], "secret"),
+        (["reconcile", "settle_seconds"], 0),
+        (["reconcile", "settle"], 1),
     ],
 )
 def test_schema_refuses(path, value):
