@@ -16,7 +16,9 @@ supported = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/nul
 OPTIMIZE ?= -O2
 SANITIZE ?=
 PACKAGES := libevent_core libevent_extra libevent_pthreads libevent_openssl jansson libpcre2-8 openssl
-LIBRARIES = $(call once,LIBRARIES,$(shell pkg-config --libs $(PACKAGES)))
+LINKED    = $(shell pkg-config --libs $(PACKAGES))
+# STATIC_LIBEVENT=1 links libevent in from its archives: its security updates then need a new build.
+LIBRARIES = $(call once,LIBRARIES,$(if $(STATIC_LIBEVENT),$(patsubst -levent%,-l:libevent%.a,$(LINKED)),$(LINKED)))
 PACKAGE_CFLAGS = $(call once,PACKAGE_CFLAGS,$(shell pkg-config --cflags $(PACKAGES)))
 
 # Variables that begin as zero: gcc 12 and clang 16 take the first spelling, clang 14 needs the second.
@@ -40,7 +42,8 @@ POLICY_SOURCES  := $(wildcard policies/*.c)
 PROXY_SOURCES   := $(filter-out proxy/main.c,$(wildcard proxy/*.c proxy/*/*.c))
 SANDBOX_SOURCES := $(wildcard tests/sandbox/*.c)
 UNIT_SOURCES    := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
-C_SOURCES       := $(POLICY_SOURCES) $(PROXY_SOURCES) proxy/main.c $(SANDBOX_SOURCES) $(UNIT_SOURCES)
+BENCH_SOURCES   := $(wildcard tests/bench/*.c)
+C_SOURCES       := $(POLICY_SOURCES) $(PROXY_SOURCES) proxy/main.c $(SANDBOX_SOURCES) $(UNIT_SOURCES) $(BENCH_SOURCES)
 C_FILES         := $(C_SOURCES) $(wildcard policies/*.h proxy/*.h proxy/*/*.h tests/*/*.h tests/unit/*/*.h)
 
 objects       = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
@@ -48,7 +51,7 @@ UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 PROGRAMS      := $(BUILD)/portcullis $(BUILD)/portcullis-sandbox
 
 # Goals that see to the packages first; a plain `make` only builds.
-INSTALLS := $(if $(filter test check,$(MAKECMDGOALS)),deps,$(if $(filter run,$(MAKECMDGOALS)),deps-run))
+INSTALLS := $(if $(filter test check,$(MAKECMDGOALS)),deps,$(if $(filter run,$(MAKECMDGOALS)),deps-run,$(if $(filter bench bench-%,$(MAKECMDGOALS)),deps-bench)))
 
 # The tests read these. A sanitizer's report ends the process with status 66, which the tests look for.
 export ASAN_OPTIONS   := exitcode=66:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -62,6 +65,7 @@ FLOWS       ?= tests/flow
 SOAK        ?= 100000
 
 ASAN := BUILD=build-asan OPTIMIZE=-O1 HARDEN= SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
+LTO  := BUILD=build-lto OPTIMIZE='-O3 -flto=auto' AR=gcc-ar STATIC_LIBEVENT=1
 TSAN := BUILD=build-tsan OPTIMIZE=-O1 HARDEN= CPPFLAGS='-include tests/sanitize/tsan.h' SANITIZE='-fsanitize=thread -fno-omit-frame-pointer'
 
 ifeq ($(V),0)
@@ -96,6 +100,28 @@ unit: $(UNIT_PROGRAMS)
 # After `unit`, so that what is broken in the small is named first; both use all cores.
 flow: $(PROGRAMS) | $(if $(filter test,$(MAKECMDGOALS)),unit)
 	PORTCULLIS_BUILD=$(BUILD) $(PYTEST) $(PYTEST_ARGS) $(FLOWS)
+
+BENCH := $(BUILD)/bench/relay $(BUILD)/bench/upstream
+PYTHON_BENCH := PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/bench
+
+## bench: what a request costs, beside other proxies: QUICK=1 in two minutes, COMPARE=old.json for what changed
+bench: $(PROGRAMS) $(BENCH) lto
+	$(PYTHON_BENCH)/bench.py $(if $(QUICK),--quick) $(if $(COMPARE),--compare $(COMPARE)) $(BENCH_ARGS)
+
+## bench-profile: what a request costs in syscalls, allocations and instructions, and where
+bench-profile: $(PROGRAMS) $(BENCH)
+	$(PYTHON_BENCH)/bench_profile.py $(BENCH_ARGS)
+
+## bench-growth: what a request costs with many grants and connections, and memory over a million requests
+bench-growth: $(PROGRAMS) $(BENCH)
+	$(PYTHON_BENCH)/growth.py $(BENCH_ARGS)
+
+## lto: the gate with libevent linked statically, -O3 and link-time optimisation, in build-lto/
+lto:
+	+$(MAKE) $(LTO) build-lto/portcullis
+
+deps-bench:
+	@sh tests/deps.sh bench
 
 ## soak: the long one: SOAK=100000 mixed requests over 64 connections, under ASan and under TSan
 soak: soak-asan soak-tsan
@@ -165,6 +191,10 @@ $(BUILD)/portcullis: $(call objects,proxy/main.c) $(BUILD)/libproxy.a $(BUILD)/l
 $(BUILD)/portcullis-sandbox: $(call objects,$(SANDBOX_SOURCES)) $(BUILD)/libpolicies.a
 	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
 
+$(BENCH): $(BUILD)/bench/%: $(BUILD)/objects/tests/bench/%.o $(BUILD)/objects/tests/bench/net.o
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
+
 $(BUILD)/unit/%: $(BUILD)/objects/tests/unit/%.o $(BUILD)/libproxy.a $(BUILD)/libpolicies.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -lcmocka -o $@
@@ -182,5 +212,5 @@ print-flags:
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run deps deps-run test check unit flow soak soak-asan soak-tsan soak-here asan tsan lint format format-check install uninstall clean \
-        help print-flags FORCE
+.PHONY: all run deps deps-run test check unit flow bench bench-profile bench-growth lto deps-bench soak soak-asan soak-tsan soak-here \
+        asan tsan lint format format-check install uninstall clean help print-flags FORCE

@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh run|test|ci: installs what is missing on Debian, each word with what the one before it needs. Where nothing is missing it changes
-# nothing and needs no network.
+# deps.sh run|test|ci|bench: installs what is missing on Debian; test and ci with what the word before needs, bench with what run needs. Where
+# nothing is missing it changes nothing and needs no network. What bench brings are servers: none is started, now or at boot.
 set -eu
 
 # A row: what must be there, and the package that brings it. "cmd:" is a program on PATH, "pkg:" a Debian package.
@@ -25,12 +25,27 @@ pkg:python3-cryptography python3-cryptography
 cmd:openssl     openssl
 cmd:node        nodejs
 cmd:npm         npm
+cmd:strace      strace
+cmd:valgrind    valgrind
 '
 needed_for_ci='
 cmd:clang       clang
 cmd:clang-format clang-format
 cmd:clang-tidy  clang-tidy
 cmd:cppcheck    cppcheck
+'
+needed_for_bench='
+cmd:/usr/bin/python3 python3
+cmd:openssl     openssl
+cmd:strace      strace
+cmd:valgrind    valgrind
+cmd:taskset     util-linux
+cmd:wrk         wrk
+cmd:/usr/sbin/nginx nginx
+pkg:libnginx-mod-http-lua libnginx-mod-http-lua
+cmd:/usr/sbin/haproxy haproxy
+cmd:/usr/bin/caddy caddy
+cmd:/usr/sbin/apache2 apache2-bin
 '
 # Older builds of libevent 2.1.12 lack security fixes that the gate relies on, and call themselves the same.
 libevent_least='2.1.12-stable-8+deb12u1'
@@ -39,6 +54,7 @@ case ${1:-} in
 run) needed=$needed_to_run ;;
 test) needed=$needed_to_run$needed_to_test ;;
 ci) needed=$needed_to_run$needed_to_test$needed_for_ci ;;
+bench) needed=$needed_to_run$needed_for_bench ;;
 *)
     sed -n '2,3p' "$0" >&2
     exit 2
@@ -88,9 +104,27 @@ install_wanted() {
     $as_root apt-get install -y -q --no-install-recommends $wanted
 }
 
+# Debian's packages of servers start them at once, unless this file says no, and again with the machine.
+never_start=/usr/sbin/policy-rc.d
+
+dont_start_servers() {
+    [ ! -e "$never_start" ] || return 0
+    printf '#!/bin/sh\nexit 101\n' | $as_root tee "$never_start" >/dev/null
+    $as_root chmod 755 "$never_start"
+    trap '$as_root rm -f "$never_start"; rm -f "$log"' EXIT
+}
+
+dont_start_servers_later() {
+    command -v systemctl >/dev/null || return 0
+    for service in nginx haproxy caddy; do
+        case " $wanted" in *" $service "*) $as_root systemctl disable "$service" >/dev/null 2>&1 || true ;; esac
+    done
+}
+
 echo "deps: installing $wanted"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+[ "$1" != bench ] || dont_start_servers
 # Package lists that are missing or stale make the first try fail; then they are fetched and it is tried again.
 if ! install_wanted >"$log" 2>&1; then
     $as_root apt-get update -q >>"$log" 2>&1 || true
@@ -99,6 +133,7 @@ if ! install_wanted >"$log" 2>&1; then
         exit 1
     }
 fi
+[ "$1" != bench ] || dont_start_servers_later
 
 still=$(missing)
 if [ -n "$still" ]; then
