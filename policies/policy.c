@@ -21,12 +21,10 @@ static struct counts count_parts(json_t *root)
     const char *name;
     json_t *value;
 
-    json_object_foreach(principals, name, value)
-    {
+    json_object_foreach (principals, name, value) {
         counts.tokens += json_array_size(json_object_get(value, "tokens"));
     }
-    json_object_foreach(organizations, name, value)
-    {
+    json_object_foreach (organizations, name, value) {
         counts.grants += json_array_size(json_object_get(value, "grants"));
     }
     return counts;
@@ -69,7 +67,7 @@ static void shrink_credentials(struct policy *policy)
 static void compile_members(struct compiler *compiler)
 {
     static const char *const known[] = {"$schema",       "description", "api_versions", "principals", "roles",
-                                        "organizations", "reconcile", NULL};
+                                        "organizations", "audit",       "reconcile",    NULL};
     const struct place root = {0};
     const struct place schema = {.above = &root, .member = "$schema"};
     json_t *object = compiler->document->root;
@@ -83,6 +81,7 @@ static void compile_members(struct compiler *compiler)
     compiler->policy->organization_count = 1;
     organizations_compile(compiler, &root, json_object_get(object, "organizations"));
     reconcile_compile(compiler, &root, json_object_get(object, "reconcile"));
+    audit_compile(compiler, &root, json_object_get(object, "audit"));
     unused_check(compiler, &root);
     note_rest(compiler);
 }

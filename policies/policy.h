@@ -3,6 +3,7 @@
 #define POLICIES_POLICY_H
 
 #include "policies/arena.h"
+#include "policies/audit_level.h"
 #include "policies/document.h"
 #include "policies/pattern.h"
 #include "policies/permission.h"
@@ -50,12 +51,24 @@ struct reconcile_settings {
     unsigned deadline_s; /* for all of it */
 };
 
+/* A row of "audit": {"levels": …}. */
+struct audit_row {
+    const char *operation; /* an operationId, or "*" */
+    enum audit_level level;
+};
+
 /* Compiles the document. NULL when it has errors; all of them, and warnings, are in `problems`. Freed with policy_free. */
 struct policy *policy_compile(const struct document *document, struct problems *problems);
 void policy_free(struct policy *policy);
 
 const struct version_rules *policy_version_rules(const struct policy *policy);
 const struct reconcile_settings *policy_reconcile(const struct policy *policy);
+
+/* The rows of the audit levels, in the order of the file. */
+const struct audit_row *policy_audit_rows(const struct policy *policy, size_t *count);
+
+/* The level in the row of that name; false without one. For the level of an operation ask audit_level_of. */
+bool policy_audit_level(const struct policy *policy, const char *operation, enum audit_level *level);
 
 /* The principal whose token has this SHA-256; NULL for none. Time does not depend on the secret: the digest selects the slot, and a slot's
  * digest is compared in constant time. */

@@ -68,6 +68,7 @@ int credential_compile(struct compiler *compiler, const struct place *above, jso
 void versions_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void principals_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void roles_compile(struct compiler *compiler, const struct place *root, json_t *value);
+void audit_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void organizations_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void reconcile_compile(struct compiler *compiler, const struct place *root, json_t *value);
 

@@ -37,6 +37,8 @@ struct policy {
     struct organization *organizations;
     struct grant *grants;
     struct credential_source *credentials;
+    struct audit_row *audit_rows; /* in `texts` */
+    uint32_t audit_row_count;
     uint32_t principal_count, token_count, organization_count, grant_count, credential_count;
 
     struct table by_name;   /* principals */

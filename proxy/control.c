@@ -1,8 +1,10 @@
 #include "proxy/control.h"
 
+#include "policies/policy_summary.h"
 #include "proxy/access_log.h"
 #include "proxy/admin.h"
 #include "proxy/audit/journal.h"
+#include "proxy/audit/keys.h"
 #include "proxy/audit/reconcile.h"
 #include "proxy/audit/record.h"
 #include "proxy/log.h"
@@ -14,32 +16,64 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct control {
     struct control_task task;
     struct event_base *base;
     struct journal_port *port;
     struct reconciler *reconciler;
+    struct ruleset *ruleset; /* in force */
     struct admin *admin;
     struct event *events[4];
 };
 
-/* ---- a policy comes into force ---- */
+/* ---- records ---- */
 
-static void record_policy(struct control *control, const struct ruleset *ruleset)
+static void append(struct control *control, const struct record_fields *fields)
 {
     struct record record = {0};
-    const struct policy *policy = ruleset_policy(ruleset);
-    const struct record_fields fields = {
-        .stage = STAGE_POLICY,
-        .time_us = clock_now_us(),
-        .policy = span_of(policy_digest(policy)),
-        .principals = record_number(policy_principal_count(policy)),
-    };
 
-    if (!record_build(&fields, &record) || !journal_append(control->port, &record, NULL, NULL))
+    if (!record_build(fields, &record) || !journal_append(control->port, &record, NULL, NULL))
         journal_missed(control->task.service->journal, 1);
     record_free(&record);
+}
+
+/* A policy comes into force, in place of the one before (NULL: none). */
+static void record_policy(struct control *control, const struct policy *before, const struct policy *policy)
+{
+    struct text changes = {0};
+    struct record_fields fields = {
+        .stage = STAGE_POLICY,
+        .time_us = clock_now_us(),
+        .cause = span_of(before != NULL ? "signal" : "start"),
+        .policy = span_of(policy_digest(policy)),
+        .principals = record_number(policy_principal_count(policy)),
+        .uid = record_number(getuid()),
+    };
+
+    policy_summary_write(before, policy, &changes);
+    if (!changes.failed)
+        fields.changes = (struct span){changes.data, changes.length};
+    append(control, &fields);
+    text_free(&changes);
+}
+
+/* The key of the masks is in use from now on; `before`, another one until now (NULL: the gate starts). */
+static void record_key(struct control *control, const char *before)
+{
+    char id[AUDIT_KEY_ID];
+
+    audit_key_id(control->task.service->key, id);
+    const struct record_fields fields = {
+        .stage = STAGE_KEY,
+        .time_us = clock_now_us(),
+        .cause = span_of(before != NULL ? "signal" : "start"),
+        .key = span_of(id),
+        .key_before = span_of(before),
+        .uid = record_number(getuid()),
+    };
+    append(control, &fields);
 }
 
 static void log_problems(const struct problems *problems)
@@ -54,6 +88,37 @@ static void log_problems(const struct problems *problems)
 
 /* ---- signals ---- */
 
+/* Takes up the key that `portcullis audit rotate-key` made. false when the key cannot be read. */
+static bool renew_key(struct control *control)
+{
+    char before[AUDIT_KEY_ID], error[256] = "";
+
+    audit_key_id(control->task.service->key, before);
+    switch (audit_key_renew(control->task.service->key, error, sizeof error)) {
+    case AUDIT_KEY_KEPT:
+        log_event(LOG_ERROR, "reload", "audit.keys: %s; the old key stays in use", error);
+        return false;
+    case AUDIT_KEY_CHANGED:
+        record_key(control, before);
+        return true;
+    case AUDIT_KEY_SAME:
+        return true;
+    }
+    return true;
+}
+
+/* Puts a ruleset in force. */
+static void swap(struct control *control, struct ruleset *next)
+{
+    for (unsigned i = 0; i < control->task.worker_count; i++)
+        worker_swap(control->task.workers[i], next);
+    reconcile_swap(control->reconciler, next);
+    record_policy(control, ruleset_policy(control->ruleset), ruleset_policy(next));
+    ruleset_release(control->ruleset);
+    control->ruleset = next;
+    log_event(LOG_INFO, "reload", "in force: policy %s", policy_digest(ruleset_policy(next)));
+}
+
 static void on_reload(int signal_number, short what, void *arg)
 {
     struct control *control = arg;
@@ -65,24 +130,19 @@ static void on_reload(int signal_number, short what, void *arg)
 
     struct ruleset *next = ruleset_load(service->config, true, &problems);
     bool trusted = upstream_shared_reload(service->upstream, error, sizeof error);
+    bool keyed = renew_key(control);
     log_problems(&problems);
     problems_free(&problems);
     if (!trusted)
         log_event(LOG_ERROR, "reload", "upstream.ca_file: %s; the old one stays in use", error);
-    if (next == NULL || !trusted)
+    if (next == NULL || !trusted || !keyed)
         COUNT(service, reloads_failed);
     else
         COUNT(service, reloads);
-    if (next == NULL) {
+    if (next == NULL)
         log_event(LOG_ERROR, "reload", "contract, policy and credentials in force stay as they were");
-        return;
-    }
-    for (unsigned i = 0; i < control->task.worker_count; i++)
-        worker_swap(control->task.workers[i], next);
-    reconcile_swap(control->reconciler, next);
-    record_policy(control, next);
-    log_event(LOG_INFO, "reload", "in force: policy %s", policy_digest(ruleset_policy(next)));
-    ruleset_release(next);
+    else
+        swap(control, next);
 }
 
 static void on_reopen(int signal_number, short what, void *arg)
@@ -149,7 +209,9 @@ uint16_t control_admin_port(const struct control *control)
 
 void control_run(struct control *control, struct ruleset *ruleset)
 {
-    record_policy(control, ruleset);
+    control->ruleset = ruleset_hold(ruleset);
+    record_policy(control, NULL, ruleset_policy(ruleset));
+    record_key(control, NULL);
     reconcile_begin(control->reconciler, ruleset);
     (void)event_base_dispatch(control->base);
 }
@@ -163,6 +225,7 @@ void control_free(struct control *control)
             event_free(control->events[i]);
     admin_close(control->admin);
     reconcile_free(control->reconciler);
+    ruleset_release(control->ruleset);
     journal_port_free(control->port);
     if (control->base != NULL)
         event_base_free(control->base);

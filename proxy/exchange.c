@@ -129,6 +129,7 @@ void exchange_end(struct exchange *exchange)
     bool keep = exchange->keep && !exchange->worker->stopping;
 
     exchange_enter(exchange, EXCHANGE_REPLIED);
+    exchange_record_read(exchange);
     exchange_log(exchange);
     put_away(exchange);
     client_finish(client, keep);
@@ -139,6 +140,7 @@ void exchange_cut(struct exchange *exchange)
     struct client *client = exchange->client;
 
     exchange_enter(exchange, EXCHANGE_REPLIED);
+    exchange_record_read(exchange);
     exchange_log(exchange);
     put_away(exchange);
     client_cut(client);
@@ -411,6 +413,7 @@ void exchange_abort(struct exchange *exchange)
         (exchange->state == EXCHANGE_RECORDING || exchange->state == EXCHANGE_FORWARDED))
         exchange_record_aborted(exchange);
     exchange->failure = "the gate stopped";
+    exchange_record_read(exchange);
     exchange->client->exchange = NULL;
     exchange_log(exchange);
     put_away(exchange);

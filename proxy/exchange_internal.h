@@ -99,6 +99,22 @@ bool exchange_record_refused(struct exchange *exchange);
 /* The outcome of an exchange that ends now; nobody waits for it. */
 void exchange_record_aborted(struct exchange *exchange);
 
+/* The record of a read that ends now, where the policy wants one; what cannot be recorded is counted. */
+void exchange_record_read(struct exchange *exchange);
+
+struct record_fields;
+
+/* Texts that the answer's members of a record point into. */
+struct answer_texts {
+    struct text masked, digest;
+};
+
+/* exchange_record_answer.c: puts the upstream's answer into the record, its secrets masked; where it is no
+ * JSON, or too long, its length and a keyed digest. */
+void exchange_add_answer(const struct exchange *exchange, struct record_fields *fields,
+                         struct answer_texts *texts);
+void exchange_free_answer(struct answer_texts *texts);
+
 /* exchange_log.c: the access log line. */
 void exchange_log(struct exchange *exchange);
 

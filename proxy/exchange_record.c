@@ -32,6 +32,14 @@ static struct span target_of(struct exchange *exchange)
     return target_write(&path, &exchange->arena);
 }
 
+/* How much the journal is told; without an operation there is nothing to ask the policy about. */
+static enum audit_level level_of(const struct exchange *exchange)
+{
+    const struct operation *operation = exchange->decision.operation;
+
+    return operation != NULL ? ruleset_audit_level(exchange->ruleset, operation) : AUDIT_REQUEST;
+}
+
 /* What every record of the exchange says. */
 static struct record_fields common(struct exchange *exchange, enum record_stage stage)
 {
@@ -43,6 +51,7 @@ static struct record_fields common(struct exchange *exchange, enum record_stage 
         .client = exchange->request.client,
         .effect = span_of(effect_name(decision->operation)),
         .gate = span_of(decision->gate),
+        .level = span_of(decision->operation ? audit_level_name(level_of(exchange)) : NULL),
         .method = exchange->request.method,
         .operation = span_of(decision->operation ? decision->operation->id : NULL),
         .organization = decision->organization,
@@ -68,6 +77,12 @@ static bool mask_body(const struct exchange *exchange, struct text *masked)
     return !masked->failed;
 }
 
+/* The same for a record: nothing where the policy wants no bodies. */
+static bool tell_body(const struct exchange *exchange, struct text *masked)
+{
+    return level_of(exchange) < AUDIT_REQUEST || mask_body(exchange, masked);
+}
+
 static bool append(struct exchange *exchange, const struct record_fields *fields, journal_done *done)
 {
     struct record record = {0};
@@ -80,7 +95,8 @@ static bool append(struct exchange *exchange, const struct record_fields *fields
     return appended;
 }
 
-static void add_outcome(struct exchange *exchange, struct record_fields *fields)
+/* How the exchange ended. The answer's texts are the caller's to free. */
+static void add_outcome(struct exchange *exchange, struct record_fields *fields, struct answer_texts *answer)
 {
     int64_t now = clock_monotonic_us();
 
@@ -93,7 +109,9 @@ static void add_outcome(struct exchange *exchange, struct record_fields *fields)
         fields->duration_us = record_number((uint64_t)(now - exchange->forwarded_us));
     fields->sent = exchange->sent ? RECORD_TRUE : RECORD_FALSE;
     fields->detail = span_of(exchange->failure);
-    if (!exchange->answered)
+    if (level_of(exchange) == AUDIT_ANSWER)
+        exchange_add_answer(exchange, fields, answer);
+    if (exchange->mutation && !exchange->answered)
         fields->result = span_of(exchange->sent ? "unknown" : "not-sent");
 }
 
@@ -116,7 +134,7 @@ bool exchange_record_refused(struct exchange *exchange)
 
     fields.status = record_number((uint64_t)refusal->status);
     fields.detail = span_of(refusal->code);
-    bool appended = mask_body(exchange, &masked);
+    bool appended = tell_body(exchange, &masked);
     fields.body = (struct span){masked.data, masked.length};
     appended = appended && append(exchange, &fields, on_refused_recorded);
     text_free(&masked);
@@ -164,9 +182,11 @@ static void on_outcome_recorded(void *arg, bool durable)
 bool exchange_record_outcome(struct exchange *exchange)
 {
     struct record_fields fields = common(exchange, STAGE_OUTCOME);
+    struct answer_texts answer = {0};
 
-    add_outcome(exchange, &fields);
+    add_outcome(exchange, &fields, &answer);
     bool appended = append(exchange, &fields, on_outcome_recorded);
+    exchange_free_answer(&answer);
     if (!appended)
         after_outcome(exchange, false);
     return appended;
@@ -175,15 +195,46 @@ bool exchange_record_outcome(struct exchange *exchange)
 void exchange_record_aborted(struct exchange *exchange)
 {
     struct record_fields fields = common(exchange, STAGE_OUTCOME);
+    struct answer_texts answer = {0};
 
     exchange->sent = exchange->state == EXCHANGE_FORWARDED;
     exchange->status = 503;
     exchange->failure = "the gate stopped before the exchange ended";
-    add_outcome(exchange, &fields);
+    add_outcome(exchange, &fields, &answer);
     if (!append(exchange, &fields, NULL))
         log_event(LOG_ERROR, "outcome-lost",
                   "request %s: the outcome could not be recorded; its intent is in the journal",
                   exchange->request_id);
+    exchange_free_answer(&answer);
+}
+
+/* ---- read ---- */
+
+void exchange_record_read(struct exchange *exchange)
+{
+    const struct decision *decision = &exchange->decision;
+    struct worker *worker = exchange->worker;
+    struct text masked = {0};
+    struct answer_texts answer = {0};
+
+    if (decision->operation == NULL || decision->operation->effect != EFFECT_READ ||
+        decision->principal == NULL || level_of(exchange) == AUDIT_NONE)
+        return;
+    struct record_fields fields = common(exchange, STAGE_READ);
+    if (exchange->forwarded_us != 0)
+        fields.credential = span_of(decision->credential == CREDENTIAL_OWN ? "own" : "gate");
+    bool appended = tell_body(exchange, &masked);
+    fields.body = (struct span){masked.data, masked.length};
+    add_outcome(exchange, &fields, &answer);
+    if (decision->verdict == VERDICT_REFUSE && exchange->failure == NULL)
+        fields.detail = span_of(decision->refusal.code);
+    appended = appended && append(exchange, &fields, NULL);
+    if (!appended) {
+        COUNT(worker->service, unrecorded);
+        journal_missed(worker->service->journal, 1);
+    }
+    text_free(&masked);
+    exchange_free_answer(&answer);
 }
 
 /* ---- intent ---- */
@@ -226,7 +277,7 @@ bool exchange_record_intent(struct exchange *exchange)
     struct record_fields fields = common(exchange, STAGE_INTENT);
 
     fields.credential = span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate");
-    bool appended = mask_body(exchange, &masked);
+    bool appended = tell_body(exchange, &masked);
     fields.body = (struct span){masked.data, masked.length};
     appended = appended && append(exchange, &fields, on_intent_recorded);
     text_free(&masked);

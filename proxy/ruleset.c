@@ -12,6 +12,7 @@ struct ruleset {
     struct contract *contract;
     struct policy *policy;
     struct credentials *credentials;
+    enum audit_level *levels; /* by operation, in the order of the contract */
     size_t organizations;
 };
 
@@ -47,6 +48,25 @@ static size_t count_organizations(const struct document *policy)
     return json_object_size(organizations) - (json_object_get(organizations, "*") != NULL);
 }
 
+/* How much the journal is told of each operation; where contract and policy do not fit, the problem is noted
+ * and there are no levels. */
+static void load_levels(struct ruleset *ruleset, const struct document *policy, struct problems *problems)
+{
+    size_t count, errors = problems->errors;
+    const struct operation *operations = contract_operations(ruleset->contract, &count);
+
+    audit_levels_check(ruleset->policy, ruleset->contract, policy, problems);
+    if (problems->errors > errors)
+        return;
+    ruleset->levels = calloc(count + 1, sizeof *ruleset->levels);
+    if (ruleset->levels == NULL) {
+        problems_add_at(problems, "", 0, 0, "memory is out");
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        ruleset->levels[i] = audit_level_of(ruleset->policy, &operations[i]);
+}
+
 static void load_policy(struct ruleset *ruleset, const struct config *config, bool need_credentials,
                         struct problems *problems)
 {
@@ -58,12 +78,15 @@ static void load_policy(struct ruleset *ruleset, const struct config *config, bo
         ruleset->organizations = count_organizations(&document);
         ruleset->credentials =
             credentials_load(ruleset->policy, &document, config->policy, need_credentials, problems);
+        if (ruleset->contract != NULL)
+            load_levels(ruleset, &document, problems);
     }
     document_free(&document);
 }
 
 static void ruleset_free(struct ruleset *ruleset)
 {
+    free(ruleset->levels);
     credentials_free(ruleset->credentials);
     policy_free(ruleset->policy);
     contract_free(ruleset->contract);
@@ -81,7 +104,8 @@ struct ruleset *ruleset_load(const struct config *config, bool need_credentials,
     atomic_init(&ruleset->references, 1);
     load_contract(ruleset, config, problems);
     load_policy(ruleset, config, need_credentials, problems);
-    if (ruleset->contract != NULL && ruleset->policy != NULL && ruleset->credentials != NULL)
+    if (ruleset->contract != NULL && ruleset->policy != NULL && ruleset->credentials != NULL &&
+        ruleset->levels != NULL)
         return ruleset;
     ruleset_free(ruleset);
     return NULL;
@@ -107,6 +131,13 @@ const struct contract *ruleset_contract(const struct ruleset *ruleset)
 const struct policy *ruleset_policy(const struct ruleset *ruleset)
 {
     return ruleset->policy;
+}
+
+enum audit_level ruleset_audit_level(const struct ruleset *ruleset, const struct operation *operation)
+{
+    size_t count;
+
+    return ruleset->levels[operation - contract_operations(ruleset->contract, &count)];
 }
 
 size_t ruleset_organization_count(const struct ruleset *ruleset)

@@ -23,6 +23,9 @@ void ruleset_release(struct ruleset *ruleset);
 const struct contract *ruleset_contract(const struct ruleset *ruleset);
 const struct policy *ruleset_policy(const struct ruleset *ruleset);
 
+/* How much the journal is told of an operation of this ruleset's contract. */
+enum audit_level ruleset_audit_level(const struct ruleset *ruleset, const struct operation *operation);
+
 /* Organisations that the policy names ("*" is none), for check. */
 size_t ruleset_organization_count(const struct ruleset *ruleset);
 

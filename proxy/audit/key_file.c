@@ -75,36 +75,72 @@ static bool sync_directory(const char *path)
     return synced;
 }
 
-/* Writes a new key under a passing name and links it to its own. */
-static bool make_key(const char *directory, const char *path, key_file_fresh *fresh)
+/* Makes the passing file and writes the key into it. `like` (NULL: nobody) says whose it shall be. */
+static bool write_passing(char *passing, const struct key_bytes *bytes, const char *like)
 {
-    struct key_bytes bytes;
+    struct stat owner;
+    int fd = mkostemp(passing, O_CLOEXEC); /* O_EXCL, 0600 */
+    bool written = fd >= 0;
+
+    if (!written)
+        return false;
+    if (like != NULL)
+        written = stat(like, &owner) == 0 &&
+                  (owner.st_uid == geteuid() || fchown(fd, owner.st_uid, owner.st_gid) == 0);
+    written = written && write(fd, bytes->data, bytes->length) == (ssize_t)bytes->length && fsync(fd) == 0;
+
+    int fault = errno;
+    close(fd);
+    if (!written)
+        unlink(passing);
+    errno = fault;
+    return written;
+}
+
+/* Writes a key under a passing name and gives it its own then: where `replace`, in place of what is there,
+ * otherwise only where there is nothing. */
+static bool make_key(const char *directory, const char *path, const struct key_bytes *bytes, bool replace,
+                     const char *like)
+{
     char *passing = NULL;
-    int fd = -1;
-    bool made = false;
 
     if (asprintf(&passing, "%s.XXXXXX", path) < 0)
         return false;
-    fd = mkostemp(passing, O_CLOEXEC); /* O_EXCL, 0600 */
-    if (fd < 0)
-        goto done;
-    if (!fresh(&bytes) || write(fd, bytes.data, bytes.length) != (ssize_t)bytes.length || fsync(fd) != 0)
-        goto done;
-    if (link(passing, path) != 0 && errno != EEXIST)
-        goto done;
-    made = true;
-
-done:
-    explicit_bzero(&bytes, sizeof bytes);
-    if (fd >= 0) {
-        int fault = errno;
-
-        unlink(passing);
-        close(fd);
-        errno = fault;
+    if (!write_passing(passing, bytes, like)) {
+        free(passing);
+        return false;
     }
+    bool made = replace ? rename(passing, path) == 0 : link(passing, path) == 0 || errno == EEXIST;
+    int fault = errno;
+    if (!replace || !made)
+        unlink(passing);
     free(passing);
+    errno = fault;
     return made && sync_directory(directory);
+}
+
+static bool make_fresh(const char *directory, const char *path, key_file_fresh *fresh)
+{
+    struct key_bytes bytes;
+    bool made = fresh(&bytes) && make_key(directory, path, &bytes, false, NULL);
+    int fault = errno;
+
+    explicit_bzero(&bytes, sizeof bytes);
+    errno = fault;
+    return made;
+}
+
+bool key_file_put(const char *directory, const char *name, const struct key_bytes *bytes,
+                  enum key_file_use use, const char *like, char *error, size_t error_size)
+{
+    char *path;
+
+    if (asprintf(&path, "%s/%s", directory, name) < 0)
+        return fail(directory, "cannot make the key", error, error_size);
+    bool made = make_key(directory, path, bytes, use == KEY_FILE_REPLACE, like) ||
+                fail(path, "cannot make the key", error, error_size);
+    free(path);
+    return made;
 }
 
 bool key_file_open(const char *directory, const char *name, key_file_fresh *fresh, struct key_bytes *bytes,
@@ -120,7 +156,7 @@ bool key_file_open(const char *directory, const char *name, key_file_fresh *fres
     if (fd < 0 && errno == ENOENT) {
         if (!directory_make(directory, error, error_size))
             goto done;
-        if (!make_key(directory, path, fresh)) {
+        if (!make_fresh(directory, path, fresh)) {
             fail(path, "cannot make the key", error, error_size);
             goto done;
         }

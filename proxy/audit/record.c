@@ -17,8 +17,13 @@ struct member {
 /* In the byte order of the names: this table is what makes a record canonical. `seq` is the writer's, and the
  * record is cut there. */
 static const struct member members[] = {
+    {"answer", KIND_JSON, AT(answer)},
+    {"answer_bytes", KIND_NUMBER, AT(answer_bytes)},
+    {"answer_digest", KIND_STRING, AT(answer_digest)},
     {"body", KIND_JSON, AT(body)},
     {"bytes", KIND_NUMBER, AT(bytes)},
+    {"cause", KIND_STRING, AT(cause)},
+    {"changes", KIND_JSON, AT(changes)},
     {"client", KIND_STRING, AT(client)},
     {"count", KIND_NUMBER, AT(count)},
     {"credential", KIND_STRING, AT(credential)},
@@ -28,6 +33,9 @@ static const struct member members[] = {
     {"first_seq", KIND_NUMBER, AT(first_seq)},
     {"format", KIND_NUMBER, AT(format)},
     {"gate", KIND_STRING, AT(gate)},
+    {"key", KIND_STRING, AT(key)},
+    {"key_before", KIND_STRING, AT(key_before)},
+    {"level", KIND_STRING, AT(level)},
     {"method", KIND_STRING, AT(method)},
     {"operation", KIND_STRING, AT(operation)},
     {"organization", KIND_STRING, AT(organization)},
@@ -46,6 +54,7 @@ static const struct member members[] = {
     {"status", KIND_NUMBER, AT(status)},
     {"target", KIND_STRING, AT(target)},
     {"time", KIND_TIME, AT(time_us)},
+    {"uid", KIND_NUMBER, AT(uid)},
     {"upstream_request_id", KIND_STRING, AT(upstream_request_id)},
     {"upstream_status", KIND_NUMBER, AT(upstream_status)},
     {"version", KIND_STRING, AT(version)},
@@ -54,6 +63,7 @@ static const struct member members[] = {
 static const char *const stage_names[] = {
     [STAGE_INTENT] = "intent",       [STAGE_OUTCOME] = "outcome",
     [STAGE_REFUSED] = "refused",     [STAGE_UNAUTHENTICATED] = "unauthenticated",
+    [STAGE_READ] = "read",           [STAGE_KEY] = "key",
     [STAGE_POLICY] = "policy",       [STAGE_SEGMENT] = "segment",
     [STAGE_START] = "start",         [STAGE_STOP] = "stop",
     [STAGE_RECOVERED] = "recovered", [STAGE_RECONCILED] = "reconciled",

@@ -12,7 +12,9 @@ enum record_stage {
     STAGE_OUTCOME,         /* how it ended */
     STAGE_REFUSED,         /* a mutation that was not let through */
     STAGE_UNAUTHENTICATED, /* `count` requests without a known token */
+    STAGE_READ,            /* a read, where the policy wants reads recorded */
     STAGE_POLICY,          /* a policy came into force: policy, principals */
+    STAGE_KEY,             /* the key of the masks is another one */
 
     /* Written by the journal itself: */
     STAGE_SEGMENT,    /* first line of every segment */
@@ -41,12 +43,18 @@ struct record_fields {
     enum record_stage stage;
     int64_t time_us; /* since the epoch */
 
+    struct span answer; /* the upstream's, masked, already canonical JSON */
+    struct span answer_digest;
     struct span body;       /* masked, already canonical JSON */
+    struct span cause;      /* of a policy: "start" or "signal" */
+    struct span changes;    /* from the policy before, already canonical JSON */
     struct span client;     /* address */
     struct span credential; /* presented to the upstream: "own" or "gate" */
     struct span detail;
     struct span effect;
     struct span gate;
+    struct span key, key_before; /* ids of keys */
+    struct span level;           /* of the audit */
     struct span method;
     struct span operation;
     struct span organization;
@@ -61,8 +69,8 @@ struct record_fields {
     struct span upstream_request_id;
     struct span version;
 
-    struct record_number bytes, count, duration_us, first_seq, format, principals, run, status,
-        upstream_status;
+    struct record_number answer_bytes, bytes, count, duration_us, first_seq, format, principals, run, status,
+        uid, upstream_status;
     enum record_flag sent; /* may the request have reached the upstream? */
 };
 

@@ -1,0 +1,122 @@
+#include "policies/policy_summary.h"
+
+#include "policies/policy_internal.h"
+
+static const struct policy nothing = {.principal_count = 0};
+
+/* Is this item of a policy in the other one too? */
+typedef bool item_kept(const struct policy *policy, uint32_t item, const struct policy *other);
+
+static uint32_t principal_in(const struct policy *policy, uint32_t principal, const struct policy *other)
+{
+    return find_principal(other, span_of(policy->principals[principal].name));
+}
+
+static bool principal_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    return principal_in(policy, item, other) != TABLE_NONE;
+}
+
+static bool token_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    const struct token *token = &policy->tokens[item];
+    uint32_t same = find_token(other, token->digest);
+
+    return same != TABLE_NONE &&
+           other->tokens[same].principal == principal_in(policy, token->principal, other);
+}
+
+/* "*" stands first in every policy. */
+static uint32_t organization_in(const struct policy *policy, uint32_t organization,
+                                const struct policy *other)
+{
+    return organization == EVERYWHERE ? EVERYWHERE
+                                      : find_organization(other, policy->organizations[organization].id);
+}
+
+static bool organization_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    return organization_in(policy, item, other) != TABLE_NONE;
+}
+
+static bool grant_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    const struct grant *grant = &policy->grants[item];
+    const struct grant_pair pair = {organization_in(policy, grant->organization, other),
+                                    principal_in(policy, grant->principal, other)};
+
+    if (pair.organization == TABLE_NONE || pair.principal == TABLE_NONE)
+        return false;
+    for (uint32_t at = find_grant(other, pair); at != TABLE_NONE; at = other->grants[at].next)
+        if (other->grants[at].allowed == grant->allowed && other->grants[at].denied == grant->denied)
+            return true;
+    return false;
+}
+
+static bool audit_row_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    const struct audit_row *row = &policy->audit_rows[item];
+    enum audit_level level;
+
+    return policy_audit_level(other, row->operation, &level) && level == row->level;
+}
+
+/* ---- writing ---- */
+
+static uint32_t count_lost(const struct policy *policy, uint32_t count, item_kept *kept,
+                           const struct policy *other)
+{
+    uint32_t lost = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        lost += !kept(policy, i, other);
+    return lost;
+}
+
+static void write_names(struct text *out, const struct policy *policy, const struct policy *other)
+{
+    unsigned written = 0;
+
+    text_add(out, "[", 1);
+    for (uint32_t i = 0; i < policy->principal_count && written < SUMMARY_NAMES; i++) {
+        if (principal_kept(policy, i, other))
+            continue;
+        text_add(out, ",", written > 0);
+        text_add_json(out, span_of(policy->principals[i].name));
+        written++;
+    }
+    text_add(out, "]", 1);
+}
+
+void policy_summary_write(const struct policy *before, const struct policy *now, struct text *out)
+{
+    const struct policy *old = before != NULL ? before : &nothing;
+    const struct {
+        const char *name;
+        item_kept *kept;
+        uint32_t old_count, now_count;
+        bool named;
+    } parts[] = {
+        /* in the order of the names */
+        {"audit", audit_row_kept, old->audit_row_count, now->audit_row_count, false},
+        {"grants", grant_kept, old->grant_count, now->grant_count, false},
+        {"organizations", organization_kept, old->organization_count, now->organization_count, false},
+        {"principals", principal_kept, old->principal_count, now->principal_count, true},
+        {"tokens", token_kept, old->token_count, now->token_count, false}};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        text_add_format(out, "%s\"%s\":{\"gained\":%u", i > 0 ? "," : "{", parts[i].name,
+                        count_lost(now, parts[i].now_count, parts[i].kept, old));
+        if (parts[i].named) {
+            text_add_string(out, ",\"gained_names\":");
+            write_names(out, now, old);
+        }
+        text_add_format(out, ",\"lost\":%u", count_lost(old, parts[i].old_count, parts[i].kept, now));
+        if (parts[i].named) {
+            text_add_string(out, ",\"lost_names\":");
+            write_names(out, old, now);
+        }
+        text_add_string(out, "}");
+    }
+    text_add_string(out, "}");
+}
