@@ -211,15 +211,15 @@ bool note_split(struct span note, struct span *text, struct span *signatures, co
 bool note_signature_good(const struct note_key *key, struct span text,
                          const unsigned char signature[static NOTE_SIGNATURE])
 {
-    EVP_PKEY *public = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key->key, KEY_BYTES);
+    EVP_PKEY *verifier = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key->key, KEY_BYTES);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool good =
-        public != NULL && context != NULL && EVP_DigestVerifyInit(context, NULL, NULL, NULL, public) == 1 &&
-        EVP_DigestVerify(context, signature, NOTE_SIGNATURE, (const unsigned char *)text.data, text.length) ==
-            1;
+    bool good = verifier != NULL && context != NULL &&
+                EVP_DigestVerifyInit(context, NULL, NULL, NULL, verifier) == 1 &&
+                EVP_DigestVerify(context, signature, NOTE_SIGNATURE, (const unsigned char *)text.data,
+                                 text.length) == 1;
 
     EVP_MD_CTX_free(context);
-    EVP_PKEY_free(public);
+    EVP_PKEY_free(verifier);
     ERR_clear_error();
     return good;
 }

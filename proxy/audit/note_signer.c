@@ -19,7 +19,7 @@
 #define SIGNATURE_LINE 512 /* more than the longest one, and the empty line before it */
 
 struct note_signer {
-    EVP_PKEY *private;
+    EVP_PKEY *pair;
     struct note_key key;
 };
 
@@ -33,35 +33,35 @@ static int no_passphrase(char *buffer, int size, int writing, void *arg)
 /* A new key, as PEM. */
 static bool fresh_key(struct key_bytes *bytes)
 {
-    EVP_PKEY *private = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    EVP_PKEY *pair = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     BIO *memory = BIO_new(BIO_s_secmem()); /* wiped when it is freed */
-    bool made = private != NULL && memory != NULL &&
-                PEM_write_bio_PKCS8PrivateKey(memory, private, NULL, NULL, 0, NULL, NULL) == 1;
+    bool made = pair != NULL && memory != NULL &&
+                PEM_write_bio_PKCS8PrivateKey(memory, pair, NULL, NULL, 0, NULL, NULL) == 1;
     int length = made ? BIO_read(memory, bytes->data, sizeof bytes->data) : 0;
 
     bytes->length = length > 0 ? (size_t)length : 0;
     BIO_free_all(memory);
-    EVP_PKEY_free(private);
+    EVP_PKEY_free(pair);
     ERR_clear_error();
     errno = bytes->length > 0 ? 0 : ENOMEM;
     return bytes->length > 0;
 }
 
-/* The private key of a PEM text; NULL with a message. */
+/* The key pair of a PEM text; NULL with a message. */
 static EVP_PKEY *read_pem(const struct key_bytes *bytes, const char *path, char *error, size_t error_size)
 {
     BIO *memory = BIO_new_mem_buf(bytes->data, (int)bytes->length);
-    EVP_PKEY *private = memory != NULL ? PEM_read_bio_PrivateKey(memory, NULL, no_passphrase, NULL) : NULL;
+    EVP_PKEY *pair = memory != NULL ? PEM_read_bio_PrivateKey(memory, NULL, no_passphrase, NULL) : NULL;
 
-    if (private == NULL)
+    if (pair == NULL)
         snprintf(error, error_size, "%s: not a private key in PEM without a passphrase", path);
     BIO_free(memory);
-    return private;
+    return pair;
 }
 
 static EVP_PKEY *load_own(const char *directory, char *error, size_t error_size)
 {
-    EVP_PKEY *private = NULL;
+    EVP_PKEY *pair = NULL;
     struct key_bytes bytes;
     char *path;
 
@@ -70,21 +70,21 @@ static EVP_PKEY *load_own(const char *directory, char *error, size_t error_size)
         return NULL;
     }
     if (key_file_open(directory, KEY_NAME, fresh_key, &bytes, error, error_size))
-    private = read_pem(&bytes, path, error, error_size);
+        pair = read_pem(&bytes, path, error, error_size);
     explicit_bzero(&bytes, sizeof bytes);
     free(path);
-    return private;
+    return pair;
 }
 
 static EVP_PKEY *load_file(const char *path, char *error, size_t error_size)
 {
-    EVP_PKEY *private = NULL;
+    EVP_PKEY *pair = NULL;
     struct key_bytes bytes;
 
     if (key_file_read(path, &bytes, error, error_size))
-    private = read_pem(&bytes, path, error, error_size);
+        pair = read_pem(&bytes, path, error, error_size);
     explicit_bzero(&bytes, sizeof bytes);
-    return private;
+    return pair;
 }
 
 /* From whatever provider OpenSSL's own configuration names for such a URI. The URI may hold a PIN, so no
@@ -92,7 +92,7 @@ static EVP_PKEY *load_file(const char *path, char *error, size_t error_size)
 static EVP_PKEY *load_uri(const char *uri, char *error, size_t error_size)
 {
     OSSL_STORE_CTX *store = OSSL_STORE_open(uri, NULL, NULL, NULL, NULL);
-    EVP_PKEY *private = NULL;
+    EVP_PKEY *pair = NULL;
 
     if (store == NULL) {
         snprintf(error, error_size,
@@ -101,17 +101,17 @@ static EVP_PKEY *load_uri(const char *uri, char *error, size_t error_size)
         return NULL;
     }
     if (OSSL_STORE_expect(store, OSSL_STORE_INFO_PKEY) == 1)
-        while (private == NULL && OSSL_STORE_eof(store) == 0 && OSSL_STORE_error(store) == 0) {
+        while (pair == NULL && OSSL_STORE_eof(store) == 0 && OSSL_STORE_error(store) == 0) {
             OSSL_STORE_INFO *info = OSSL_STORE_load(store);
 
             if (info != NULL && OSSL_STORE_INFO_get_type(info) == OSSL_STORE_INFO_PKEY)
-            private = OSSL_STORE_INFO_get1_PKEY(info);
+                pair = OSSL_STORE_INFO_get1_PKEY(info);
             OSSL_STORE_INFO_free(info);
         }
     OSSL_STORE_close(store);
-    if (private == NULL)
+    if (pair == NULL)
         snprintf(error, error_size, "the signing key's " PKCS11 " URI: no private key is found there");
-    return private;
+    return pair;
 }
 
 static EVP_PKEY *load(const char *directory, const char *source, char *error, size_t error_size)
@@ -124,15 +124,15 @@ static EVP_PKEY *load(const char *directory, const char *source, char *error, si
 }
 
 /* The 32 bytes of the public key; a provider may know only one of the two ways. */
-static bool public_bytes(const EVP_PKEY *private, unsigned char bytes[static 32])
+static bool public_bytes(const EVP_PKEY *pair, unsigned char bytes[static 32])
 {
     size_t length = 32;
 
-    if (EVP_PKEY_is_a(private, "ED25519") != 1)
+    if (EVP_PKEY_is_a(pair, "ED25519") != 1)
         return false;
-    if (EVP_PKEY_get_raw_public_key(private, bytes, &length) == 1)
+    if (EVP_PKEY_get_raw_public_key(pair, bytes, &length) == 1)
         return length == 32;
-    return EVP_PKEY_get_octet_string_param(private, OSSL_PKEY_PARAM_PUB_KEY, bytes, 32, &length) == 1 &&
+    return EVP_PKEY_get_octet_string_param(pair, OSSL_PKEY_PARAM_PUB_KEY, bytes, 32, &length) == 1 &&
            length == 32;
 }
 
@@ -142,7 +142,7 @@ static bool sign(const struct note_signer *signer, struct span text,
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     size_t length = NOTE_SIGNATURE;
     bool made =
-        context != NULL && EVP_DigestSignInit(context, NULL, NULL, NULL, signer->private) == 1 &&
+        context != NULL && EVP_DigestSignInit(context, NULL, NULL, NULL, signer->pair) == 1 &&
         EVP_DigestSign(context, signature, &length, (const unsigned char *)text.data, text.length) == 1 &&
         length == NOTE_SIGNATURE;
 
@@ -172,10 +172,10 @@ struct note_signer *note_signer_open(const char *directory, const char *source, 
         snprintf(error, error_size, "out of memory");
         goto failed;
     }
-    signer->private = load(directory, source, error, error_size);
-    if (signer->private == NULL)
+    signer->pair = load(directory, source, error, error_size);
+    if (signer->pair == NULL)
         goto failed;
-    if (!public_bytes(signer->private, bytes)) {
+    if (!public_bytes(signer->pair, bytes)) {
         snprintf(error, error_size, "the journal's signing key: not an Ed25519 key");
         goto failed;
     }
@@ -201,7 +201,7 @@ void note_signer_free(struct note_signer *signer)
 {
     if (signer == NULL)
         return;
-    EVP_PKEY_free(signer->private); /* wipes */
+    EVP_PKEY_free(signer->pair); /* wipes */
     free(signer);
 }
 

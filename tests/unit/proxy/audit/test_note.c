@@ -457,6 +457,11 @@ static void keys_that_cannot_be_used_are_refused(void **state)
     char error[512] = "", *path = path_of(*state, "missing.pem"); /* is not made where it is named */
     assert_null(note_signer_open(*state, path, "o", error, sizeof error));
     assert_non_null(strstr(error, "missing.pem: cannot read the key: No such file"));
+    char long_text[4098] = PETER_PEM;
+    memset(long_text + sizeof PETER_PEM - 1, '\n', sizeof long_text - sizeof PETER_PEM);
+    write_file(path, long_text, 0600);
+    assert_null(note_signer_open(*state, path, "o", error, sizeof error));
+    assert_non_null(strstr(error, "4097 bytes long: this is no key"));
     path = path_of(*state, "fifo");
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_null(note_signer_open(*state, path, "o", error, sizeof error));
