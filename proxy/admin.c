@@ -6,6 +6,7 @@
 
 #include <event2/buffer.h>
 #include <event2/http.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -20,19 +21,50 @@ struct admin {
     uint16_t port;
 };
 
+/* What the journal says of itself. One row for each figure; `kind` as Prometheus has it. */
+static void write_journal(struct service *service, struct text *page)
+{
+    struct journal_status status;
+
+    journal_status(service->journal, &status);
+    const struct {
+        const char *name, *kind, *help;
+        uint64_t value;
+    } rows[] = {
+        {"usable", "gauge", "May mutations be forwarded: is the audit journal writable", status.why == NULL},
+        {"records", "gauge", "Durable records: the size of the journal's tree", status.tree_size},
+        {"queued", "gauge", "Records that wait for the disk", status.queued},
+        {"lost_records_total", "counter", "Records that could not be written", status.missed},
+        {"checkpoint_records", "gauge", "Records that the newest checkpoint covers", status.checkpoint_size},
+        {"checkpoint_time_seconds", "gauge", "When the newest checkpoint was written, since the epoch",
+         (uint64_t)status.checkpoint_time_us / 1000000},
+        {"checkpoints_total", "counter", "Checkpoints written", status.checkpoints},
+        {"checkpoint_failures_total", "counter", "Checkpoints that could not be written",
+         status.checkpoint_failures},
+        {"witness_failures_total", "counter",
+         "Checkpoints that the checkpoint command did not take or answered wrongly", status.witness_failures},
+        {"segments_removed_total", "counter", "Old files of the journal removed", status.segments_removed},
+        {"syncs_total", "counter", "Times that records were made durable", status.syncs},
+        {"sync_microseconds_total", "counter", "Time that took in all", status.sync_total_us},
+        {"sync_microseconds_max", "gauge", "Longest time that one took", status.sync_max_us},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        text_add_format(page,
+                        "# HELP portcullis_journal_%s %s.\n# TYPE portcullis_journal_%s %s\n"
+                        "portcullis_journal_%s %" PRIu64 "\n",
+                        rows[i].name, rows[i].help, rows[i].name, rows[i].kind, rows[i].name, rows[i].value);
+}
+
 static void write_page(struct service *service, struct text *page)
 {
-    const char *why = NULL;
-
     counters_write(&service->counters, page);
     version_watch_write(service->versions, page);
-    text_add_format(
-        page,
-        "# HELP portcullis_journal_usable May mutations be forwarded: is the audit journal writable.\n"
-        "# TYPE portcullis_journal_usable gauge\nportcullis_journal_usable %d\n"
-        "# HELP portcullis_build_info The program that runs.\n"
-        "# TYPE portcullis_build_info gauge\nportcullis_build_info{version=\"%s\"} 1\n",
-        journal_usable(service->journal, &why) ? 1 : 0, PORTCULLIS_VERSION);
+    write_journal(service, page);
+    text_add_format(page,
+                    "# HELP portcullis_build_info The program that runs.\n"
+                    "# TYPE portcullis_build_info gauge\nportcullis_build_info{version=\"%s\"} 1\n",
+                    PORTCULLIS_VERSION);
 }
 
 static void on_metrics(struct evhttp_request *request, void *arg)

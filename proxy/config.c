@@ -8,6 +8,7 @@
 #define GIB    (1024 * MIB)
 #define MINUTE 60000ull /* in milliseconds */
 #define HOUR   (60 * MINUTE)
+#define YEAR   (366 * 86400ull) /* in seconds */
 
 #define AT(member) offsetof(struct config, member)
 
@@ -54,6 +55,31 @@ static const struct setting table[] = {
      "Directory of the journal's keys, outside of the journal's; made (0700) when it is missing."},
     {"audit.queue", SETTING_COUNT, AT(audit.queue), 1, 1000000, false, "4096",
      "Most records that wait for the disk; one mutation more is answered 503."},
+    {"audit.origin", SETTING_NAME, AT(audit.origin), 0, 0, true, "null",
+     "Name of the journal and its signing key in checkpoints; it stays what it was when the journal was "
+     "begun. "
+     "null takes that, for a new journal portcullis/HOSTNAME."},
+    {"audit.signing_key", SETTING_KEY, AT(audit.signing_key), 0, 0, true, "null",
+     "Ed25519 key that signs checkpoints: a PEM file, or a pkcs11: URI through OpenSSL; null takes "
+     "journal-signing.key in audit.keys, made at the first start."},
+    {"audit.segment_bytes", SETTING_BYTES, AT(audit.segment_bytes), 4 * KIB, 16 * GIB, false, "67108864",
+     "A new file of the journal is begun beyond this size."},
+    {"audit.segment_seconds", SETTING_SECONDS, AT(audit.segment_seconds), 0, 10 * YEAR, false, "86400",
+     "A new file of the journal is begun when the last one is that old; 0 for never."},
+    {"audit.keep_days", SETTING_COUNT, AT(audit.keep_days), 0, 36600, false, "0",
+     "Files of the journal are removed that many days after their last record, once a checkpoint covers them "
+     "and "
+     "every change in them has its outcome; 0 keeps them for ever."},
+    {"audit.checkpoint_records", SETTING_COUNT, AT(audit.checkpoint_records), 1, 1000000, false, "1000",
+     "A checkpoint is signed after that many records."},
+    {"audit.checkpoint_seconds", SETTING_SECONDS, AT(audit.checkpoint_seconds), 1, 86400, false, "60",
+     "A checkpoint is signed that long after the last one, when there are new records."},
+    {"audit.checkpoint_command", SETTING_COMMAND, AT(audit.checkpoint_command), 1, 64, true, "null",
+     "Program and arguments that are given every new checkpoint, on stdin and as a path behind the "
+     "arguments, so "
+     "that somebody else holds it; curl serves for a URL. A note with more signatures that it prints is "
+     "kept. "
+     "It may take 10 seconds."},
 
     {"admin.listen", SETTING_LOOPBACK, AT(admin.listen), 0, 0, true, "null",
      "Where GET /metrics is answered: an address of this machine; null for nowhere."},
@@ -98,7 +124,16 @@ const struct setting *config_settings(size_t *count)
 
 bool setting_is_text(const struct setting *setting)
 {
-    return setting->kind == SETTING_ORIGIN || setting->kind == SETTING_PATH || setting->kind == SETTING_LOG;
+    switch (setting->kind) {
+    case SETTING_ORIGIN:
+    case SETTING_PATH:
+    case SETTING_LOG:
+    case SETTING_KEY:
+    case SETTING_NAME:
+        return true;
+    default:
+        return false;
+    }
 }
 
 void config_free(struct config *config)
@@ -108,6 +143,9 @@ void config_free(struct config *config)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (setting_is_text(&table[i]))
             free(*(char **)((char *)config + table[i].offset));
+    for (char **word = config->audit.checkpoint_command; word != NULL && *word != NULL; word++)
+        free(*word);
+    free(config->audit.checkpoint_command);
     for (size_t i = 0; i < config->listen_count; i++) {
         free(config->listen[i].text);
         free(config->listen[i].host);
@@ -128,7 +166,8 @@ static const char *kind_name(enum setting_kind kind)
         [SETTING_COUNT] = "number",        [SETTING_MILLISECONDS] = "milliseconds",
         [SETTING_SECONDS] = "seconds",     [SETTING_BYTES] = "bytes",
         [SETTING_ORIGIN] = "url",          [SETTING_PATH] = "path",
-        [SETTING_LOG] = "path or \"-\"",
+        [SETTING_LOG] = "path or \"-\"",   [SETTING_KEY] = "path or pkcs11: URI",
+        [SETTING_NAME] = "name",           [SETTING_COMMAND] = "list of texts",
     };
 
     return names[kind];

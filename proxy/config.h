@@ -44,7 +44,14 @@ struct config {
     struct {
         char *directory;
         char *keys;
-        unsigned queue; /* records that may wait for the disk */
+        unsigned queue;           /* records that may wait for the disk */
+        char *origin;             /* NULL: the journal's own, or one made of the host's name */
+        char *signing_key;        /* absolute path or "pkcs11:" URI; NULL: the one in `keys` */
+        size_t segment_bytes;     /* a new segment is begun beyond this */
+        unsigned segment_seconds; /* or when it is that old; 0: never */
+        unsigned keep_days;       /* 0: for ever */
+        unsigned checkpoint_records, checkpoint_seconds;
+        char **checkpoint_command; /* NULL-terminated; NULL: none */
     } audit;
 
     struct {

@@ -63,10 +63,52 @@ static void read_path(struct reading *reading, const struct setting *setting, co
 
     if (text == NULL || text[0] == '\0')
         wrong(reading, pointer, setting, setting->nullable ? "must be a path or null" : "must be a path");
-    else if (setting->kind == SETTING_LOG && strcmp(text, "-") == 0)
+    else if ((setting->kind == SETTING_LOG && strcmp(text, "-") == 0) ||
+             (setting->kind == SETTING_KEY && strncmp(text, "pkcs11:", 7) == 0))
         store_text(reading, setting, pointer, strdup(text));
     else
         store_text(reading, setting, pointer, path_beside(reading->path, text));
+}
+
+static void read_name(struct reading *reading, const struct setting *setting, const char *pointer,
+                      json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    if (text == NULL || !name_is_right(text))
+        wrong(reading, pointer, setting,
+              "must be a name of 1 to 255 visible ASCII characters without space and plus, or null");
+    else
+        store_text(reading, setting, pointer, strdup(text));
+}
+
+/* One word of a command: a program that is not looked for in PATH lies beside the configuration. */
+static char *copy_word(const struct reading *reading, const char *text, bool program)
+{
+    return program && strchr(text, '/') != NULL ? path_beside(reading->path, text) : strdup(text);
+}
+
+static void read_command(struct reading *reading, const struct setting *setting, const char *pointer,
+                         json_t *value)
+{
+    size_t count = json_array_size(value);
+    bool right = json_is_array(value) && count >= setting->least && count <= setting->most;
+
+    for (size_t i = 0; right && i < count; i++) {
+        const char *text = json_string_value(json_array_get(value, i));
+        right = text != NULL && (i > 0 || text[0] != '\0');
+    }
+    if (!right) {
+        wrong(reading, pointer, setting, "must be a list of a program and its arguments, or null");
+        return;
+    }
+    char **words = calloc(count + 1, sizeof *words);
+    for (size_t i = 0; words != NULL && i < count; i++)
+        if ((words[i] = copy_word(reading, json_string_value(json_array_get(value, i)), i == 0)) == NULL)
+            right = false;
+    if (words == NULL || !right)
+        wrong(reading, pointer, setting, "cannot be kept: memory is out");
+    *(char ***)place(reading, setting) = words;
 }
 
 static void read_origin(struct reading *reading, const struct setting *setting, const char *pointer,
@@ -163,9 +205,18 @@ typedef void setting_reader(struct reading *reading, const struct setting *setti
                             json_t *value);
 
 static setting_reader *const readers[SETTING_KINDS] = {
-    [SETTING_ADDRESSES] = read_addresses, [SETTING_LOOPBACK] = read_loopback, [SETTING_COUNT] = read_number,
-    [SETTING_MILLISECONDS] = read_number, [SETTING_SECONDS] = read_number,    [SETTING_BYTES] = read_number,
-    [SETTING_ORIGIN] = read_origin,       [SETTING_PATH] = read_path,         [SETTING_LOG] = read_path,
+    [SETTING_ADDRESSES] = read_addresses,
+    [SETTING_LOOPBACK] = read_loopback,
+    [SETTING_COUNT] = read_number,
+    [SETTING_MILLISECONDS] = read_number,
+    [SETTING_SECONDS] = read_number,
+    [SETTING_BYTES] = read_number,
+    [SETTING_ORIGIN] = read_origin,
+    [SETTING_PATH] = read_path,
+    [SETTING_LOG] = read_path,
+    [SETTING_KEY] = read_path,
+    [SETTING_NAME] = read_name,
+    [SETTING_COMMAND] = read_command,
 };
 
 /* "upstream.queue" as "/upstream/queue"; a name holds nothing that a pointer escapes. */
@@ -270,8 +321,7 @@ static void check_members(struct reading *reading, json_t *object, const char *s
         pointer_of(section, parent);
         parent[strlen(parent) - 1] = '\0'; /* the slash that the section's dot became */
     }
-    json_object_foreach(object, name, value)
-    {
+    json_object_foreach (object, name, value) {
         bool schema = section[0] == '\0' && strcmp(name, "$schema") == 0; /* for editors */
         if (!schema && !is_member(&members, name))
             unknown(reading, parent, name, &members);
@@ -285,8 +335,7 @@ static void check_shape(struct reading *reading)
     const char *name;
 
     check_members(reading, root, "");
-    json_object_foreach(root, name, value)
-    {
+    json_object_foreach (root, name, value) {
         struct members members;
         char section[NAME_BYTES], pointer[NAME_BYTES];
 

@@ -14,6 +14,9 @@ enum setting_kind {
     SETTING_ORIGIN,       /* char *: "https://host:port", as written */
     SETTING_PATH,         /* char *: made absolute */
     SETTING_LOG,          /* char *: made absolute, or "-" */
+    SETTING_KEY,          /* char *: made absolute, or "pkcs11:…" as written */
+    SETTING_NAME,         /* char *: visible ASCII without '+' */
+    SETTING_COMMAND,      /* char **: NULL-terminated; a program that holds a slash is made absolute */
     SETTING_KINDS
 };
 

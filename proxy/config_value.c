@@ -186,6 +186,16 @@ const char *address_parse(const char *text, struct config_address *address)
     return NULL;
 }
 
+bool name_is_right(const char *text)
+{
+    size_t length = strlen(text);
+
+    for (size_t i = 0; i < length; i++)
+        if (text[i] <= ' ' || text[i] > '~' || text[i] == '+')
+            return false;
+    return length > 0 && length < 256;
+}
+
 bool host_is_loopback(const char *host)
 {
     struct in_addr four;

@@ -21,6 +21,9 @@ void origin_free(struct origin *origin);
  * empty. The texts in *address are malloc'ed. */
 const char *address_parse(const char *text, struct config_address *address);
 
+/* May it name a journal and its key: visible ASCII, no '+', 1 to 255 bytes? */
+bool name_is_right(const char *text);
+
 /* Is the host (without brackets) this machine itself: 127.0.0.0/8, ::1 or localhost? */
 bool host_is_loopback(const char *host);
 

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define SEGMENT_BYTES  (64u * 1024 * 1024)
 #define LAST_MOMENT_US (5 * 1000000LL) /* for workers to put down what they hold after an abort */
 
 struct gate {
@@ -38,7 +37,18 @@ static bool open_service(struct service *service)
     const struct config *config = service->config;
     char error[512] = "";
     const struct journal_settings journal = {
-        .directory = config->audit.directory, .queue = config->audit.queue, .segment_bytes = SEGMENT_BYTES};
+        .directory = config->audit.directory,
+        .keys = config->audit.keys,
+        .signing_key = config->audit.signing_key,
+        .origin = config->audit.origin,
+        .queue = config->audit.queue,
+        .segment_bytes = config->audit.segment_bytes,
+        .segment_seconds = config->audit.segment_seconds,
+        .keep_days = config->audit.keep_days,
+        .checkpoint_records = config->audit.checkpoint_records,
+        .checkpoint_seconds = config->audit.checkpoint_seconds,
+        .checkpoint_command = (const char *const *)config->audit.checkpoint_command,
+    };
 
     if ((service->key = audit_key_open(config->audit.keys, error, sizeof error)) == NULL)
         return complain("audit.keys", error);

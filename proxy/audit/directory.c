@@ -180,8 +180,13 @@ void segment_name_make(struct segment_name *name, uint64_t first_seq, int64_t ep
     snprintf(name->text, sizeof name->text, "%016" PRIu64 "-%s.jsonl", first_seq % 10000000000000000u, time);
 }
 
-/* Is it the name of a segment? '0' in the shape stands for any digit. */
-static bool parse_name(const char *text, struct segment_name *name)
+const char *segment_name_time(const struct segment_name *name)
+{
+    return strchr(name->text, '-') + 1;
+}
+
+/* In the shape a zero stands for any digit. */
+bool segment_name_read(const char *text, struct segment_name *name)
 {
     static const char shape[SEGMENT_NAME] = "0000000000000000-00000000T000000Z.jsonl";
 
@@ -215,7 +220,7 @@ bool directory_list(const struct directory *directory, struct segment_name **nam
     while (errno = 0, (item = readdir(handle)) != NULL) {
         struct segment_name name;
 
-        if (!parse_name(item->d_name, &name))
+        if (!segment_name_read(item->d_name, &name))
             continue;
         if (*count == room) {
             room = room > 0 ? room * 2 : 64;

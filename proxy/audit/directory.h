@@ -43,6 +43,12 @@ struct segment_name {
 
 void segment_name_make(struct segment_name *name, uint64_t first_seq, int64_t epoch_us);
 
+/* Is it the name of a segment? */
+bool segment_name_read(const char *text, struct segment_name *name);
+
+/* The part of the name that says when it was begun, as directory_time has it; not terminated behind that. */
+const char *segment_name_time(const struct segment_name *name);
+
 /* All segments, oldest first; *names is malloc'ed. False (errno) when the directory cannot be read. */
 bool directory_list(const struct directory *directory, struct segment_name **names, size_t *count);
 

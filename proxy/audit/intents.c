@@ -44,21 +44,42 @@ static bool remember(struct intents *intents, const char *request_id, json_t *re
     return json_object_set_new(intents->open, request_id, kept) == 0;
 }
 
-bool intents_note(struct intents *intents, struct span line)
+/* One line of the journal, parsed. *request_id is NULL for a record of another kind. */
+static json_t *read_line(struct span line, const char **request_id, bool *begins)
 {
     json_t *record = json_loadb(line.data, line.length, JSON_ALLOW_NUL, NULL);
     const char *stage = json_string_value(json_object_get(record, "stage"));
-    const char *request_id = json_string_value(json_object_get(record, "request_id"));
-    bool noted = true;
 
-    if (stage == NULL || request_id == NULL)
-        ;
-    else if (strcmp(stage, "intent") == 0)
+    *begins = stage != NULL && strcmp(stage, "intent") == 0;
+    *request_id = NULL;
+    if (*begins || (stage != NULL && (strcmp(stage, "outcome") == 0 || strcmp(stage, "reconciled") == 0)))
+        *request_id = json_string_value(json_object_get(record, "request_id"));
+    return record;
+}
+
+bool intents_note(struct intents *intents, struct span line)
+{
+    const char *request_id;
+    bool begins, noted = true;
+    json_t *record = read_line(line, &request_id, &begins);
+
+    if (request_id != NULL && begins)
         noted = remember(intents, request_id, record);
-    else if (strcmp(stage, "outcome") == 0 || strcmp(stage, "reconciled") == 0)
+    else if (request_id != NULL)
         json_object_del(intents->open, request_id);
     json_decref(record);
     return noted;
+}
+
+void intents_end(struct intents *intents, struct span line)
+{
+    const char *request_id;
+    bool begins;
+    json_t *record = read_line(line, &request_id, &begins);
+
+    if (request_id != NULL && !begins)
+        json_object_del(intents->open, request_id);
+    json_decref(record);
 }
 
 bool intents_reconcile(const struct intents *intents, const char *result, struct entry_list *list)
@@ -66,8 +87,7 @@ bool intents_reconcile(const struct intents *intents, const char *result, struct
     const char *request_id;
     json_t *kept;
 
-    json_object_foreach(intents->open, request_id, kept)
-    {
+    json_object_foreach (intents->open, request_id, kept) {
         struct record_fields fields = {
             .stage = STAGE_RECONCILED,
             .time_us = clock_now_us(),

@@ -1,12 +1,16 @@
 /* The audit journal: append-only JSON lines, the one source of truth for what was changed through the gate.
  *
  * One writer thread owns the file. Event loops push whole records to a bounded queue; the writer takes all
- * that wait, gives each its sequence number, writes them with one writev, makes them durable with one
- * fdatasync, and tells each loop through its eventfd. A failed write or sync is final for that file: the
- * journal is then `broken`, mutations are refused, and the writer tries a new segment from time to time.
+ * that wait, gives each its sequence number and the hash of the line before it, writes them with one writev,
+ * makes them durable with one fdatasync, and tells each loop through its eventfd. A failed write or sync is
+ * final for that file: the journal is then `broken`, mutations are refused, what was not acknowledged is cut
+ * off, and the writer tries a new segment from time to time.
  *
- * A record arrives as canonical JSON (RFC 8785 order of members) in two parts between which the writer puts
- * `"seq":N`: see struct record. */
+ * Each line is a leaf of a Merkle tree. A second thread, the keeper, signs the tree's root from time to time
+ * (a checkpoint) and removes old segments; the writer never waits for it.
+ *
+ * A record arrives as canonical JSON (RFC 8785 order of members) with places where the writer puts its own
+ * members `prev` and `seq`: see struct record. */
 #ifndef PROXY_AUDIT_JOURNAL_H
 #define PROXY_AUDIT_JOURNAL_H
 
@@ -20,14 +24,23 @@ struct journal_port; /* one event loop's end of the queue */
 
 struct journal_settings {
     const char *directory;
-    unsigned queue;       /* records that may wait */
-    size_t segment_bytes; /* a new segment begins beyond this size; 0: never */
+    const char *keys;            /* directory of the signing key */
+    const char *signing_key;     /* another key: a PEM file or "pkcs11:" URI; NULL: the one in `keys` */
+    const char *origin;          /* name of the log and its key; NULL: what the journal has, else
+                                    "portcullis/<host name>" */
+    unsigned queue;              /* records that may wait */
+    size_t segment_bytes;        /* a new segment begins beyond this size; 0: never */
+    unsigned segment_seconds;    /* or when the segment is that old; 0: never */
+    unsigned keep_days;          /* older segments are removed; 0: never */
+    unsigned checkpoint_records; /* a checkpoint is signed after that many lines; 0: never for that */
+    unsigned checkpoint_seconds; /* or that long after the last one, when there are new lines; 0: never */
+    const char *const *checkpoint_command; /* argv, NULL-terminated: is given every checkpoint; NULL: none */
 };
 
-/* Opens the directory (made when missing, 0700), takes its lock, finds the last segment and continues the
- * sequence in a new one. An incomplete last line is what a crash leaves: it is cut off into a side file and
- * recorded; damage before it refuses to open. NULL with a message in error[] that says where and what to do.
- */
+/* Opens the directory (made when missing, 0700), takes its lock, finds the last segment, holds it against the
+ * newest checkpoint, and continues the sequence in a new one. An incomplete last line is what a crash leaves:
+ * it is cut off into a side file and recorded; damage before it, or a checkpoint that does not fit, refuses
+ * to open. NULL with a message in error[] that says where and what to do. */
 struct journal *journal_open(const struct journal_settings *settings, char *error, size_t error_size);
 
 /* Writes what is queued, stops the writer, lets the lock go, frees. All ports must be closed before. */
@@ -38,10 +51,18 @@ struct journal_port *journal_port_new(struct journal *journal, struct event_base
 /* No callback runs after this; records pushed before are still written. */
 void journal_port_free(struct journal_port *port);
 
-/* One record. `head` and `tail` are the JSON text before and behind the member `seq`: "{…\"rule\":…," and
- * ",\"stage\":…}". */
+/* The places in a record's text where the writer puts its own members. */
+enum record_cut { RECORD_PREV, RECORD_SEQ, RECORD_CUTS };
+
+/* What a record says of a mutation under way. */
+enum record_role { RECORD_PLAIN, RECORD_BEGINS, RECORD_ENDS };
+
+/* One record, made by record_build: its whole line, newline included, but for the writer's members. */
 struct record {
-    struct text head, tail;
+    struct text text;
+    size_t cuts[RECORD_CUTS]; /* offsets into the text, rising; a member follows each */
+    enum record_role role;
+    uint64_t mutation; /* for other roles than plain: a number made of the request id */
     bool owed; /* ends what an earlier record began (an outcome): taken even when the queue is full, since
                   there is at most one for each intent taken */
 };
@@ -65,5 +86,24 @@ void journal_missed(struct journal *journal, unsigned long count);
 
 /* May mutations be forwarded? And if not, why (static or stable text)? Any thread. */
 bool journal_usable(const struct journal *journal, const char **why);
+
+/* What the journal says of itself. */
+struct journal_status {
+    const char *why;            /* mutations must not be forwarded (static text); NULL: they may */
+    char segment[40];           /* name of the file being written; "" while broken */
+    uint64_t tree_size;         /* durable lines */
+    uint64_t checkpoint_size;   /* lines that the newest checkpoint covers */
+    int64_t checkpoint_time_us; /* when it was written, since the epoch; 0: none yet by this run */
+    unsigned long checkpoints, checkpoint_failures; /* written, and attempts that failed, by this run */
+    unsigned long witness_failures;                 /* the checkpoint command failed or answered wrongly */
+    unsigned long segments_removed;
+    unsigned queued; /* records that wait */
+    unsigned long syncs;
+    uint64_t sync_total_us, sync_max_us;
+    unsigned long missed; /* records lost since the start */
+};
+
+/* A snapshot. Any thread. */
+void journal_status(struct journal *journal, struct journal_status *status);
 
 #endif

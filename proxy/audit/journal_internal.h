@@ -3,8 +3,11 @@
 #ifndef PROXY_AUDIT_JOURNAL_INTERNAL_H
 #define PROXY_AUDIT_JOURNAL_INTERNAL_H
 
+#include "proxy/audit/keeper.h"
+#include "proxy/audit/note.h"
 #include "proxy/audit/recovery.h"
 #include "proxy/audit/segment.h"
+#include "proxy/audit/unsettled.h"
 
 #include <pthread.h>
 
@@ -12,10 +15,11 @@
 #define QUEUE_BYTES ((size_t)64 << 20)
 
 struct journal {
-    unsigned queue_limit;
-    size_t segment_bytes;
+    struct journal_settings settings; /* texts are the caller's: journal_open reads them, nobody after it, but
+                                         for the checkpoint command */
     unsigned retry_ms;
-    struct directory directory;
+    struct note_signer *signer;
+    struct keeper *keeper;
     pthread_t thread;
 
     /* Why mutations must not be forwarded; NULL when they may. Set by the writer, read by anyone. */
@@ -30,16 +34,20 @@ struct journal {
     unsigned long missed; /* records lost and not yet told of */
     bool broken;          /* nothing is queued while this is so */
     bool stopping;
+    struct journal_status status; /* what of it the writer knows, and `missed` */
 
     /* The writer's alone (and journal_open's before it starts): */
-    const struct journal_io *io;
-    struct segment *segment; /* NULL exactly while broken */
-    uint64_t next_seq;
-    uint64_t run;          /* the number that this run began with */
-    int64_t rotate_after;  /* monotonic; a failed rotation is tried again then */
-    struct intents unsent; /* intents whose lines lie in a broken segment though nobody was told so */
-    const char *fault;     /* what broke it, for the next segment's record */
+    struct segment_home home;
+    struct segment *segment; /* while broken: what is left of it, until it is mended; then NULL */
+    struct chain chain;      /* all lines that are durable */
+    struct unsettled unsettled;
+    uint64_t run;         /* the number that this run began with */
+    uint64_t begun_size;  /* of the tree when the segment was begun */
+    int64_t begun_us;     /* when; monotonic */
+    int64_t rotate_after; /* a failed rotation is tried again then */
+    const char *fault;    /* what broke the segment; NULL: it is not broken */
     char broken_file[SEGMENT_NAME];
+    char finding[SEGMENT_FINDING]; /* what mending it showed */
 };
 
 /* journal_open with other system calls and another interval between attempts to begin a new segment. */

@@ -118,10 +118,10 @@ static bool enqueue(struct journal *journal, struct entry *entry)
     pthread_mutex_lock(&journal->lock);
     room = !journal->broken && !journal->stopping &&
            (entry->record.owed ||
-            (journal->queued < journal->queue_limit && journal->queued_bytes < QUEUE_BYTES));
+            (journal->queued < journal->settings.queue && journal->queued_bytes < QUEUE_BYTES));
     if (room) {
         STAILQ_INSERT_TAIL(&journal->queue, entry, next);
-        journal->queued_bytes += entry->record.head.length + entry->record.tail.length;
+        journal->queued_bytes += entry->record.text.length;
         if (journal->queued++ == 0)
             pthread_cond_signal(&journal->wake);
     }
@@ -133,8 +133,7 @@ bool journal_append(struct journal_port *port, struct record *record, journal_do
 {
     struct entry *entry;
 
-    if (record->head.failed || record->tail.failed || record->head.length == 0 || record->tail.length == 0 ||
-        record->head.length + record->tail.length > LINE_BYTES - RECORD_SCRATCH)
+    if (record->text.failed || record->text.length == 0 || record->text.length > LINE_BYTES - RECORD_SCRATCH)
         return false;
     entry = calloc(1, sizeof *entry);
     if (entry == NULL)
@@ -179,6 +178,7 @@ void port_complete(struct journal *journal, struct entry_list *entries, bool dur
 
         STAILQ_REMOVE_HEAD(entries, next);
         journal->missed += !durable;
+        journal->status.missed += !durable;
         if (port == NULL) {
             entry_free(entry);
             continue;

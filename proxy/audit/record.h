@@ -1,9 +1,10 @@
 /* Records of the journal as canonical JSON (RFC 8785: members sorted by name, no white space), and the one
- * place that knows where the writer's own member goes. */
+ * place that knows where the writer's own members go. */
 #ifndef PROXY_AUDIT_RECORD_H
 #define PROXY_AUDIT_RECORD_H
 
 #include "proxy/audit/journal.h"
+#include "proxy/audit/tree.h"
 
 #include <sys/uio.h>
 
@@ -23,6 +24,8 @@ enum record_stage {
     STAGE_RECOVERED,  /* a segment was found cut short, or given up */
     STAGE_RECONCILED, /* an intent that has no outcome; `result` says what is known */
     STAGE_MISSED,     /* `count` records could not be written */
+    STAGE_REMOVED,    /* an old segment is about to be removed: `count` lines, the tree's `root` at its end */
+    STAGES
 };
 
 struct record_number {
@@ -51,6 +54,7 @@ struct record_fields {
     struct span client;     /* address */
     struct span credential; /* presented to the upstream: "own" or "gate" */
     struct span detail;
+    struct span edge; /* the tree before a segment, already canonical JSON */
     struct span effect;
     struct span gate;
     struct span key, key_before; /* ids of keys */
@@ -58,19 +62,21 @@ struct record_fields {
     struct span method;
     struct span operation;
     struct span organization;
+    struct span origin; /* name of the log */
     struct span policy; /* digest */
     struct span principal;
     struct span request_id;
     struct span resource;
     struct span result;
+    struct span root; /* of the tree */
     struct span rule;
     struct span segment; /* file name */
     struct span target;  /* canonical */
     struct span upstream_request_id;
     struct span version;
 
-    struct record_number answer_bytes, bytes, count, duration_us, first_seq, format, principals, run, status,
-        uid, upstream_status;
+    struct record_number answer_bytes, bytes, count, duration_us, first_seq, format, last_seq, open_from,
+        principals, run, status, tree_size, uid, upstream_status;
     enum record_flag sent; /* may the request have reached the upstream? */
 };
 
@@ -81,11 +87,11 @@ bool record_build(const struct record_fields *fields, struct record *record);
 /* Gives the texts back and makes the record empty. */
 void record_free(struct record *record);
 
-/* The parts of a record's line, the writer's members spliced in. A second one (a hash of the record before)
- * would be another cut of the record and another part here; nothing else in the writer counts parts. */
-#define RECORD_PARTS   4
-#define RECORD_SCRATCH 32
-size_t record_splice(const struct record *record, uint64_t seq, char scratch[static RECORD_SCRATCH],
-                     struct iovec parts[static RECORD_PARTS]);
+/* The parts of a record's line, newline included, the writer's members spliced in: pieces of the record's
+ * text, and between them what is written into `scratch`. Returns the line's length. */
+#define RECORD_PARTS   (2 * RECORD_CUTS + 1)
+#define RECORD_SCRATCH 112
+size_t record_splice(const struct record *record, uint64_t seq, const struct tree_hash *prev,
+                     char scratch[static RECORD_SCRATCH], struct iovec parts[static RECORD_PARTS]);
 
 #endif

@@ -1,5 +1,8 @@
 #include "proxy/audit/recovery.h"
 
+#include "proxy/audit/check.h"
+#include "proxy/audit/checkpoints.h"
+#include "proxy/audit/cut.h"
 #include "proxy/audit/lines.h"
 #include "proxy/clock.h"
 
@@ -11,194 +14,207 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Where a message goes. */
-struct message {
-    char *text;
-    size_t size;
+/* One start: what is there, what was found of it, and where a message goes. */
+struct reading {
+    const struct directory *directory;
+    struct recovery *recovery;
+    struct segment_name *names;
+    size_t count;
+    uint64_t open_from; /* no intent before this line is open */
+
+    uint64_t checkpoint; /* size of the newest; 0: there is none */
+    struct tree_hash root;
+    bool met; /* the log had the checkpoint's root at its size */
+
+    char *error;
+    size_t error_size;
 };
 
-static bool fail(struct message message, const char *path, const char *what)
+static bool fail(struct reading *reading, const char *name, const char *what)
 {
-    snprintf(message.text, message.size, "%s: %s: %s", path, what, strerror(errno));
+    snprintf(reading->error, reading->error_size, "%s/%s: %s: %s", reading->directory->path, name, what,
+             segment_fault(errno));
     return false;
 }
 
-static bool fail_damaged(struct message message, const char *path, uint64_t line, const char *what)
+static bool fail_damaged(struct reading *reading, const char *name, uint64_t line, const char *what)
 {
-    snprintf(message.text, message.size,
-             "%s:%" PRIu64
-             ": the journal is damaged here: %s. Nothing was changed. Bring the file back from a copy, "
-             "or keep a copy of it elsewhere and cut it off before this line; then start again",
-             path, line, what);
+    const char *path = reading->directory->path;
+
+    snprintf(
+        reading->error, reading->error_size,
+        "%s/%s:%" PRIu64
+        ": the journal is damaged here: %s. Nothing was changed. Look at all of it with: portcullis audit "
+        "verify %s. Then bring the file back from a copy; or move the whole directory away, keep it, and "
+        "begin a new journal",
+        path, name, line, what, path);
     return false;
 }
 
-/* What the check of one segment found. */
-struct finding {
-    uint64_t next_seq; /* behind its last whole line */
-    uint64_t run;      /* first number of the run that it belongs to */
-    off_t whole;       /* bytes up to the end of its last whole line */
-    bool cut;          /* an incomplete line follows */
-};
-
-/* Is the line the record that must stand here? NULL, or what is wrong; *record tells whether it is JSON at
- * all. */
-static const char *judge(struct span line, struct finding *finding, bool first, bool *is_json)
+static bool fail_checkpoint(struct reading *reading, const char *what)
 {
-    json_t *record = json_loadb(line.data, line.length, JSON_ALLOW_NUL, NULL);
-    json_t *seq = json_object_get(record, "seq"), *run = json_object_get(record, "run");
-    const char *wrong = NULL;
+    char name[CHECKPOINT_NAME];
 
-    *is_json = json_is_object(record);
-    if (!*is_json)
-        wrong = "not a record";
-    else if (!json_is_integer(seq))
-        wrong = "a record without its number";
-    else if ((uint64_t)json_integer_value(seq) != finding->next_seq)
-        wrong = first ? "its number is not the one in the file's name"
-                      : "its number does not follow the one before";
-    else if (first && json_is_integer(run))
-        finding->run = (uint64_t)json_integer_value(run);
-    json_decref(record);
-    return wrong;
+    checkpoints_name(reading->checkpoint, name);
+    snprintf(reading->error, reading->error_size,
+             "%s/%s: the journal does not fit this checkpoint: %s. Nothing was changed. Look at all of it "
+             "with: portcullis audit verify %s",
+             reading->directory->path, name, what, reading->directory->path);
+    return false;
 }
 
-/* Checks the segment line by line. `finding` begins with the number that the first line must have. */
-static bool check_lines(struct lines *lines, const char *path, struct finding *finding,
-                        struct message message)
+/* Finds the newest checkpoint. */
+static bool find_checkpoint(struct reading *reading, const struct note_key *key)
 {
-    enum line_state state;
-    struct span line;
-
-    while ((state = lines_next(lines, &line)) == LINE_WHOLE || state == LINE_TOO_LONG) {
-        bool is_json = false;
-        uint64_t number = lines->number;
-        const char *wrong = state == LINE_TOO_LONG ? "a line longer than any record"
-                                                   : judge(line, finding, number == 1, &is_json);
-
-        if (wrong != NULL && !is_json && lines_next(lines, &line) == LINE_END) {
-            finding->cut = true; /* the last line: pages of it never reached the disk */
-            return true;
-        }
-        if (wrong != NULL)
-            return fail_damaged(message, path, number, wrong);
-        finding->next_seq++;
-        finding->whole = lines->next;
-    }
-    if (state == LINE_ERROR)
-        return fail(message, path, "cannot read it");
-    finding->cut = state == LINE_PARTIAL;
-    return true;
+    if (!checkpoints_newest(reading->directory, &reading->checkpoint))
+        return fail(reading, "checkpoints", "cannot list it");
+    return reading->checkpoint == 0 || checkpoints_read(reading->directory, reading->checkpoint, key,
+                                                        &reading->root, reading->error, reading->error_size);
 }
 
-/* Copies what is behind `from` into a new file and makes that durable. */
-static bool copy_rest(int fd, off_t from, const char *side)
+static const char *on_line(void *arg, const struct chain *chain, struct span line)
 {
-    int out = open(side, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    static const size_t size = 64 << 10;
-    char *buffer = malloc(size);
-    bool copied = false;
-    ssize_t got;
+    struct reading *reading = arg;
 
-    if (out < 0 || buffer == NULL)
-        goto done;
-    while ((got = pread(fd, buffer, size, from)) > 0) {
-        if (write(out, buffer, (size_t)got) != got)
-            goto done;
-        from += got;
-    }
-    copied = got == 0 && fsync(out) == 0;
-
-done:
-    free(buffer);
-    if (out >= 0) {
-        int fault = errno;
-
-        if (!copied)
-            unlink(side);
-        close(out);
-        errno = fault;
-    }
-    return copied;
+    (void)line;
+    if (chain->tree.size != reading->checkpoint || reading->checkpoint == 0)
+        return NULL;
+    struct tree_hash root = tree_root(&chain->tree);
+    reading->met = memcmp(root.bytes, reading->root.bytes, TREE_HASH) == 0;
+    return reading->met ? NULL
+                        : "the lines up to here are not those that the newest checkpoint was signed for";
 }
 
 /* A record that tells of the cut. */
-static bool record_cut(struct entry_list *records, const char *segment, const char *side, off_t bytes)
+static bool record_cut(struct reading *reading, const char *segment, const char *side, off_t bytes)
 {
     char detail[160];
 
-    snprintf(detail, sizeof detail, "incomplete last line cut off, kept in %s", strrchr(side, '/') + 1);
-    return entry_add(records, &(struct record_fields){
-                                  .stage = STAGE_RECOVERED,
-                                  .time_us = clock_now_us(),
-                                  .segment = span_of(segment),
-                                  .bytes = record_number((uint64_t)bytes),
-                                  .detail = span_of(detail),
-                              });
+    snprintf(detail, sizeof detail, "incomplete last line cut off, kept in %s", side);
+    if (entry_add(&reading->recovery->records, &(struct record_fields){
+                                                   .stage = STAGE_RECOVERED,
+                                                   .time_us = clock_now_us(),
+                                                   .segment = span_of(segment),
+                                                   .bytes = record_number((uint64_t)bytes),
+                                                   .detail = span_of(detail),
+                                               }))
+        return true;
+    errno = ENOMEM;
+    return false;
 }
 
-/* Cuts what follows the last whole line off into a side file. A segment of which nothing is left goes away:
- * its name would stand in the way of the next one. */
-static bool cut(const struct directory *directory, const char *segment, int fd, const char *path, off_t whole,
-                struct entry_list *records, struct message message)
+/* Mends a segment that has to be and makes it durable: what a killed gate wrote may not be. One without a
+ * whole line goes away: its name would stand in the way of the next one. */
+static bool settle(struct reading *reading, const char *name, off_t whole)
 {
-    char time[DIRECTORY_TIME], *side = NULL;
-    int64_t now = clock_now_us();
+    int fd = openat(reading->directory->fd, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+    char side[CUT_NAME];
     struct stat status;
-    bool done = false;
+    bool settled = false;
 
-    directory_time(now, time);
-    if (fstat(fd, &status) != 0 || asprintf(&side, "%s.cut-%s.%06d", path, time, (int)(now % 1000000)) < 0) {
-        side = NULL;
-        fail(message, path, "cannot cut off its incomplete last line");
-    } else if (!copy_rest(fd, whole, side)) {
-        fail(message, side, "cannot keep the incomplete last line");
-    } else if (ftruncate(fd, whole) != 0 || fsync(fd) != 0 || (whole == 0 && unlink(path) != 0) ||
-               !directory_sync(directory)) {
-        fail(message, path, "cannot cut off its incomplete last line");
-    } else if (!record_cut(records, segment, side, status.st_size - whole)) {
-        fail(message, path, "cannot record the cut");
-    } else {
-        done = true;
-    }
-    free(side);
-    return done;
+    if (fd < 0 || fstat(fd, &status) != 0)
+        fail(reading, name, "cannot open it");
+    else if (status.st_size > whole && (!cut_off(reading->directory, name, fd, whole, side) ||
+                                        !record_cut(reading, name, side, status.st_size - whole)))
+        fail(reading, name, "cannot cut off its incomplete last line");
+    else if (fsync(fd) != 0)
+        fail(reading, name, "cannot make it durable");
+    else if (whole == 0 &&
+             (unlinkat(reading->directory->fd, name, 0) != 0 || !directory_sync(reading->directory)))
+        fail(reading, name, "cannot remove the empty file");
+    else
+        settled = true;
+    if (fd >= 0)
+        close(fd);
+    return settled;
 }
 
-/* Checks one segment and cuts its tail off where that is needed. */
-static bool check_segment(const struct directory *directory, const struct segment_name *name,
-                          struct finding *finding, struct entry_list *records, struct message message)
+/* Checks the segment at `index`, which must go on where the one before it ended (`known`; NULL for the first
+ * that is looked at). */
+static bool check_one(struct reading *reading, size_t index, const struct chain *known, struct check *check)
 {
-    char *path = directory_join(directory, name->text);
-    struct lines lines = {.fd = path != NULL ? open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC) : -1};
-    bool checked = false;
+    const char *name = reading->names[index].text;
+    bool newest = index + 1 == reading->count;
+    int fd = openat(reading->directory->fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    bool good = false;
 
-    *finding = (struct finding){.next_seq = name->first_seq, .run = name->first_seq};
-    if (lines.fd < 0)
-        fail(message, path != NULL ? path : name->text, "cannot open it");
-    else if (!check_lines(&lines, path, finding, message))
-        ;
-    else if (finding->cut)
-        checked = cut(directory, name->text, lines.fd, path, finding->whole, records, message);
-    else if (finding->whole == 0 && (unlink(path) != 0 || !directory_sync(directory)))
-        fail(message, path, "cannot remove the empty file");
+    if (fd < 0)
+        return fail(reading, name, "cannot open it");
+    *check = (struct check){
+        .first_seq = reading->names[index].first_seq, .known = known, .visit = on_line, .arg = reading};
+    enum check_end end = check_segment(check, fd);
+    if (end == CHECK_FAILED)
+        fail(reading, name, "cannot read it");
+    else if (end == CHECK_DAMAGED)
+        fail_damaged(reading, name, check->line, check->wrong);
+    else if (!newest && (end == CHECK_CUT || check->whole == 0))
+        fail_damaged(reading, name, check->line + 1, "an incomplete line, though another segment follows");
     else
-        checked = true;
+        good = true;
+    close(fd);
+    return good;
+}
 
-    lines_free(&lines);
-    if (lines.fd >= 0)
-        close(lines.fd);
-    free(path);
-    return checked;
+/* Where checking begins: at the segment that the checkpoint's last line lies in, or ends before. Without a
+ * checkpoint the newest must do. */
+static size_t first_to_check(const struct reading *reading)
+{
+    size_t index = reading->count - 1;
+
+    while (index > 0 && reading->checkpoint != 0 && reading->names[index].first_seq - 1 > reading->checkpoint)
+        index--;
+    return index;
+}
+
+/* Checks the segments and leaves out those at the end that hold no whole line. *whole is what is good of the
+ * newest. */
+static bool check_segments(struct reading *reading, off_t *whole)
+{
+    struct check check = {.open_from = 1};
+    struct chain known;
+
+    for (*whole = 0; *whole == 0 && reading->count > 0; reading->count -= *whole == 0) {
+        size_t first = first_to_check(reading);
+
+        for (size_t i = first; i < reading->count; i++) {
+            known = check.chain;
+            if (!check_one(reading, i, i > first ? &known : NULL, &check))
+                return false;
+        }
+        *whole = check.whole;
+    }
+    if (reading->count == 0)
+        check = (struct check){.open_from = 1};
+    reading->recovery->chain = check.chain;
+    reading->open_from = check.open_from;
+    return true;
+}
+
+/* Checks all, and mends it when it is good. */
+static bool check_all(struct reading *reading)
+{
+    size_t total = reading->count;
+    off_t whole;
+
+    if (!check_segments(reading, &whole))
+        return false;
+    if (reading->checkpoint > reading->recovery->chain.tree.size)
+        return fail_checkpoint(reading, "lines at the end are missing");
+    if (reading->checkpoint != 0 && !reading->met)
+        return fail_checkpoint(reading, "the line that it ends with is missing");
+
+    for (size_t i = reading->count; i < total; i++)
+        if (!settle(reading, reading->names[i].text, 0))
+            return false;
+    return reading->count == 0 || settle(reading, reading->names[reading->count - 1].text, whole);
 }
 
 /* Takes note of every intent and outcome in the segment. What cannot be read as a record is passed over here:
- * it is not the newest segment's tail, and `audit verify` is there to judge it. */
-static bool note_segment(const struct directory *directory, const struct segment_name *name,
-                         struct intents *intents, struct message message)
+ * `audit verify` is there to judge it. */
+static bool note_segment(struct reading *reading, const struct segment_name *name, struct intents *intents)
 {
-    char *path = directory_join(directory, name->text);
-    struct lines lines = {.fd = path != NULL ? open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC) : -1};
+    struct lines lines = {.fd =
+                              openat(reading->directory->fd, name->text, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
     enum line_state state = LINE_ERROR;
     struct span line;
 
@@ -210,62 +226,48 @@ static bool note_segment(const struct directory *directory, const struct segment
                 break;
             }
     if (state == LINE_ERROR)
-        fail(message, path != NULL ? path : name->text, "cannot read it");
+        fail(reading, name->text, "cannot read it");
 
     lines_free(&lines);
     if (lines.fd >= 0)
         close(lines.fd);
-    free(path);
     return state != LINE_ERROR;
 }
 
-/* Gives every intent of the last run an end. */
-static bool reconcile(const struct directory *directory, const struct segment_name *names, size_t count,
-                      uint64_t run, struct entry_list *records, struct message message)
+/* Gives every open intent an end. */
+static bool reconcile(struct reading *reading)
 {
     struct intents intents;
     bool done = true;
 
     if (!intents_init(&intents)) {
         errno = ENOMEM;
-        return fail(message, directory->path, "cannot look for open intents");
+        return fail(reading, "", "cannot look for open intents");
     }
-    for (size_t i = 0; done && i < count; i++)
-        if (names[i].first_seq >= run)
-            done = note_segment(directory, &names[i], &intents, message);
-    if (done && !intents_reconcile(&intents, "unknown", records)) {
+    for (size_t i = 0; done && i < reading->count; i++)
+        if (i + 1 == reading->count || reading->names[i + 1].first_seq > reading->open_from)
+            done = note_segment(reading, &reading->names[i], &intents);
+    if (done && !intents_reconcile(&intents, "unknown", &reading->recovery->records)) {
         errno = ENOMEM;
-        done = fail(message, directory->path, "cannot record open intents");
+        done = fail(reading, "", "cannot record open intents");
     }
     intents_free(&intents);
     return done;
 }
 
-bool recovery_read(const struct directory *directory, struct recovery *recovery, char *error,
-                   size_t error_size)
+bool recovery_read(const struct directory *directory, const struct note_key *key, struct recovery *recovery,
+                   char *error, size_t error_size)
 {
-    struct message message = {error, error_size};
-    struct finding finding = {.next_seq = 1};
-    struct segment_name *names;
-    size_t count;
-    bool read = true;
+    struct reading reading = {
+        .directory = directory, .recovery = recovery, .error = error, .error_size = error_size};
 
-    *recovery = (struct recovery){.next_seq = 1};
+    *recovery = (struct recovery){0};
     STAILQ_INIT(&recovery->records);
-    if (!directory_list(directory, &names, &count))
-        return fail(message, directory->path, "cannot list it");
+    if (!directory_list(directory, &reading.names, &reading.count))
+        return fail(&reading, "", "cannot list it");
 
-    /* A segment without a whole line is gone after its check, and the one before it is then the newest. */
-    for (; read && count > 0; count--) {
-        read = check_segment(directory, &names[count - 1], &finding, &recovery->records, message);
-        if (finding.next_seq > recovery->next_seq)
-            recovery->next_seq = finding.next_seq;
-        if (finding.whole > 0)
-            break;
-    }
-    if (read && count > 0)
-        read = reconcile(directory, names, count, finding.run, &recovery->records, message);
-    free(names);
+    bool read = find_checkpoint(&reading, key) && check_all(&reading) && reconcile(&reading);
+    free(reading.names);
     if (!read)
         entry_list_free(&recovery->records);
     return read;

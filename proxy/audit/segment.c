@@ -1,9 +1,13 @@
 #include "proxy/audit/segment.h"
 
+#include "proxy/audit/check.h"
+#include "proxy/audit/cut.h"
 #include "proxy/clock.h"
+#include "proxy/fault_point.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +18,13 @@
 #define RECORDS_AT_ONCE (IOV_MAX / RECORD_PARTS)
 
 struct segment {
-    const struct journal_io *io;
+    struct segment_home *home;
     int fd;
+    uint64_t first_seq;
     char *path;       /* of the file once it has its name */
     const char *file; /* the last part of it */
-    off_t size;       /* of what was written and synced */
+    off_t size;       /* of what was written and acknowledged */
+    off_t written;    /* behind that: what a failed append is known to have written */
     off_t reserved;   /* allocated up to here */
     bool no_reserve;  /* the file system cannot */
 };
@@ -41,22 +47,29 @@ static int system_reserve(void *arg, int fd, off_t from, off_t length)
     return fallocate(fd, FALLOC_FL_KEEP_SIZE, from, length);
 }
 
-const struct journal_io journal_io_system = {NULL, system_write, system_sync, system_reserve};
+static int system_truncate(void *arg, int fd, off_t length)
+{
+    (void)arg;
+    return ftruncate(fd, length);
+}
 
-/* A text for the fault that lasts as long as the program. */
-static const char *describe(int fault)
+const struct journal_io journal_io_system = {NULL, system_write, system_sync, system_reserve,
+                                             system_truncate};
+
+const char *segment_fault(int fault)
 {
     const char *text = strerrordesc_np(fault);
 
     return text != NULL ? text : "unknown error";
 }
 
-/* Writes all parts, however many calls that takes. False (errno) on a fault; *written grows by what went in.
- */
-static bool write_parts(struct segment *segment, struct iovec *parts, int count, off_t *written)
+/* Writes all parts, however many calls that takes. False (errno) on a fault. */
+static bool write_parts(struct segment *segment, struct iovec *parts, int count)
 {
+    const struct journal_io *io = segment->home->io;
+
     while (count > 0) {
-        ssize_t got = segment->io->write(segment->io->arg, segment->fd, parts, count);
+        ssize_t got = io->write(io->arg, segment->fd, parts, count);
 
         if (got < 0 && errno == EINTR)
             continue;
@@ -65,7 +78,7 @@ static bool write_parts(struct segment *segment, struct iovec *parts, int count,
                 errno = EIO;
             return false;
         }
-        *written += got;
+        segment->written += got;
 
         size_t left = (size_t)got;
         for (; count > 0 && left >= parts->iov_len; parts++, count--)
@@ -78,58 +91,68 @@ static bool write_parts(struct segment *segment, struct iovec *parts, int count,
     return true;
 }
 
-/* Writes the entries' lines, as many in one call as the system takes. */
-static bool write_entries(struct segment *segment, uint64_t seq, const struct entry_list *entries,
-                          off_t *written)
+#ifdef FAULT_POINTS
+/* In two calls, so that a death between them leaves a half. */
+static bool write_chunk(struct segment *segment, struct iovec *parts, int count)
+{
+    if (!write_parts(segment, parts, count / 2))
+        return false;
+    FAULT_POINT("journal-mid-write");
+    return write_parts(segment, parts + count / 2, count - count / 2);
+}
+#else
+#define write_chunk write_parts
+#endif
+
+/* Writes the entries' lines, as many in one call as the system takes; the chain goes on behind them. */
+static bool write_entries(struct segment *segment, struct chain *chain, const struct entry_list *entries)
 {
     struct iovec parts[RECORDS_AT_ONCE * RECORD_PARTS];
     char scratch[RECORDS_AT_ONCE][RECORD_SCRATCH];
     const struct entry *entry = STAILQ_FIRST(entries);
 
     while (entry != NULL) {
-        int records = 0;
+        size_t count = 0;
 
-        for (; entry != NULL && records < RECORDS_AT_ONCE; entry = STAILQ_NEXT(entry, next), records++)
-            record_splice(&entry->record, seq++, scratch[records], &parts[(size_t)records * RECORD_PARTS]);
-        if (!write_parts(segment, parts, records * RECORD_PARTS, written))
+        for (; entry != NULL && count < RECORDS_AT_ONCE; entry = STAILQ_NEXT(entry, next), count++) {
+            struct iovec *line = &parts[count * RECORD_PARTS];
+
+            (void)record_splice(&entry->record, chain_next(chain), &chain->last, scratch[count], line);
+            chain_add_parts(chain, line, RECORD_PARTS);
+        }
+        FAULT_POINT("journal-before-write");
+        if (!write_chunk(segment, parts, (int)(count * RECORD_PARTS)))
             return false;
     }
     return true;
 }
 
-/* How many of the entries' lines lie whole in the first `written` bytes, and how many bytes those are. */
-static size_t count_whole(uint64_t seq, const struct entry_list *entries, off_t written, off_t *bytes)
+/* Makes the file durable; somebody waits for that. */
+static int sync_file(struct segment *segment, bool metadata)
 {
-    struct iovec parts[RECORD_PARTS];
-    char scratch[RECORD_SCRATCH];
-    size_t whole = 0;
+    struct segment_home *home = segment->home;
+    int64_t before = clock_monotonic_us();
+    int result = home->io->sync(home->io->arg, segment->fd, metadata);
+    int fault = errno;
+    uint64_t took = (uint64_t)(clock_monotonic_us() - before);
 
-    *bytes = 0;
-    for (const struct entry *entry = STAILQ_FIRST(entries); entry != NULL; entry = STAILQ_NEXT(entry, next)) {
-        off_t length = (off_t)record_splice(&entry->record, seq++, scratch, parts);
-
-        if (*bytes + length > written)
-            break;
-        *bytes += length;
-        whole++;
-    }
-    return whole;
+    home->syncs.count++;
+    home->syncs.total_us += took;
+    if (took > home->syncs.most_us)
+        home->syncs.most_us = took;
+    errno = fault;
+    return result;
 }
 
-/* Takes stock after a fault. More may lie in the file than the failed call admitted: every number that may
- * have been written counts as used. A piece of a line at the end is cut off, if it is surely ours. */
-static size_t settle(struct segment *segment, uint64_t seq, const struct entry_list *entries, off_t written)
+/* Cuts off what the failed append wrote, if all that lies there is surely ours. */
+static void take_back(struct segment *segment)
 {
+    const struct journal_io *io = segment->home->io;
     struct stat status;
-    off_t bytes, present = written;
 
-    if (fstat(segment->fd, &status) == 0)
-        present = status.st_size - segment->size;
-
-    size_t whole = count_whole(seq, entries, present > written ? present : written, &bytes);
-    if (bytes < written && present == written && ftruncate(segment->fd, segment->size + bytes) == 0)
-        (void)segment->io->sync(segment->io->arg, segment->fd, true);
-    return whole;
+    if (fstat(segment->fd, &status) == 0 && status.st_size > segment->size &&
+        status.st_size <= segment->size + segment->written)
+        (void)io->truncate(io->arg, segment->fd, segment->size);
 }
 
 /* Is the file still the one at its path, and nobody else's bytes in it? NULL, or what is wrong. */
@@ -138,40 +161,82 @@ static const char *inspect(const struct segment *segment)
     struct stat ours, theirs;
 
     if (fstat(segment->fd, &ours) != 0)
-        return describe(errno);
+        return segment_fault(errno);
     if (ours.st_nlink == 0 || stat(segment->path, &theirs) != 0 || ours.st_dev != theirs.st_dev ||
         ours.st_ino != theirs.st_ino)
         return "the segment was removed or replaced";
-    if (ours.st_size != segment->size)
+    if (ours.st_size != segment->size + segment->written)
         return "the segment was changed by another program";
     return NULL;
 }
 
-/* Writes and syncs; *whole counts the whole lines in the file either way. */
-static const char *append(struct segment *segment, uint64_t first_seq, const struct entry_list *entries,
-                          bool metadata, size_t *whole)
+const char *segment_append(struct segment *segment, struct chain *chain, const struct entry_list *entries)
 {
-    off_t written = 0;
+    struct chain next = *chain;
+    const char *fault = NULL;
 
-    if (!write_entries(segment, first_seq, entries, &written) ||
-        segment->io->sync(segment->io->arg, segment->fd, metadata) != 0) {
-        int fault = errno;
-
-        *whole = settle(segment, first_seq, entries, written);
-        return describe(fault);
+    segment->written = 0;
+    if (!write_entries(segment, &next, entries))
+        fault = segment_fault(errno);
+    FAULT_POINT("journal-after-write");
+    if (fault == NULL && sync_file(segment, false) != 0)
+        fault = segment_fault(errno);
+    FAULT_POINT("journal-after-sync");
+    if (fault == NULL)
+        fault = inspect(segment);
+    if (fault != NULL) {
+        take_back(segment);
+        return fault;
     }
-    off_t bytes;
-    *whole = count_whole(first_seq, entries, written, &bytes);
-    segment->size += written;
+    segment->size += segment->written;
+    segment->written = 0;
+    *chain = next;
     return NULL;
 }
 
-const char *segment_append(struct segment *segment, uint64_t first_seq, const struct entry_list *entries,
-                           size_t *whole)
+/* Reads again what was acknowledged. */
+static void verify(const struct segment *segment, const struct chain *chain,
+                   char finding[static SEGMENT_FINDING])
 {
-    const char *fault = append(segment, first_seq, entries, false, whole);
+    struct check check = {.first_seq = segment->first_seq};
+    enum check_end end = check_segment(&check, segment->fd);
 
-    return fault != NULL ? fault : inspect(segment);
+    if (end == CHECK_FAILED)
+        snprintf(finding, SEGMENT_FINDING, "it cannot be read again: %s", segment_fault(errno));
+    else if (end == CHECK_DAMAGED || end == CHECK_CUT)
+        snprintf(finding, SEGMENT_FINDING, "line %" PRIu64 " of it is damaged: %s", check.line,
+                 check.wrong != NULL ? check.wrong : "incomplete");
+    else if (!chain_equal(&check.chain, chain))
+        snprintf(finding, SEGMENT_FINDING, "what was acknowledged is not all in it");
+}
+
+const char *segment_mend(struct segment *segment, const struct chain *chain,
+                         char finding[static SEGMENT_FINDING])
+{
+    const struct journal_io *io = segment->home->io;
+    char side[CUT_NAME];
+    struct stat status;
+
+    finding[0] = '\0';
+    if (fstat(segment->fd, &status) != 0)
+        return segment_fault(errno);
+    if (status.st_nlink == 0) {
+        snprintf(finding, SEGMENT_FINDING, "the file is gone");
+        return NULL;
+    }
+    if (status.st_size > segment->size + segment->written) {
+        if (!cut_off(&segment->home->directory, segment->file, segment->fd, segment->size, side))
+            return segment_fault(errno);
+        snprintf(finding, SEGMENT_FINDING, "what others wrote into it is in %s", side);
+    } else if (status.st_size > segment->size && io->truncate(io->arg, segment->fd, segment->size) != 0) {
+        return segment_fault(errno);
+    }
+    FAULT_POINT("mend-after-cut");
+    if (io->sync(io->arg, segment->fd, true) != 0)
+        return segment_fault(errno);
+    FAULT_POINT("mend-after-sync");
+    verify(segment, chain, finding);
+    return NULL;
 }
 
 /* Gives the finished file its name. link() never replaces a file, as rename() would. */
@@ -179,8 +244,14 @@ static bool publish(const struct directory *directory, const char *passing, cons
 {
     if (link(passing, path) != 0)
         return false;
-    if (unlink(passing) == 0 && directory_sync(directory))
-        return true;
+    FAULT_POINT("segment-after-link");
+    if (unlink(passing) == 0) {
+        FAULT_POINT("segment-after-unlink");
+        if (directory_sync(directory)) {
+            FAULT_POINT("segment-after-directory-sync");
+            return true;
+        }
+    }
 
     int fault = errno;
     unlink(path);
@@ -188,38 +259,52 @@ static bool publish(const struct directory *directory, const char *passing, cons
     return false;
 }
 
-struct segment *segment_create(const struct journal_io *io, const struct directory *directory,
-                               uint64_t first_seq, const struct entry_list *entries, const char **why)
+/* Fills the new file and gives it its name. NULL, or why that cannot be. */
+static const char *fill(struct segment *segment, struct chain *chain, const struct entry_list *entries,
+                        const char *passing)
+{
+    FAULT_POINT("segment-after-create");
+    if (!write_entries(segment, chain, entries))
+        return segment_fault(errno);
+    FAULT_POINT("segment-after-write");
+    if (sync_file(segment, true) != 0)
+        return segment_fault(errno);
+    FAULT_POINT("segment-after-sync");
+    if (!publish(&segment->home->directory, passing, segment->path))
+        return segment_fault(errno);
+    segment->size = segment->written;
+    segment->written = 0;
+    return NULL;
+}
+
+struct segment *segment_create(struct segment_home *home, struct chain *chain,
+                               const struct entry_list *entries, const char **why)
 {
     struct segment *segment = calloc(1, sizeof *segment);
-    char *passing = directory_join(directory, PASSING_NAME);
+    char *passing = directory_join(&home->directory, PASSING_NAME);
+    struct chain next = *chain;
     struct segment_name name;
-    size_t whole;
 
-    *why = describe(ENOMEM);
-    segment_name_make(&name, first_seq, clock_now_us());
+    *why = segment_fault(ENOMEM);
+    segment_name_make(&name, chain_next(chain), clock_now_us());
     if (segment == NULL || passing == NULL)
         goto failed;
-    *segment = (struct segment){.io = io, .fd = -1, .path = directory_join(directory, name.text)};
+    *segment = (struct segment){.home = home, .fd = -1, .first_seq = name.first_seq};
+    segment->path = directory_join(&home->directory, name.text);
     if (segment->path == NULL)
         goto failed;
     segment->file = strrchr(segment->path, '/') + 1;
 
     *why = "the directory was removed or replaced; put it back, or restart the gate";
-    if (!directory_same(directory))
+    if (!directory_same(&home->directory))
         goto failed;
 
     unlink(passing); /* what a crash may have left */
     segment->fd = open(passing, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (segment->fd < 0) {
-        *why = describe(errno);
-        goto failed;
-    }
-    *why = append(segment, first_seq, entries, true, &whole);
-    if (*why == NULL && !publish(directory, passing, segment->path))
-        *why = describe(errno);
+    *why = segment->fd < 0 ? segment_fault(errno) : fill(segment, &next, entries, passing);
     if (*why != NULL)
         goto failed;
+    *chain = next;
     free(passing);
     return segment;
 
@@ -238,12 +323,12 @@ const char *segment_reserve(struct segment *segment)
 
     if (segment->no_reserve || from - segment->size >= SEGMENT_RESERVE)
         return NULL;
-    if (segment->io->reserve(segment->io->arg, segment->fd, from, wanted - from) == 0) {
+    if (segment->home->io->reserve(segment->home->io->arg, segment->fd, from, wanted - from) == 0) {
         segment->reserved = wanted;
         return NULL;
     }
     if (errno == ENOSPC || errno == EDQUOT)
-        return describe(errno);
+        return segment_fault(errno);
     if (errno != EINTR)
         segment->no_reserve = true; /* whatever else is wrong, a write will tell */
     return NULL;
@@ -267,7 +352,7 @@ void segment_close(struct segment *segment)
         return;
     if (fstat(segment->fd, &status) == 0 && status.st_size == segment->size &&
         ftruncate(segment->fd, segment->size) == 0)
-        (void)segment->io->sync(segment->io->arg, segment->fd, true);
+        (void)segment->home->io->sync(segment->home->io->arg, segment->fd, true);
     segment_abandon(segment);
 }
 

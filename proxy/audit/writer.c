@@ -1,5 +1,7 @@
+#include "proxy/audit/check.h"
 #include "proxy/audit/journal_internal.h"
 #include "proxy/clock.h"
+#include "proxy/fault_point.h"
 #include "proxy/log.h"
 
 #include <errno.h>
@@ -7,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define FORMAT 1 /* of the segments */
+#define NEVER INT64_MAX
 
 /* What the writer took from the others. */
 struct work {
@@ -18,12 +20,20 @@ struct work {
 
 static bool add_header(struct journal *journal, struct entry_list *list)
 {
+    uint64_t first_seq = chain_next(&journal->chain);
+    char edge[CHAIN_EDGE];
+
+    chain_write_edge(&journal->chain.tree, edge);
     return entry_add(list, &(struct record_fields){
                                .stage = STAGE_SEGMENT,
                                .time_us = clock_now_us(),
-                               .first_seq = record_number(journal->next_seq),
-                               .format = record_number(FORMAT),
+                               .edge = span_of(edge),
+                               .first_seq = record_number(first_seq),
+                               .format = record_number(SEGMENT_FORMAT),
+                               .open_from = record_number(unsettled_from(&journal->unsettled, first_seq)),
+                               .origin = span_of(note_signer_key(journal->signer)->name),
                                .run = record_number(journal->run),
+                               .tree_size = record_number(journal->chain.tree.size),
                            });
 }
 
@@ -58,10 +68,39 @@ static void set_trouble(struct journal *journal, const char *why)
         return;
     atomic_store(&journal->trouble, why);
     if (why == NULL)
-        log_event(LOG_INFO, "journal-usable", "%s: mutations are recorded again", journal->directory.path);
+        log_event(LOG_INFO, "journal-usable", "%s: mutations are recorded again",
+                  journal->home.directory.path);
     else
         log_event(LOG_ERROR, "journal-unusable", "%s: %s; mutations are refused until this is put right",
-                  journal->directory.path, why);
+                  journal->home.directory.path, why);
+}
+
+/* Takes note of the mutations that the entries begin and end; their lines are durable and numbered from
+ * first_seq. */
+static void note_mutations(struct journal *journal, uint64_t first_seq, const struct entry_list *entries)
+{
+    const struct entry *entry;
+
+    for (entry = STAILQ_FIRST(entries); entry != NULL; entry = STAILQ_NEXT(entry, next), first_seq++)
+        if (entry->record.role == RECORD_BEGINS)
+            unsettled_begin(&journal->unsettled, entry->record.mutation, first_seq);
+        else if (entry->record.role == RECORD_ENDS)
+            unsettled_end(&journal->unsettled, entry->record.mutation);
+}
+
+/* What journal_status shows of the writer. */
+static void publish_status(struct journal *journal)
+{
+    struct journal_status *status = &journal->status;
+
+    pthread_mutex_lock(&journal->lock);
+    snprintf(status->segment, sizeof status->segment, "%s",
+             journal->fault == NULL ? segment_file(journal->segment) : "");
+    status->tree_size = journal->chain.tree.size;
+    status->syncs = journal->home.syncs.count;
+    status->sync_total_us = journal->home.syncs.total_us;
+    status->sync_max_us = journal->home.syncs.most_us;
+    pthread_mutex_unlock(&journal->lock);
 }
 
 /* Begins a segment with a header and the records behind it. NULL, or why it cannot be; the records are freed
@@ -69,19 +108,23 @@ static void set_trouble(struct journal *journal, const char *why)
 static const char *begin_segment(struct journal *journal, struct entry_list *records)
 {
     struct entry_list list = STAILQ_HEAD_INITIALIZER(list);
+    uint64_t first_seq = chain_next(&journal->chain);
     struct segment *segment = NULL;
     const char *why = "out of memory";
-    const struct entry *entry;
 
     if (add_header(journal, &list)) {
         STAILQ_CONCAT(&list, records);
-        segment = segment_create(journal->io, &journal->directory, journal->next_seq, &list, &why);
+        segment = segment_create(&journal->home, &journal->chain, &list, &why);
     }
     if (segment != NULL) {
-        for (entry = STAILQ_FIRST(&list); entry != NULL; entry = STAILQ_NEXT(entry, next))
-            journal->next_seq++;
+        note_mutations(journal, first_seq, &list);
         segment_close(journal->segment);
         journal->segment = segment;
+        journal->begun_size = journal->chain.tree.size;
+        journal->begun_us = clock_monotonic_us();
+        journal->rotate_after = 0;
+        journal->fault = NULL;
+        publish_status(journal);
         why = NULL;
     }
     entry_list_free(&list);
@@ -93,7 +136,7 @@ const char *writer_start(struct journal *journal, struct entry_list *records)
 {
     const char *why;
 
-    if (!intents_init(&journal->unsent) || !add_mark(records, STAGE_START)) {
+    if (!add_mark(records, STAGE_START)) {
         entry_list_free(records);
         return "out of memory";
     }
@@ -103,35 +146,13 @@ const char *writer_start(struct journal *journal, struct entry_list *records)
     return why;
 }
 
-/* Remembers the intents among the first `whole` entries: their lines lie in the file that just broke, but
- * their owners are told that they do not, and will send nothing. */
-static void remember_unsent(struct journal *journal, const struct entry_list *batch, size_t whole)
-{
-    const struct entry *entry = STAILQ_FIRST(batch);
-    struct iovec parts[RECORD_PARTS];
-    char scratch[RECORD_SCRATCH];
-
-    for (size_t i = 0; i < whole && entry != NULL; i++, entry = STAILQ_NEXT(entry, next)) {
-        struct text line = {0};
-
-        record_splice(&entry->record, 0, scratch, parts);
-        for (int part = 0; part < RECORD_PARTS; part++)
-            text_add(&line, parts[part].iov_base, parts[part].iov_len);
-        if (line.failed || !intents_note(&journal->unsent, (struct span){line.data, line.length}))
-            log_event(LOG_ERROR, "journal-reconcile", "out of memory: an intent stays open in the journal");
-        text_free(&line);
-    }
-}
-
 /* The segment is finished for good: what is in hand and what waits is lost. */
-static void give_up(struct journal *journal, const char *fault, struct entry_list *batch, size_t whole)
+static void give_up(struct journal *journal, const char *fault, struct entry_list *batch)
 {
-    remember_unsent(journal, batch, whole);
     journal->fault = fault;
     snprintf(journal->broken_file, sizeof journal->broken_file, "%s", segment_file(journal->segment));
-    segment_abandon(journal->segment);
-    journal->segment = NULL;
     set_trouble(journal, fault);
+    publish_status(journal);
 
     pthread_mutex_lock(&journal->lock);
     journal->broken = true;
@@ -142,24 +163,39 @@ static void give_up(struct journal *journal, const char *fault, struct entry_lis
     port_complete(journal, batch, false);
 }
 
-/* A new segment when this one is long enough. When that cannot be had the old one is still good. */
+/* When the segment is too old; monotonic. One that holds no more than it began with never is. */
+static int64_t old_at(const struct journal *journal)
+{
+    if (journal->settings.segment_seconds == 0 || journal->fault != NULL ||
+        journal->chain.tree.size == journal->begun_size)
+        return NEVER;
+    int64_t at = journal->begun_us + (int64_t)journal->settings.segment_seconds * 1000000;
+    return at < journal->rotate_after ? journal->rotate_after : at;
+}
+
+/* A new segment when this one is long or old enough. When that cannot be had the old one is still good. */
 static void rotate(struct journal *journal)
 {
     struct entry_list none = STAILQ_HEAD_INITIALIZER(none);
+    size_t limit = journal->settings.segment_bytes;
+    int64_t now = clock_monotonic_us();
     const char *why;
 
-    if (journal->segment_bytes == 0 || segment_size(journal->segment) < journal->segment_bytes ||
-        clock_monotonic_us() < journal->rotate_after)
+    if (((limit == 0 || segment_size(journal->segment) < limit) && now < old_at(journal)) ||
+        now < journal->rotate_after)
         return;
+    FAULT_POINT("journal-before-rotation");
+    bool first_failure = journal->rotate_after == 0;
     why = begin_segment(journal, &none);
     if (why == NULL) {
-        journal->rotate_after = 0;
+        FAULT_POINT("journal-after-rotation");
+        keeper_post(journal->keeper, &journal->chain.tree, false);
         return;
     }
-    if (journal->rotate_after == 0)
+    if (first_failure)
         log_event(LOG_WARNING, "journal-rotate",
-                  "%s: cannot begin a new segment: %s; going on with the old one", journal->directory.path,
-                  why);
+                  "%s: cannot begin a new segment: %s; going on with the old one",
+                  journal->home.directory.path, why);
     journal->rotate_after = clock_monotonic_us() + (int64_t)journal->retry_ms * 1000;
 }
 
@@ -170,76 +206,125 @@ static void put_back_missed(struct journal *journal, unsigned long count)
     pthread_mutex_unlock(&journal->lock);
 }
 
+/* A `missed` record of this count was itself lost and so counted: it does not matter, what it said does. */
+static void forget_missed_record(struct journal *journal, unsigned long count)
+{
+    pthread_mutex_lock(&journal->lock);
+    journal->missed += count - 1;
+    journal->status.missed--;
+    pthread_mutex_unlock(&journal->lock);
+}
+
 /* Writes what is in hand; whoever waits for it is told. */
 static void commit(struct journal *journal, struct entry_list *batch, unsigned long missed)
 {
+    uint64_t first_seq = chain_next(&journal->chain);
     const char *fault;
-    size_t whole;
 
     if (!add_missed(batch, missed)) {
         put_back_missed(journal, missed);
         missed = 0;
     }
     if (!STAILQ_EMPTY(batch)) {
-        fault = segment_append(journal->segment, journal->next_seq, batch, &whole);
-        journal->next_seq += whole;
+        fault = segment_append(journal->segment, &journal->chain, batch);
         if (fault != NULL) {
-            give_up(journal, fault, batch, whole);
+            give_up(journal, fault, batch);
             if (missed > 0)
-                put_back_missed(journal, missed - 1); /* its record was counted itself */
+                forget_missed_record(journal, missed);
             return;
         }
+        FAULT_POINT("journal-before-completion");
+        note_mutations(journal, first_seq, batch);
         port_complete(journal, batch, true);
-        rotate(journal);
+        FAULT_POINT("journal-after-completion");
+        publish_status(journal);
+        keeper_post(journal->keeper, &journal->chain.tree, false);
     }
+    rotate(journal);
     set_trouble(journal, segment_reserve(journal->segment));
+}
+
+/* Mends the broken segment, as far as that can be. NULL, or why it cannot be yet. */
+static const char *mend(struct journal *journal)
+{
+    const char *why;
+
+    if (journal->segment == NULL)
+        return NULL;
+    why = segment_mend(journal->segment, &journal->chain, journal->finding);
+    if (why != NULL)
+        return why;
+    segment_abandon(journal->segment);
+    journal->segment = NULL;
+    if (journal->finding[0] != '\0')
+        log_event(LOG_ERROR, "journal-damaged", "%s/%s: %s", journal->home.directory.path,
+                  journal->broken_file, journal->finding);
+    return NULL;
+}
+
+static bool add_recovered(const struct journal *journal, struct entry_list *list)
+{
+    char detail[2 * SEGMENT_FINDING];
+
+    snprintf(detail, sizeof detail, "%s%s%s", journal->fault, journal->finding[0] != '\0' ? "; " : "",
+             journal->finding);
+    return entry_add(list, &(struct record_fields){
+                               .stage = STAGE_RECOVERED,
+                               .time_us = clock_now_us(),
+                               .segment = span_of(journal->broken_file),
+                               .detail = span_of(detail),
+                           });
 }
 
 /* Tries to go on in a new segment, which says what became of the broken one. */
 static void restore(struct journal *journal, unsigned long missed)
 {
     struct entry_list records = STAILQ_HEAD_INITIALIZER(records);
-    const char *why = "out of memory";
+    const char *why = mend(journal);
 
-    if (entry_add(&records,
-                  &(struct record_fields){
-                      .stage = STAGE_RECOVERED,
-                      .time_us = clock_now_us(),
-                      .segment = span_of(journal->broken_file),
-                      .detail = span_of(journal->fault),
-                  }) &&
-        intents_reconcile(&journal->unsent, "not-sent", &records) && add_missed(&records, missed))
+    if (why == NULL && add_recovered(journal, &records) && add_missed(&records, missed))
         why = begin_segment(journal, &records);
-    else
-        entry_list_free(&records);
+    else if (why == NULL)
+        why = "out of memory";
+    entry_list_free(&records);
 
     if (why != NULL) {
         put_back_missed(journal, missed);
         set_trouble(journal, why);
         return;
     }
-    json_object_clear(journal->unsent.open);
     pthread_mutex_lock(&journal->lock);
     journal->broken = false;
     pthread_mutex_unlock(&journal->lock);
+    keeper_post(journal->keeper, &journal->chain.tree, true);
     set_trouble(journal, segment_reserve(journal->segment));
 }
 
-/* Waits for something to do. In trouble that is also the time for another attempt. */
+/* When there is something to do even if nobody comes: another attempt in trouble, a segment that is too old.
+ * Monotonic. */
+static int64_t next_duty(const struct journal *journal)
+{
+    int64_t old = old_at(journal), retry = NEVER;
+
+    if (atomic_load(&journal->trouble) != NULL)
+        retry = clock_monotonic_us() + (int64_t)journal->retry_ms * 1000;
+    return old < retry ? old : retry;
+}
+
+/* Waits for something to do. */
 static void take_work(struct journal *journal, struct work *work)
 {
-    int64_t until = clock_monotonic_us() + (int64_t)journal->retry_ms * 1000;
+    int64_t until = next_duty(journal);
     struct timespec deadline = {.tv_sec = (time_t)(until / 1000000),
                                 .tv_nsec = (long)(until % 1000000) * 1000};
-    bool troubled = atomic_load(&journal->trouble) != NULL;
     int result = 0;
 
     STAILQ_INIT(&work->batch);
     pthread_mutex_lock(&journal->lock);
     while (result != ETIMEDOUT && !journal->stopping &&
            (journal->broken || (journal->queued == 0 && journal->missed == 0)))
-        result = troubled ? pthread_cond_timedwait(&journal->wake, &journal->lock, &deadline)
-                          : pthread_cond_wait(&journal->wake, &journal->lock);
+        result = until != NEVER ? pthread_cond_timedwait(&journal->wake, &journal->lock, &deadline)
+                                : pthread_cond_wait(&journal->wake, &journal->lock);
     STAILQ_CONCAT(&work->batch, &journal->queue);
     work->missed = journal->missed;
     work->stopping = journal->stopping;
@@ -254,12 +339,12 @@ static void stop(struct journal *journal)
 {
     struct entry_list last = STAILQ_HEAD_INITIALIZER(last);
 
-    if (journal->segment != NULL && add_mark(&last, STAGE_STOP))
+    if (journal->fault == NULL && add_mark(&last, STAGE_STOP))
         commit(journal, &last, journal->missed);
     entry_list_free(&last);
-    if (journal->segment == NULL)
+    if (journal->fault != NULL)
         log_event(LOG_ERROR, "journal-stop", "%s: stopped while unusable; %lu records are lost",
-                  journal->directory.path, journal->missed);
+                  journal->home.directory.path, journal->missed);
 }
 
 void *writer_run(void *arg)
@@ -269,7 +354,7 @@ void *writer_run(void *arg)
 
     do {
         take_work(journal, &work);
-        if (journal->segment == NULL)
+        if (journal->fault != NULL)
             restore(journal, work.missed);
         else
             commit(journal, &work.batch, work.missed);

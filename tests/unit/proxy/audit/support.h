@@ -48,17 +48,46 @@ static inline void scratch_remove(char *path)
     free(path);
 }
 
-static inline struct journal *open_journal(const char *directory, const struct journal_io *io, unsigned queue,
-                                           size_t segment_bytes)
+/* Settings for a journal in this directory, its keys in a folder of it so that copies have them too. Without
+ * checkpoints but those at start and stop. Good until the next call. */
+static inline const struct journal_settings *settings_for(const char *directory)
 {
+    static char keys[512];
+    static struct journal_settings settings;
+
+    snprintf(keys, sizeof keys, "%s/keys", directory);
+    settings = (struct journal_settings){
+        .directory = directory, .keys = keys, .origin = "portcullis/test", .queue = 8};
+    return &settings;
+}
+
+/* Opens a journal that must open, and waits for its first checkpoint: what comes then is the writer's alone.
+ */
+static inline struct journal *open_with(const struct journal_settings *settings, const struct journal_io *io)
+{
+    int64_t deadline = clock_monotonic_us() + (int64_t)DEADLINE_S * 1000000;
+    struct journal_status status = {0};
     char error[512] = "";
-    const struct journal_settings settings = {
-        .directory = directory, .queue = queue, .segment_bytes = segment_bytes};
-    struct journal *journal = journal_open_with(&settings, io, 20, error, sizeof error);
+    struct journal *journal = journal_open_with(settings, io, 20, error, sizeof error);
 
     if (journal == NULL)
         fail_msg("journal_open: %s", error);
+    while (status.checkpoints == 0 && status.checkpoint_failures == 0) {
+        assert_true(clock_monotonic_us() < deadline);
+        usleep(200);
+        journal_status(journal, &status);
+    }
     return journal;
+}
+
+static inline struct journal *open_journal(const char *directory, const struct journal_io *io, unsigned queue,
+                                           size_t segment_bytes)
+{
+    struct journal_settings settings = *settings_for(directory);
+
+    settings.queue = queue;
+    settings.segment_bytes = segment_bytes;
+    return open_with(&settings, io);
 }
 
 static inline struct record make_record(enum record_stage stage, const char *request_id)
@@ -138,7 +167,7 @@ static inline bool append(struct end end, enum record_stage stage, const char *r
     struct record record = make_record(stage, request_id);
     bool queued = journal_append(end.port, &record, told != NULL ? on_told : NULL, told);
 
-    assert_int_equal(queued, record.head.data == NULL); /* taken over, or left alone */
+    assert_int_equal(queued, record.text.data == NULL); /* taken over, or left alone */
     record_free(&record);
     return queued;
 }
@@ -167,13 +196,38 @@ static inline void wait_usable(struct journal *journal, bool usable)
     }
 }
 
+/* A header must say where the tree is; the first one says it to us. */
+static inline void check_header(json_t *header, struct chain *chain, bool first)
+{
+    json_t *edge = json_object_get(header, "edge");
+    char text[CHAIN_EDGE];
+
+    if (first) {
+        chain->tree.size = (uint64_t)json_integer_value(json_object_get(header, "tree_size"));
+        for (size_t i = 0; i < json_array_size(edge); i++)
+            assert_true(
+                tree_hash_read(span_of(json_string_value(json_array_get(edge, i))), &chain->tree.edge[i]));
+        assert_true(
+            tree_hash_read(span_of(json_string_value(json_object_get(header, "prev"))), &chain->last));
+    }
+    assert_int_equal(json_integer_value(json_object_get(header, "tree_size")), chain->tree.size);
+    assert_int_equal(json_integer_value(json_object_get(header, "first_seq")), chain->tree.size + 1);
+    assert_int_equal(json_integer_value(json_object_get(header, "format")), 2);
+    chain_write_edge(&chain->tree, text);
+    char *said = json_dumps(edge, JSON_COMPACT);
+    assert_string_equal(said, text);
+    free(said);
+}
+
 /* What lies in a directory, as one array of records in the order of the files. Each line must be an object
- * with sorted members and a time. */
+ * with sorted members and a time, and continue the tree and the hashes of the lines before it; the first
+ * header found is believed. */
 static inline json_t *read_journal(const char *path)
 {
     struct directory directory = {.path = (char *)(uintptr_t)path};
     struct segment_name *names;
     json_t *records = json_array();
+    struct chain chain = {0};
     size_t count;
 
     assert_true(directory_list(&directory, &names, &count));
@@ -192,8 +246,7 @@ static inline json_t *read_journal(const char *path)
 
             if (!json_is_object(record) || line[length - 1] != '\n')
                 fail_msg("%s: not a record: %s", file, line);
-            json_object_foreach(record, name, value)
-            {
+            json_object_foreach (record, name, value) {
                 assert_true(strcmp(before, name) < 0);
                 before = name;
             }
@@ -201,8 +254,13 @@ static inline json_t *read_journal(const char *path)
             if (first) {
                 assert_string_equal(json_string_value(json_object_get(record, "stage")), "segment");
                 assert_int_equal(json_integer_value(json_object_get(record, "seq")), names[i].first_seq);
+                check_header(record, &chain, i == 0);
                 first = false;
             }
+            char last[TREE_HEX];
+            tree_hash_write(&chain.last, last);
+            assert_string_equal(json_string_value(json_object_get(record, "prev")), last);
+            chain_add(&chain, (struct span){line, (size_t)length - 1});
             json_array_append_new(records, record);
         }
         free(line);

@@ -39,6 +39,12 @@ static int slow_sync(void *arg, int fd, bool metadata)
     return result;
 }
 
+static int plain_truncate(void *arg, int fd, off_t length)
+{
+    (void)arg;
+    return ftruncate(fd, length);
+}
+
 static int no_reserve(void *arg, int fd, off_t from, off_t length)
 {
     (void)arg, (void)fd, (void)from, (void)length;
@@ -48,7 +54,8 @@ static int no_reserve(void *arg, int fd, off_t from, off_t length)
 
 #define SLOW_IO(disk)                                                                                        \
     {                                                                                                        \
-        .arg = (disk), .write = plain_write, .sync = slow_sync, .reserve = no_reserve                        \
+        .arg = (disk), .write = plain_write, .sync = slow_sync, .reserve = no_reserve,                       \
+        .truncate = plain_truncate                                                                           \
     }
 
 /* Eight loops at once. */
@@ -175,23 +182,23 @@ static void keeps_files_to_itself(void **state)
 
     assert_int_equal(chmod(path, 0770), 0);
     char error[256] = "";
-    assert_null(journal_open(&(struct journal_settings){.directory = path, .queue = 1}, error, sizeof error));
+    assert_null(journal_open(settings_for(path), error, sizeof error));
     assert_non_null(strstr(error, "chmod go-w"));
 }
 
 static void second_opener_is_refused(void **state)
 {
     struct journal *journal = open_journal(*state, &journal_io_system, 8, 0);
-    struct journal_settings settings = {.directory = *state, .queue = 8};
+    const struct journal_settings *settings = settings_for(*state);
     char error[256] = "", pid[32];
 
-    assert_null(journal_open(&settings, error, sizeof error));
+    assert_null(journal_open(settings, error, sizeof error));
     snprintf(pid, sizeof pid, "pid %ld ", (long)getpid());
     assert_non_null(strstr(error, pid));
     assert_non_null(strstr(error, *state));
     journal_close(journal);
 
-    journal = journal_open(&settings, error, sizeof error);
+    journal = journal_open(settings, error, sizeof error);
     assert_non_null(journal);
     journal_close(journal);
 }
@@ -311,9 +318,9 @@ static void waiting_bytes_are_bounded(void **state)
     for (;;) {
         struct record record = make_record(STAGE_REFUSED, "big");
 
-        assert_true(text_reserve(&record.tail, size));
-        memset(record.tail.data + record.tail.length, ' ', size);
-        record.tail.length += size;
+        assert_true(text_reserve(&record.text, size));
+        memset(record.text.data + record.text.length, ' ', size);
+        record.text.length += size;
         bool took = journal_append(end.port, &record, NULL, NULL);
         record_free(&record);
         if (!took)
@@ -333,7 +340,7 @@ static void a_broken_text_is_not_taken(void **state)
     struct end end = end_make(journal);
     struct record record = make_record(STAGE_INTENT, "x"), empty = {0};
 
-    record.tail.failed = true;
+    record.text.failed = true;
     assert_false(journal_append(end.port, &record, NULL, NULL));
     assert_false(journal_append(end.port, &empty, NULL, NULL));
     record_free(&record);

@@ -8,16 +8,19 @@ static const struct record_fields everything = {
     .client = {"127.0.0.1", 9},
     .credential = {"gate", 4},
     .detail = {"d", 1},
+    .edge = {"[\"00\"]", 6},
     .effect = {"hard-delete", 11},
     .gate = {"permission", 10},
     .method = {"DELETE", 6},
     .operation = {"op", 2},
     .organization = {"org", 3},
+    .origin = {"portcullis/x", 12},
     .policy = {"sha256:00", 9},
     .principal = {"p\"q\n", 4},
     .request_id = {"r", 1},
     .resource = {"res", 3},
     .result = {"unknown", 7},
+    .root = {"ab", 2},
     .rule = {"/organizations/x", 16},
     .segment = {"s", 1},
     .target = {"/rest", 5},
@@ -28,6 +31,9 @@ static const struct record_fields everything = {
     .duration_us = {true, 0},
     .first_seq = {true, 4},
     .format = {true, 5},
+    .last_seq = {true, 8},
+    .open_from = {true, 9},
+    .tree_size = {true, 10},
     .principals = {true, 6},
     .run = {true, 7},
     .status = {true, 204},
@@ -35,15 +41,21 @@ static const struct record_fields everything = {
     .sent = RECORD_TRUE,
 };
 
+/* The hash that every line here says it follows: 00 01 02 … */
+#define PREV "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
+
 static const char everything_line[] =
     "{\"body\":{\"a\":[1,null]},\"bytes\":1,\"client\":\"127.0.0.1\",\"count\":2,\"credential\":\"gate\","
     "\"detail\":\"d\","
-    "\"duration_us\":0,\"effect\":\"hard-delete\",\"first_seq\":4,\"format\":5,\"gate\":\"permission\","
-    "\"method\":\"DELETE\",\"operation\":\"op\",\"organization\":\"org\",\"policy\":\"sha256:00\","
+    "\"duration_us\":0,\"edge\":[\"00\"],\"effect\":\"hard-delete\",\"first_seq\":4,\"format\":5,\"gate\":"
+    "\"permission\","
+    "\"last_seq\":8,\"method\":\"DELETE\",\"open_from\":9,\"operation\":\"op\",\"organization\":\"org\","
+    "\"origin\":\"portcullis/x\",\"policy\":\"sha256:00\",\"prev\":\"" PREV "\","
     "\"principal\":\"p\\\"q\\n\",\"principals\":6,\"request_id\":\"r\",\"resource\":\"res\",\"result\":"
-    "\"unknown\","
+    "\"unknown\",\"root\":\"ab\","
     "\"rule\":\"/organizations/x\",\"run\":7,\"segment\":\"s\",\"sent\":true,\"seq\":18446744073709551615,"
-    "\"stage\":\"outcome\",\"status\":204,\"target\":\"/rest\",\"time\":\"2026-01-31T23:59:59.123456Z\","
+    "\"stage\":\"outcome\",\"status\":204,\"target\":\"/"
+    "rest\",\"time\":\"2026-01-31T23:59:59.123456Z\",\"tree_size\":10,"
     "\"upstream_request_id\":\"u\",\"upstream_status\":502,\"version\":\"2024-10-15\"}\n";
 
 /* The record's line. */
@@ -53,15 +65,16 @@ static struct text line_of(const struct record_fields *fields, uint64_t seq)
     char scratch[RECORD_SCRATCH];
     struct record record = {0};
     struct text line = {0};
+    struct tree_hash prev;
 
+    assert_true(tree_hash_read(span_of(PREV), &prev));
     assert_true(record_build(fields, &record));
-    size_t length = record_splice(&record, seq, scratch, parts);
+    size_t length = record_splice(&record, seq, &prev, scratch, parts);
     for (size_t i = 0; i < RECORD_PARTS; i++)
         text_add(&line, parts[i].iov_base, parts[i].iov_len);
     assert_int_equal(line.length, length);
     record_free(&record);
-    assert_null(record.head.data);
-    assert_null(record.tail.data);
+    assert_null(record.text.data);
     return line;
 }
 
@@ -82,8 +95,7 @@ static void names_are_sorted(void **state)
     const char *before = "", *name;
 
     assert_non_null(record);
-    json_object_foreach(record, name, value)
-    {
+    json_object_foreach (record, name, value) {
         assert_true(strcmp(before, name) < 0);
         before = name;
     }
@@ -106,11 +118,13 @@ static void leaves_out_what_is_not_given(void **state)
         const char *line;
     } rows[] = {
         {{.stage = STAGE_START},
-         "{\"seq\":7,\"stage\":\"start\",\"time\":\"1970-01-01T00:00:00.000000Z\"}\n"},
+         "{\"prev\":\"" PREV "\",\"seq\":7,\"stage\":\"start\",\"time\":\"1970-01-01T00:00:00.000000Z\"}\n"},
         {{.stage = STAGE_MISSED, .count = {true, 0}},
-         "{\"count\":0,\"seq\":7,\"stage\":\"missed\",\"time\":\"1970-01-01T00:00:00.000000Z\"}\n"},
+         "{\"count\":0,\"prev\":\"" PREV
+         "\",\"seq\":7,\"stage\":\"missed\",\"time\":\"1970-01-01T00:00:00.000000Z\"}\n"},
         {{.stage = STAGE_INTENT, .principal = {"", 0}, .sent = RECORD_FALSE},
-         "{\"principal\":\"\",\"sent\":false,\"seq\":7,\"stage\":\"intent\",\"time\":\"1970-01-01T00:00:00."
+         "{\"prev\":\"" PREV
+         "\",\"principal\":\"\",\"sent\":false,\"seq\":7,\"stage\":\"intent\",\"time\":\"1970-01-01T00:00:00."
          "000000Z\"}\n"},
     };
 
@@ -141,7 +155,7 @@ static void hostile_text_stays_one_line(void **state)
 static void every_stage_has_a_name(void **state)
 {
     (void)state;
-    for (int stage = 0; stage <= STAGE_MISSED; stage++) {
+    for (int stage = 0; stage < STAGES; stage++) {
         struct text line = line_of(&(struct record_fields){.stage = (enum record_stage)stage}, 1);
 
         assert_null(strstr(line.data, "\"stage\":\"\""));

@@ -205,8 +205,7 @@ static void refuses_damage_before_the_end(void **state)
             at += length;
         }
         write_file(segment, changed.data, changed.length);
-        assert_null(
-            journal_open(&(struct journal_settings){.directory = crashed, .queue = 1}, error, sizeof error));
+        assert_null(journal_open(settings_for(crashed), error, sizeof error));
         snprintf(place, sizeof place, "%s:%u: ", segment, rows[i].seen);
         if (strncmp(error, place, strlen(place)) != 0 || strstr(error, rows[i].says) == NULL)
             fail_msg("row %zu: %s", i, error);
@@ -419,8 +418,7 @@ static void an_unreadable_segment_is_refused(void **state)
 
     snprintf(path, sizeof path, "%s/0000000000000004-20200101T000000Z.jsonl", (char *)*state);
     assert_int_equal(symlink("/dev/null", path), 0);
-    assert_null(
-        journal_open(&(struct journal_settings){.directory = *state, .queue = 1}, error, sizeof error));
+    assert_null(journal_open(settings_for(*state), error, sizeof error));
     assert_non_null(strstr(error, path));
 }
 
