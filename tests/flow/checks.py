@@ -57,10 +57,12 @@ def request_id(answer):
 
 
 def records_of(gate, identity, stages):
-    """The journal's records of a request, once they have the stages expected; they may follow the answer by a moment."""
+    """The journal's records of a request, once they have the stages expected; they may follow the answer by a moment. What the gate
+    finds out later, in its own time, counts only where it is expected."""
 
     def found():
-        records = [record for record in gate.journal() if record.get("request_id") == identity]
+        records = [record for record in gate.journal() if record.get("request_id") == identity
+                   and (record["stage"] != "reconciled" or "reconciled" in stages)]
         return len(records) >= len(stages) and records
 
     records = wait_until(found, what=f"the records {stages} of {identity} in the journal") if stages else found() or []
