@@ -43,7 +43,7 @@ struct tree_hash tree_root(const struct tree *tree);
 typedef bool tree_leaf_at(void *arg, uint64_t index, struct tree_hash *leaf);
 
 /* The inclusion proof (RFC 6962 §2.1.1) of leaf `index` in the tree of the first `size` leaves: *count
- * hashes, at most TREE_LEVELS. Reads every leaf once. */
+ * hashes, at most TREE_LEVELS. Reads every leaf once, in order, here and below. */
 bool tree_prove_inclusion(tree_leaf_at *leaf_at, void *arg, uint64_t index, uint64_t size,
                           struct tree_hash proof[static TREE_LEVELS], size_t *count);
 
