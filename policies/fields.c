@@ -57,6 +57,7 @@ static const struct row rows[] = {
     ROW("connection", FIELD_HOP, 0),
     ROW("fastly-ssl", FIELD_CLAIM, 0),
     ROW("keep-alive", FIELD_HOP, 0),
+    ROW("user-agent", FIELD_FORWARD, 0),
     ROW("x-identity", FIELD_CLAIM, 0),
     ROW("x-username", FIELD_CLAIM, 0),
     ROW("client-cert", FIELD_CLAIM, 0),
@@ -90,6 +91,7 @@ static const struct row rows[] = {
     ROW("x-snyk-version", FIELD_OURS, SINGLE | JUDGED),
     ROW("accept-encoding", FIELD_OURS, 0),
     ROW("front-end-https", FIELD_CLAIM, 0),
+    ROW("idempotency-key", FIELD_FORWARD, 0),
     ROW("x-session-token", FIELD_CLAIM, 0),
     ROW("cf-connecting-ip", FIELD_CLAIM, 0),
     ROW("content-encoding", FIELD_OURS, JUDGED),
@@ -145,6 +147,19 @@ static const struct row prefixes[] = {
     ROW("x-webauth-", FIELD_CLAIM, 0),
 };
 
+/* Words between hyphens that make a name an identity or a credential, wherever they stand in it:
+ * "X-Acting-User", "Session-Token". What would pass beside a judged token could be believed in its place. */
+static const struct span words[] = {
+    SPAN_INIT("account"), SPAN_INIT("acting"),   SPAN_INIT("assertion"),   SPAN_INIT("authorization"),
+    SPAN_INIT("behalf"),  SPAN_INIT("consumer"), SPAN_INIT("credential"),  SPAN_INIT("credentials"),
+    SPAN_INIT("email"),   SPAN_INIT("identity"), SPAN_INIT("impersonate"), SPAN_INIT("jwt"),
+    SPAN_INIT("key"),     SPAN_INIT("login"),    SPAN_INIT("password"),    SPAN_INIT("principal"),
+    SPAN_INIT("role"),    SPAN_INIT("roles"),    SPAN_INIT("secret"),      SPAN_INIT("session"),
+    SPAN_INIT("subject"), SPAN_INIT("sudo"),     SPAN_INIT("tenant"),      SPAN_INIT("token"),
+    SPAN_INIT("user"),    SPAN_INIT("userid"),   SPAN_INIT("username"),
+};
+static const struct row claim = ROW("", FIELD_CLAIM, 0);
+
 /* What holds for every name without a row. */
 static const struct row other = ROW("", FIELD_FORWARD, 0);
 
@@ -180,6 +195,25 @@ static const struct row *find_prefix(const char *name, size_t length)
     return NULL;
 }
 
+static bool is_word(struct span part)
+{
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (span_equal(words[i], part))
+            return true;
+    return false;
+}
+
+static const struct row *find_word(const char *name, size_t length)
+{
+    for (size_t from = 0, to; from < length; from = to + 1) {
+        for (to = from; to < length && name[to] != '-'; to++)
+            ;
+        if (is_word((struct span){name + from, to - from}))
+            return &claim;
+    }
+    return NULL;
+}
+
 /* The row that decides for the name; never NULL. */
 static const struct row *find(struct span name)
 {
@@ -195,6 +229,8 @@ static const struct row *find(struct span name)
         row = find_whole(folded, length);
     if (row == NULL)
         row = find_prefix(folded, length);
+    if (row == NULL)
+        row = find_word(folded, length);
     return row != NULL ? row : &other;
 }
 

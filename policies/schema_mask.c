@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #define VIEW_MAX 24
+#define MASKS_MAX                                                                                            \
+    32 /* of one object's or array's own members; beyond it the whole of it is one mask, so that no          \
+          body grows much on its way into the journal */
 
 /* How much of what is below here may be shown. */
 enum showing {
@@ -180,8 +183,7 @@ static void write_object(const struct writer *writer, json_t *object, enum showi
         writer->out->failed = true;
         return;
     }
-    json_object_foreach(object, name, member)
-    {
+    json_object_foreach (object, name, member) {
         names[count++] = name;
     }
     qsort(names, count, sizeof *names, compare_names);
@@ -206,8 +208,7 @@ static void write_array(const struct writer *writer, json_t *array, enum showing
     if (showing == SHOW_BY_SCHEMA)
         below = view_below(view, NULL);
     text_add(writer->out, "[", 1);
-    json_array_foreach(array, index, element)
-    {
+    json_array_foreach (array, index, element) {
         if (index > 0)
             text_add(writer->out, ",", 1);
         write_value(writer, element, showing, &below);
@@ -232,6 +233,27 @@ static void write_scalar(struct text *out, json_t *value)
     }
 }
 
+/* Would more than MASKS_MAX of its own members be masked? */
+static bool is_crowded(json_t *value, enum showing showing, const struct view *view)
+{
+    size_t members = json_is_object(value) ? json_object_size(value) : json_array_size(value), masks = 0;
+    const char *name;
+    json_t *member;
+
+    if (members <= MASKS_MAX || showing == SHOW_ALL || showing == SHOW_BY_NAME)
+        return false;
+    if (showing == SHOW_NAMES)
+        return true;
+    if (json_is_array(value))
+        return view_below(view, NULL).count == 0;
+    json_object_foreach (value, name, member) {
+        masks += view_below(view, name).count == 0;
+        if (masks > MASKS_MAX)
+            return true;
+    }
+    return false;
+}
+
 static void write_value(const struct writer *writer, json_t *value, enum showing showing,
                         const struct view *view)
 {
@@ -239,7 +261,7 @@ static void write_value(const struct writer *writer, json_t *value, enum showing
     bool holds = kind == KIND_OBJECT || kind == KIND_ARRAY;
     bool masked = showing == SHOW_BY_SCHEMA ? !view_shows(view, kind) : showing == SHOW_NAMES && !holds;
 
-    if (masked)
+    if (masked || (holds && is_crowded(value, showing, view)))
         write_mask(writer, value);
     else if (kind == KIND_OBJECT)
         write_object(writer, value, showing, view);

@@ -119,7 +119,7 @@ static void on_start(int descriptor, short what, void *arg)
                        on_writable, client);
     COUNT(worker->service, connections);
     client_receive(client);
-    if (event_add(&client->readable, NULL) != 0)
+    if (worker->stopping || event_add(&client->readable, NULL) != 0)
         client_close(client);
 }
 
@@ -230,7 +230,7 @@ void client_receive(struct client *client)
 
 /* Waits for the client to read the reply and close, within bounds: to close at once with unread input would
  * make the kernel reset the connection, and the reply with it. */
-static void linger(struct client *client)
+static void close_gently(struct client *client)
 {
     client->state = CLIENT_LINGERING;
     client->drained = client->surplus.length;
@@ -240,17 +240,30 @@ static void linger(struct client *client)
         client_close(client);
 }
 
+/* Whether the connection is kept was decided by the guard, and the client was told. evhttp would decide
+ * again, by rules of its own: it takes an absolute target for a proxy's, looks at the first Connection field
+ * only, and ends the reply to a chunked request as a chunked one. */
+static void make_evhttp_keep(struct evhttp_request *request)
+{
+    request->flags &= ~EVHTTP_PROXY_REQUEST;
+    request->major = 1;
+    request->minor = 1;
+    request->chunked = 0;
+    while (evhttp_remove_header(request->input_headers, "Connection") == 0)
+        ;
+}
+
 /* The whole reply is with the kernel. */
 static void reply_written(struct client *client)
 {
     struct evhttp_request *request = client->request;
 
-    if (!client->keep) {
-        linger(client);
+    if (!client->keep || client->worker->stopping) {
+        close_gently(client);
         return;
     }
     client->request = NULL;
-    request->chunked = 0; /* said of the request; evhttp would end the reply as a chunked one */
+    make_evhttp_keep(request);
     evhttp_send_reply_end(request);
     if (client->state == CLIENT_CLOSED)
         return;
@@ -270,11 +283,13 @@ static void on_writable(int descriptor, short what, void *arg)
         client_lose(client);
         return;
     }
-    client->deadline_us = after_ms(client->worker->service->config->limits.write_timeout_ms);
-    if (evbuffer_get_length(client->output) > 0)
+    bool all = evbuffer_get_length(client->output) == 0;
+    if (client->state ==
+        CLIENT_ANSWERING) /* otherwise it was a 100 (Continue), and the deadline is the request's */
+        client->deadline_us = all ? 0 : after_ms(client->worker->service->config->limits.write_timeout_ms);
+    if (!all)
         return;
     (void)event_del(&client->writable);
-    client->deadline_us = 0;
     if (client->finishing)
         reply_written(client);
     else if (client->exchange != NULL)
@@ -344,7 +359,12 @@ void client_finish(struct client *client, bool keep)
 
 void client_cut(struct client *client)
 {
+    /* A reset, and no FIN before it: to a reader of HTTP/1.0 a plain end would look like the end of the body.
+     * To dissolve the association (connect(2), AF_UNSPEC) does just that. */
+    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
+
     client->exchange = NULL;
+    (void)connect(client->descriptor, &nobody, sizeof nobody);
     client_close(client);
 }
 
@@ -357,7 +377,7 @@ void client_tick(struct client *client, int64_t now_us)
     client->deadline_us = 0;
     switch (client->state) {
     case CLIENT_RECEIVING:
-        if (client->began_us == 0) {
+        if (client->wire.state == WIRE_IDLE) {
             client_close(client);
         } else {
             struct span header = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
@@ -379,6 +399,6 @@ void client_tick(struct client *client, int64_t now_us)
 
 void client_stop(struct client *client)
 {
-    if (client->state == CLIENT_RECEIVING && client->began_us == 0)
+    if (client->state == CLIENT_RECEIVING && client->wire.state == WIRE_IDLE)
         client_close(client);
 }

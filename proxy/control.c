@@ -26,6 +26,8 @@ struct control {
     struct ruleset *ruleset; /* in force */
     struct admin *admin;
     struct event *events[4];
+    bool stopping; /* the first SIGTERM or SIGINT was seen */
+    bool at_once;  /* and another one */
 };
 
 /* ---- records ---- */
@@ -159,8 +161,14 @@ static void on_stop(int signal_number, short what, void *arg)
     struct control *control = arg;
     (void)what;
 
-    log_event(LOG_INFO, "stop", "signal %d: no more connections are accepted; running exchanges may end",
-              signal_number);
+    if (control->stopping) {
+        log_event(LOG_WARNING, "stop", "signal %d again: running exchanges are ended now", signal_number);
+        control->at_once = true;
+    } else {
+        log_event(LOG_INFO, "stop", "signal %d: no more connections are accepted; running exchanges may end",
+                  signal_number);
+    }
+    control->stopping = true;
     (void)event_base_loopbreak(control->base);
 }
 
@@ -214,6 +222,12 @@ void control_run(struct control *control, struct ruleset *ruleset)
     record_key(control, NULL);
     reconcile_begin(control->reconciler, ruleset);
     (void)event_base_dispatch(control->base);
+}
+
+bool control_poll(struct control *control)
+{
+    (void)event_base_loop(control->base, EVLOOP_NONBLOCK);
+    return control->at_once;
 }
 
 void control_free(struct control *control)

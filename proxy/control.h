@@ -26,6 +26,12 @@ uint16_t control_admin_port(const struct control *control);
  * are read anew; when anything is wrong with them, the old ones stay. SIGUSR1: the access log is reopened. */
 void control_run(struct control *control, struct ruleset *ruleset);
 
+/* While the workers stop: handles the signals that came in the meantime, without waiting. true when a second
+ * SIGTERM or SIGINT asked for an end at once. */
+bool control_poll(struct control *control);
+
+/* Not before the workers have ended: from then on a signal has its default effect, and would end the process
+ * in the middle of a drain. */
 void control_free(struct control *control);
 
 #endif

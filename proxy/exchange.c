@@ -286,8 +286,7 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
         client_cut(client);
         return;
     }
-    /* evhttp takes an absolute target for a proxy's and closes after it. */
-    exchange->keep = wire_keeps_connection(&client->wire) && evhttp_request_get_uri(evhttp_request)[0] == '/';
+    exchange->keep = wire_keeps_connection(&client->wire);
     const struct decide_input input = {
         .contract = ruleset_contract(exchange->ruleset),
         .policy = ruleset_policy(exchange->ruleset),
@@ -394,6 +393,8 @@ void exchange_client_gone(struct exchange *exchange)
     upstream_cancel(exchange->call);
     exchange->call = NULL;
     exchange->failure = "the client left";
+    if (!exchange->head_sent)
+        exchange->status = 0;
     exchange_cut(exchange);
 }
 
@@ -413,6 +414,8 @@ void exchange_abort(struct exchange *exchange)
         (exchange->state == EXCHANGE_RECORDING || exchange->state == EXCHANGE_FORWARDED))
         exchange_record_aborted(exchange);
     exchange->failure = "the gate stopped";
+    if (!exchange->head_sent)
+        exchange->status = 0;
     exchange_record_read(exchange);
     exchange->client->exchange = NULL;
     exchange_log(exchange);

@@ -170,7 +170,8 @@ static void reject(struct exchange *exchange, enum refusal_kind kind, const char
 
 /* ---- the upstream's answer ---- */
 
-/* Where links shall lead: the setting, or scheme and host as the client sees the gate. */
+/* Where links shall lead: the setting, or scheme and host as the client sees the gate; nowhere but to their
+ * path for a client that does not say (HTTP/1.0). */
 static const char *gate_origin(struct exchange *exchange)
 {
     const struct config *config = exchange->worker->service->config;
@@ -181,7 +182,9 @@ static const char *gate_origin(struct exchange *exchange)
     for (size_t i = 0; i < exchange->request.field_count && host == NULL; i++)
         if (span_equal_nocase(exchange->request.fields[i].name, SPAN("Host")))
             host = &exchange->request.fields[i];
-    struct span name = host && host->value.length > 0 ? host->value : span_of(config->listen[0].text);
+    if (host == NULL || host->value.length == 0)
+        return "";
+    struct span name = host->value;
     char *origin = arena_take(&exchange->arena, sizeof "http://" + name.length);
     if (origin != NULL) {
         memcpy(origin, "http://", sizeof "http://" - 1);
@@ -220,6 +223,7 @@ enum answer_use {
     ANSWER_CODING,
     ANSWER_COOKIE,
     ANSWER_DIGEST,
+    ANSWER_ABOUT,
     ANSWER_REQUEST_ID,
 };
 
@@ -235,6 +239,8 @@ static enum answer_use answer_use(struct span name)
         {SPAN_INIT("content-location"), ANSWER_LINK},
         {SPAN_INIT("content-encoding"), ANSWER_CODING},
         {SPAN_INIT("set-cookie"), ANSWER_COOKIE},
+        {SPAN_INIT("link"), ANSWER_ABOUT},
+        {SPAN_INIT("refresh"), ANSWER_ABOUT},
         {SPAN_INIT("content-digest"), ANSWER_DIGEST},
         {SPAN_INIT("repr-digest"), ANSWER_DIGEST},
         {SPAN_INIT("digest"), ANSWER_DIGEST},
@@ -270,6 +276,16 @@ static bool note_fields(struct exchange *exchange, const struct upstream_answer 
     return coded;
 }
 
+static bool names_host(struct span value, const char *host)
+{
+    size_t length = strlen(host);
+
+    for (size_t i = 0; i + length <= value.length; i++)
+        if (span_equal_nocase((struct span){value.data + i, length}, (struct span){host, length}))
+            return true;
+    return false;
+}
+
 static void copy_field(struct exchange *exchange, const struct field *field)
 {
     enum answer_use use = answer_use(field->name);
@@ -281,6 +297,9 @@ static void copy_field(struct exchange *exchange, const struct field *field)
         return;
     /* Links may be rewritten: a digest of the bytes before would be wrong. */
     if (use == ANSWER_DIGEST && exchange->json)
+        return;
+    /* Links of another syntax than is rewritten: they go where they would lead round the gate. */
+    if (use == ANSWER_ABOUT && names_host(field->value, exchange->worker->service->config->upstream.host))
         return;
     reply_field(&exchange->head, field->name, field->value);
 }

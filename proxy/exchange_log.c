@@ -20,16 +20,20 @@ static void number(struct text *line, struct span name, uint64_t value)
     text_add_number(line, value);
 }
 
-/* As judged; otherwise the path alone as it came, for what stands in an unjudged query may be anything, a
- * token too. */
+/* As judged; otherwise the path alone as it came: what stands in an unjudged authority, query or fragment may
+ * be anything, a password too. */
 static struct span shown_target(const struct exchange *exchange)
 {
     struct span raw = exchange->request.target;
-    const char *query = raw.length > 0 ? memchr(raw.data, '?', raw.length) : NULL;
 
     if (exchange->decision.forward.data != NULL)
         return exchange->decision.forward;
-    return (struct span){raw.data, query ? (size_t)(query - raw.data) : raw.length};
+    if (raw.length > 0 && raw.data[0] != '/')
+        return SPAN("(not a path)");
+    for (size_t i = 0; i < raw.length; i++)
+        if (raw.data[i] == '?' || raw.data[i] == '#')
+            raw.length = i;
+    return raw;
 }
 
 static const char *verdict_name(const struct exchange *exchange)

@@ -12,10 +12,12 @@
 #include "proxy/version_watch.h"
 #include "proxy/worker.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#define STOP_POLL_US   100000
 #define LAST_MOMENT_US (5 * 1000000LL) /* for workers to put down what they hold after an abort */
 
 struct gate {
@@ -24,6 +26,7 @@ struct gate {
     unsigned worker_count; /* made */
     unsigned started;
     uint16_t *ports; /* one for each address */
+    struct control *control;
 };
 
 static bool complain(const char *what, const char *error)
@@ -141,24 +144,29 @@ static bool make_workers(struct gate *gate, struct ruleset *ruleset)
     return true;
 }
 
-/* Running exchanges may end within the configured time; then they are ended. A worker that does not even do
- * that is left behind: the process ends anyway. */
+/* Running exchanges may end within the configured time, unless a second signal says otherwise; then they are
+ * ended. A worker that does not even do that is left behind: the process ends anyway. */
 static bool stop_workers(struct gate *gate)
 {
-    int64_t deadline = clock_monotonic_us() + (int64_t)gate->service.config->stop_timeout_ms * 1000;
-    bool all = true;
+    int64_t now = clock_monotonic_us(),
+            deadline = now + (int64_t)gate->service.config->stop_timeout_ms * 1000;
+    unsigned ended = 0;
 
     for (unsigned i = 0; i < gate->started; i++)
         worker_stop(gate->workers[i]);
-    for (unsigned i = 0; i < gate->started; i++) {
-        if (worker_join(gate->workers[i], deadline))
-            continue;
-        log_event(LOG_WARNING, "stop", "worker %u: exchanges still run after %u ms and are ended now", i,
-                  gate->service.config->stop_timeout_ms);
-        worker_abort(gate->workers[i]);
-        all = worker_join(gate->workers[i], clock_monotonic_us() + LAST_MOMENT_US) && all;
+    while (ended < gate->started && now < deadline &&
+           !(gate->control != NULL && control_poll(gate->control))) {
+        ended += worker_join(gate->workers[ended], now + STOP_POLL_US) ? 1 : 0;
+        now = clock_monotonic_us();
     }
-    return all;
+    if (ended < gate->started)
+        log_event(LOG_WARNING, "stop", "exchanges still run after %" PRId64 " ms and are ended now",
+                  (int64_t)gate->service.config->stop_timeout_ms - (deadline - now) / 1000);
+    for (unsigned i = ended; i < gate->started; i++)
+        worker_abort(gate->workers[i]);
+    while (ended < gate->started && worker_join(gate->workers[ended], now + LAST_MOMENT_US))
+        ended++;
+    return ended == gate->started;
 }
 
 static void free_workers(struct gate *gate)
@@ -187,16 +195,15 @@ static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_f
         !make_workers(gate, ruleset))
         return false;
     const struct control_task task = {&gate->service, gate->workers, gate->worker_count};
-    struct control *control = control_new(&task, error, sizeof error);
-    if (control == NULL)
+    gate->control = control_new(&task, error, sizeof error);
+    if (gate->control == NULL)
         return complain("start", error);
     bool told = port_file == NULL || port_file_write(port_file, gate->service.config, gate->ports,
-                                                     control_admin_port(control), error, sizeof error);
+                                                     control_admin_port(gate->control), error, sizeof error);
     if (told) {
         announce(gate);
-        control_run(control, ruleset);
+        control_run(gate->control, ruleset);
     }
-    control_free(control);
     return told || complain("port file", error);
 }
 
@@ -209,6 +216,7 @@ bool gate_run(const struct config *config, struct ruleset *ruleset, const char *
         log_event(LOG_ERROR, "stop", "a worker hangs; the process ends without it");
         _exit(1);
     }
+    control_free(gate.control);
     free_workers(&gate);
     close_service(&gate.service);
     if (served)

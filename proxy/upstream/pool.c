@@ -67,13 +67,14 @@ static void on_writable(struct connection *connection)
 
 static const struct connection_events pool_events = {on_ready, on_failed, on_readable, on_writable};
 
-/* The newest idle connection, or NULL. For a mutation it is looked at once more: if it turns out to be dead
- * only behind the request, nobody knows what became of that. */
-static struct connection *take_idle(struct upstream *upstream, bool look)
+/* The newest idle connection, or NULL. It is looked at once more, at the price of one recv: bytes that came
+ * since the loop last asked would be read as the answer to the next request, which may be another client's; and
+ * a connection that turns out to be dead only behind a mutation leaves nobody knowing what became of that. */
+static struct connection *take_idle(struct upstream *upstream)
 {
     struct connection *connection;
     while ((connection = TAILQ_FIRST(&upstream->idle)) != NULL) {
-        if (!look || connection_is_quiet(connection))
+        if (connection_is_quiet(connection))
             return connection;
         pool_drop(connection);
     }
@@ -107,7 +108,7 @@ static bool serve_first(struct upstream *upstream)
         return true;
     }
 
-    struct connection *idle = call->fresh ? NULL : take_idle(upstream, !call->idempotent);
+    struct connection *idle = call->fresh ? NULL : take_idle(upstream);
     if (idle != NULL) {
         TAILQ_REMOVE(&upstream->idle, idle, entry);
         TAILQ_INSERT_TAIL(&upstream->busy, idle, entry);

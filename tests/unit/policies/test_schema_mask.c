@@ -106,11 +106,45 @@ static void the_schema_decides_too(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* A body of nothing but unknown members does not grow in the journal: one mask stands for all of it. */
+static void bounds_what_a_body_becomes(void **state)
+{
+    static const struct {
+        int members;
+        unsigned masks;
+    } rows[] = {{32, 32}, {33, 1}, {1000, 1}};
+    struct document document =
+        fixture_document("{'S':{'type':'object','properties':{'name':{'type':'string'}}}}");
+    struct problems problems = {0};
+    struct schema_set *set = schema_set_new(&document);
+    const struct schema *schema = schema_compile(set, "/S", &problems);
+
+    (void)state;
+    assert_non_null(schema);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        json_t *body = json_object();
+        struct text out = {0};
+        unsigned masks = 0;
+        for (int n = 0; n < rows[i].members; n++) {
+            char name[16];
+            (void)snprintf(name, sizeof name, "m%d", n);
+            assert_int_equal(json_object_set_new(body, name, json_integer(n)), 0);
+        }
+        schema_write_masked(schema, body, show_mask, &masks, &out);
+        assert_int_equal(masks, rows[i].masks);
+        text_free(&out);
+        json_decref(body);
+    }
+    schema_set_free(set);
+    document_free(&document);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_decide_without_a_schema),
         cmocka_unit_test(the_schema_decides_too),
+        cmocka_unit_test(bounds_what_a_body_becomes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
