@@ -3,6 +3,7 @@
 #include "policies/fields.h"
 #include "proxy/client.h"
 #include "proxy/exchange_internal.h"
+#include "proxy/fault_point.h"
 #include "proxy/worker.h"
 
 #define OWN_FIELDS 12 /* that the gate adds at most */
@@ -144,4 +145,6 @@ void exchange_forward(struct exchange *exchange)
         return;
     }
     exchange_enter(exchange, EXCHANGE_FORWARDED);
+    if (exchange->mutation)
+        FAULT_POINT("exchange-after-forward");
 }

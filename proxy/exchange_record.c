@@ -4,6 +4,7 @@
 #include "proxy/audit/record.h"
 #include "proxy/client.h"
 #include "proxy/exchange_internal.h"
+#include "proxy/fault_point.h"
 #include "proxy/log.h"
 #include "proxy/worker.h"
 
@@ -175,6 +176,7 @@ static void on_outcome_recorded(void *arg, bool durable)
 {
     struct exchange *exchange = arg;
 
+    FAULT_POINT("exchange-after-outcome");
     after_outcome(exchange, durable);
     reply(exchange);
 }
@@ -185,6 +187,7 @@ bool exchange_record_outcome(struct exchange *exchange)
     struct answer_texts answer = {0};
 
     add_outcome(exchange, &fields, &answer);
+    FAULT_POINT("exchange-before-outcome");
     bool appended = append(exchange, &fields, on_outcome_recorded);
     exchange_free_answer(&answer);
     if (!appended)
@@ -258,6 +261,7 @@ static void on_intent_recorded(void *arg, bool durable)
         refuse_unrecorded(exchange);
         return;
     }
+    FAULT_POINT("exchange-after-intent");
     if (!exchange->client->gone) {
         exchange_forward(exchange);
         return;
@@ -279,6 +283,7 @@ bool exchange_record_intent(struct exchange *exchange)
     fields.credential = span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate");
     bool appended = tell_body(exchange, &masked);
     fields.body = (struct span){masked.data, masked.length};
+    FAULT_POINT("exchange-before-intent");
     appended = appended && append(exchange, &fields, on_intent_recorded);
     text_free(&masked);
     return appended;
