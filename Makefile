@@ -51,6 +51,7 @@ C_FILES         := $(C_SOURCES) $(wildcard policies/*.h proxy/*.h proxy/*/*.h te
 objects       = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 PROGRAMS      := $(BUILD)/portcullis $(BUILD)/portcullis-sandbox
+BENCH         := $(BUILD)/bench/relay $(BUILD)/bench/upstream
 
 # Goals that see to the packages first; a plain `make` only builds.
 INSTALLS := $(if $(filter test check,$(MAKECMDGOALS)),deps,$(if $(filter run,$(MAKECMDGOALS)),deps-run,$(if $(filter bench bench-%,$(MAKECMDGOALS)),deps-bench)))
@@ -100,18 +101,21 @@ unit: $(UNIT_PROGRAMS)
 	@sh tests/unit/run.sh $(UNIT_PROGRAMS)
 
 # After `unit`, so that what is broken in the small is named first; both use all cores.
-flow: $(PROGRAMS) | $(if $(filter test,$(MAKECMDGOALS)),unit)
+flow: $(PROGRAMS) $(BENCH) | $(if $(filter test,$(MAKECMDGOALS)),unit)
 	PORTCULLIS_BUILD=$(BUILD) $(PYTEST) $(PYTEST_ARGS) $(FLOWS)
 
-BENCH := $(BUILD)/bench/relay $(BUILD)/bench/upstream
 PYTHON_BENCH := PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/bench
 
 ## bench: what a request costs, beside other proxies: QUICK=1 in two minutes, COMPARE=old.json for what changed
 bench: $(PROGRAMS) $(BENCH) lto
 	$(PYTHON_BENCH)/bench.py $(if $(QUICK),--quick) $(if $(COMPARE),--compare $(COMPARE)) $(BENCH_ARGS)
 
-## bench-profile: what a request costs in syscalls, allocations and instructions, and where
-bench-profile: $(PROGRAMS) $(BENCH)
+## bench-profile: what a request costs in syscalls, instructions, allocations and copies, and where
+bench-profile:
+	+$(MAKE) BUILD=build-profile STATIC_LIBEVENT=1 bench-profile-here
+
+# Debian's shared library does not name its functions, its archive does.
+bench-profile-here: $(PROGRAMS) $(BENCH)
 	$(PYTHON_BENCH)/bench_profile.py $(BENCH_ARGS)
 
 ## bench-growth: what a request costs with many grants and connections, and memory over a million requests
@@ -214,5 +218,5 @@ print-flags:
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run deps deps-run test check unit flow bench bench-profile bench-growth lto deps-bench soak soak-asan soak-tsan soak-here \
+.PHONY: all run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth lto deps-bench soak soak-asan soak-tsan soak-here \
         asan tsan lint format format-check install uninstall clean help print-flags FORCE

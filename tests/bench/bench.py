@@ -19,13 +19,13 @@ import time
 
 sys.dont_write_bytecode = True
 
-import checks  # noqa: E402
+import cases  # noqa: E402
 import contestants  # noqa: E402
+import grants  # noqa: E402
 import measure  # noqa: E402
 import results  # noqa: E402
 import variants  # noqa: E402
-import world as bench_world  # noqa: E402
-from upstreams import Upstream, make_certificate  # noqa: E402
+from cheap_upstream import Upstream, make_certificate  # noqa: E402
 
 BUILD = contestants.ROOT / os.environ.get("PORTCULLIS_BUILD", "build")
 EVERYBODY = tuple(kind.name for kind in contestants.ALL)
@@ -94,13 +94,13 @@ def check_all(directory, world, runners, upstream):
         if runner.policy:
             bench.start(runner)
             try:
-                wrong += checks.failures(runner, upstream, world)
+                wrong += cases.failures(runner, upstream, world)
             finally:
                 runner.stop()
     if wrong:
         sys.exit("bench: not every contestant does its work:\n" + "\n".join(wrong))
     print(f"checked: {', '.join(runner.name for runner in runners if runner.policy)}: "
-          f"{len(checks.CASES)} cases each answered rightly", flush=True)
+          f"{len(cases.CASES)} cases each answered rightly", flush=True)
 
 
 def plan(options, variant, runners):
@@ -128,7 +128,7 @@ def measure_idle(bench, runners):
 
 
 def run_all(options, directory, runners):
-    world = bench_world.World()
+    world = grants.World()
     certificate, key = make_certificate(directory)
     found = []
     plain = Upstream(BUILD, 600, measure.LOAD_CORE)

@@ -9,7 +9,7 @@ import subprocess
 import time
 from dataclasses import dataclass, field
 
-import world as bench_world
+import grants
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -19,13 +19,14 @@ TEMPLATES = HERE / "peers"
 @dataclass
 class Setting:
     """What a variant asks of a contestant."""
-    world: bench_world.World
+    world: grants.World
     upstream: int                 # port
     plain_upstream: int           # port of one without TLS, for the relay
     certificate: pathlib.Path = None  # of a TLS upstream, and the one to trust; None: the upstream is plain
     connections: int = 64
+    pool: int = None              # connections to the upstream; None: as many as clients have
     workers: int = 1
-    cores: str = "0"
+    cores: str = None             # None: whichever
     extra: dict = field(default_factory=dict)  # for Portcullis' configuration
 
 
@@ -80,7 +81,8 @@ class Contestant:
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
         self.configure()
-        words = ["taskset", "-c", setting.cores, *(str(word) for word in self.command())]
+        pinned = ["taskset", "-c", setting.cores] if setting.cores else []
+        words = [*pinned, *(str(word) for word in self.command())]
         self.output = self.directory / "stdout"
         with open(self.output, "ab") as output, open(self.directory / "stderr", "ab") as errors:
             self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=self.directory,
@@ -132,7 +134,7 @@ class Contestant:
             "WORKERS": setting.workers, "THREADS": 128 * setting.workers, "POOL": setting.connections + 64, "USER": "root",
             "SCHEME": "https" if setting.certificate else "http", "CERTIFICATE": setting.certificate or "/etc/ssl/certs/ca-certificates.crt",
             "TLS": self.tls() if setting.certificate else "",
-            "VERSION_PATTERN": bench_world.VERSION_PATTERN, "ROUTE_PATTERN": bench_world.ROUTE_PATTERN,
+            "VERSION_PATTERN": grants.VERSION_PATTERN, "ROUTE_PATTERN": grants.ROUTE_PATTERN,
         }
 
     def tls(self):
@@ -265,6 +267,7 @@ class Portcullis(Contestant):
     name = "portcullis"
     policy = True
     patience = 120  # a policy of a million grants takes its time
+    tool = ()       # a program and its arguments that the gate is run under
 
     def __init__(self, build):
         super().__init__(build)
@@ -273,7 +276,7 @@ class Portcullis(Contestant):
     def configure(self):
         setting = self.setting
         setting.world.write_policy(self.directory / "policy.json")
-        upstream = {"url": f"http://127.0.0.1:{setting.upstream}", "connections": min(4096, setting.connections), "queue": 100000}
+        upstream = {"url": f"http://127.0.0.1:{setting.upstream}", "connections": min(4096, setting.pool or setting.connections), "queue": 100000}
         if setting.certificate:
             upstream |= {"url": f"https://localhost:{setting.upstream}", "ca_file": str(setting.certificate)}
         (self.directory / "gate.json").write_text(json.dumps({
@@ -283,7 +286,7 @@ class Portcullis(Contestant):
             "limits": {"connections": 20000, "backlog": 4096}, **setting.extra}))
 
     def command(self):
-        return [self.binary, "serve", "-c", self.directory / "gate.json"]
+        return [*self.tool, self.binary, "serve", "-c", self.directory / "gate.json"]
 
     def version(self):
         return subprocess.run([self.binary, "--version"], capture_output=True, text=True, check=False).stdout.strip()

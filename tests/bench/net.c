@@ -19,6 +19,15 @@ void net_die(const char *what)
     exit(1);
 }
 
+void *net_take(size_t size)
+{
+    void *memory = calloc(1, size);
+
+    if (memory == NULL)
+        net_die("memory");
+    return memory;
+}
+
 int net_port(const char *text)
 {
     char *end;

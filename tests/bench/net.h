@@ -3,9 +3,13 @@
 #define TESTS_BENCH_NET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Says what failed, with errno, and ends the process. */
 _Noreturn void net_die(const char *what);
+
+/* Cleared memory, or the end of the process. */
+void *net_take(size_t size);
 
 /* Reads a decimal port from 1 to 65535, or ends the process. */
 int net_port(const char *text);

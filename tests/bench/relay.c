@@ -86,17 +86,14 @@ static ssize_t put(const struct side *side, const char *bytes, size_t length)
 }
 
 /* Keeps what `to` did not take, and reads no more for it until it has. */
-static bool hold(struct relay *relay, struct side *to, const char *bytes, size_t length)
+static void hold(struct relay *relay, struct side *to, const char *bytes, size_t length)
 {
-    to->waiting = malloc(length);
-    if (to->waiting == NULL)
-        return false;
+    to->waiting = net_take(length);
     memcpy(to->waiting, bytes, length);
     to->start = 0;
     to->length = length;
     watch(relay, to, (to->watched & READABLE) | EPOLLOUT);
     watch(relay, to->other, to->other->watched & EPOLLOUT);
-    return true;
 }
 
 static void on_end(struct relay *relay, struct side *from)
@@ -121,9 +118,10 @@ static void on_readable(struct relay *relay, struct side *from)
         return;
     }
     ssize_t sent = got < 0 ? -1 : put(from->other, relay->piece, (size_t)got);
-    if (sent < 0 ||
-        (sent < got && !hold(relay, from->other, relay->piece + sent, (size_t)got - (size_t)sent)))
+    if (sent < 0)
         end(relay, from->pair);
+    else if (sent < got)
+        hold(relay, from->other, relay->piece + sent, (size_t)got - (size_t)sent);
 }
 
 static void on_writable(struct relay *relay, struct side *to)
@@ -176,8 +174,8 @@ static void on_connection(struct relay *relay)
     if (client < 0)
         return;
     int upstream = net_connect(relay->upstream_port);
-    struct pair *pair = calloc(1, sizeof *pair);
-    if (upstream < 0 || pair == NULL)
+    struct pair *pair = net_take(sizeof *pair);
+    if (upstream < 0)
         net_die("a connection to the upstream");
     set_up(relay, pair, &pair->client, &pair->upstream, client);
     set_up(relay, pair, &pair->upstream, &pair->client, upstream);

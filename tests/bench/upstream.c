@@ -63,10 +63,8 @@ static size_t add_integration(char *at, size_t room, unsigned number)
 static char *make_document(size_t bytes)
 {
     static const char begin[] = "{\"jsonapi\":{\"version\":\"1.0\"},\"data\":[", end[] = "],\"links\":{}}";
-    char *document = malloc(bytes + 2048), *at = document;
+    char *document = net_take(bytes + 2048), *at = document;
 
-    if (document == NULL)
-        net_die("malloc");
     at = stpcpy(at, begin);
     for (unsigned number = 0; (size_t)(at - document) + strlen(end) < bytes; number++)
         at += add_integration(at, 1024, number);
@@ -76,10 +74,8 @@ static char *make_document(size_t bytes)
 
 static struct answer make_answer(const char *document, const char *connection)
 {
-    struct answer answer = {malloc(strlen(document) + 1024), 0};
+    struct answer answer = {net_take(strlen(document) + 1024), 0};
 
-    if (answer.bytes == NULL)
-        net_die("malloc");
     answer.length = (size_t)sprintf(answer.bytes,
                                     "HTTP/1.1 200 OK\r\n"
                                     "server: bench\r\n"
@@ -261,9 +257,7 @@ static void on_connection(struct upstream *upstream)
 
     if (socket < 0)
         return;
-    struct connection *connection = calloc(1, sizeof *connection);
-    if (connection == NULL)
-        net_die("calloc");
+    struct connection *connection = net_take(sizeof *connection);
     connection->socket = socket;
     upstream->connections++;
     if (upstream->tls != NULL) {
@@ -319,9 +313,7 @@ int main(int argc, char **argv)
     char *document = make_document(strtoul(argv[2], NULL, 10));
     upstream.keep = make_answer(document, "");
     upstream.close = make_answer(document, "connection: close\r\n");
-    upstream.count.bytes = malloc(COUNT_ROOM);
-    if (upstream.count.bytes == NULL)
-        net_die("malloc");
+    upstream.count.bytes = net_take(COUNT_ROOM);
     if (argc == 5)
         upstream.tls = make_tls(argv[3], argv[4]);
     upstream.listener = net_listen(net_port(argv[1]));

@@ -3,7 +3,7 @@
 import http.client
 from dataclasses import dataclass
 
-import world as bench_world
+import grants
 
 
 @dataclass
@@ -15,7 +15,7 @@ class Case:
     organisation: int = 6
     target: str = None
     authorization: str = None  # instead of the principal's
-    version: str = bench_world.VERSION
+    version: str = grants.VERSION
 
 
 # Of principal 3 in a world of eight organisations: none in the third, editor in the fourth, else viewer.
@@ -42,7 +42,7 @@ def ask(port, case, world):
     path = case.target or world.target(case.organisation, 1).partition("?")[0]
     body = None
     if case.method == "PATCH":
-        body = bench_world.UPDATE
+        body = grants.UPDATE
         headers["Content-Type"] = "application/vnd.api+json"
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:

@@ -19,12 +19,13 @@ def make_certificate(directory):
 
 
 class Upstream:
-    """Answers everything with a document of `size` bytes; counts."""
+    """Answers everything with a document of `size` bytes; counts. On one core, where one is given."""
 
-    def __init__(self, build, size, core, certificate=None, key=None):
+    def __init__(self, build, size, core=None, certificate=None, key=None):
         self.certificate = certificate
         self.port = free_port()
-        words = ["taskset", "-c", str(core), str(build / "bench" / "upstream"), str(self.port), str(size)]
+        words = [] if core is None else ["taskset", "-c", str(core)]
+        words += [str(build / "bench" / "upstream"), str(self.port), str(size)]
         if certificate:
             words += [str(certificate), str(key)]
         self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
