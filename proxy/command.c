@@ -148,12 +148,13 @@ static bool take_output(struct running *running)
     return true;
 }
 
+/* The beginning is kept. At most a pipe's content in one go: it may write faster than we read. */
 static void take_errors(struct running *running)
 {
     char buffer[4096];
-    ssize_t got;
+    ssize_t got = 1;
 
-    while ((got = read(running->errors, buffer, sizeof buffer)) > 0) {
+    for (int turn = 0; turn < 16 && (got = read(running->errors, buffer, sizeof buffer)) > 0; turn++) {
         size_t room = sizeof running->said - running->said_length;
         size_t kept = (size_t)got < room ? (size_t)got : room;
 

@@ -73,6 +73,11 @@ static void reads_defaults(void **state)
     assert_string_equal(config->policy, folder_path(&folder, "p.json"));
     assert_string_equal(config->audit.directory, folder_path(&folder, "audit"));
     assert_string_equal(config->audit.keys, folder_path(&folder, "keys"));
+    assert_null(config->audit.origin);
+    assert_null(config->audit.signing_key);
+    assert_null(config->audit.checkpoint_command);
+    assert_int_equal(config->audit.segment_bytes, 64 << 20);
+    assert_int_equal(config->audit.keep_days, 0);
     assert_string_equal(config->access_log, "-");
     config_free(config);
     text_free(&shown);
@@ -106,6 +111,35 @@ static void reads_every_kind(void **state)
     assert_int_equal(config->upstream.queue, 0);
     assert_null(config->access_log);
     assert_int_equal(config->stop_timeout_ms, 0);
+    config_free(config);
+    text_free(&shown);
+}
+
+/* What a setting is made of. */
+static void reads_the_journals_own(void **state)
+{
+    struct text shown = {0};
+    struct config *config =
+        read_text("{" REQUIRED ",\"audit\":{\"origin\":\"snyk.example/audit\",\"signing_key\":\"s.pem\","
+                  "\"checkpoint_command\":[\"bin/witness\",\"\",\"a/b\"]}}",
+                  &shown);
+
+    (void)state;
+    assert_string_equal(shown.data, "");
+    assert_string_equal(config->audit.origin, "snyk.example/audit");
+    assert_string_equal(config->audit.signing_key, folder_path(&folder, "s.pem"));
+    assert_string_equal(config->audit.checkpoint_command[0], folder_path(&folder, "bin/witness"));
+    assert_string_equal(config->audit.checkpoint_command[1], "");
+    assert_string_equal(config->audit.checkpoint_command[2], "a/b");
+    assert_null(config->audit.checkpoint_command[3]);
+    config_free(config);
+    text_free(&shown);
+
+    config = read_text("{" REQUIRED ",\"audit\":{\"signing_key\":\"pkcs11:object=x\","
+                       "\"checkpoint_command\":[\"curl\"]}}",
+                       &shown);
+    assert_string_equal(config->audit.signing_key, "pkcs11:object=x");
+    assert_string_equal(config->audit.checkpoint_command[0], "curl");
     config_free(config);
     text_free(&shown);
 }
@@ -146,6 +180,20 @@ static void says_what_is_wrong(void **state)
         {"{" REQUIRED ",\n \"listen\":[\"127.0.0.1:1\",\"127.0.0.1:1\", 7]}",
          ":2:26: error: listen names this address twice (/listen/1)\n"
          ":2:41: error: listen must be a list of texts (/listen/2)\n"},
+        {"{" REQUIRED ",\n \"audit\":{\"origin\":\"a b\",\"signing_key\":\"\",\"checkpoint_command\":[]}}",
+         ":2:11: error: audit.origin must be a name of 1 to 255 visible ASCII characters without space and "
+         "plus, or null (/audit/origin)\n"
+         ":2:26: error: audit.signing_key must be a path or null (/audit/signing_key)\n"
+         ":2:43: error: audit.checkpoint_command must be a list of a program and its arguments, or null "
+         "(/audit/checkpoint_command)\n"},
+        {"{" REQUIRED ",\n \"audit\":{\"origin\":\"\",\"checkpoint_command\":[\"\"]}}",
+         ":2:11: error: audit.origin must be a name of 1 to 255 visible ASCII characters without space and "
+         "plus, or null (/audit/origin)\n"
+         ":2:23: error: audit.checkpoint_command must be a list of a program and its arguments, or null "
+         "(/audit/checkpoint_command)\n"},
+        {"{" REQUIRED ",\n \"audit\":{\"checkpoint_command\":[\"a\",1]}}",
+         ":2:11: error: audit.checkpoint_command must be a list of a program and its arguments, or null "
+         "(/audit/checkpoint_command)\n"},
         {"{" REQUIRED ",\n \"public_url\":\"ftp://x\"}",
          ":2:2: error: public_url must begin with https:// or http:// (/public_url)\n"},
         {"{" REQUIRED ",\n \"audit\":{\"directory\":\"a\",\"keys\":\"a/keys\"}}",
@@ -279,8 +327,8 @@ static size_t count_leaves(const json_t *value)
 
     if (!json_is_object(value))
         return 1;
-    json_object_foreach((json_t *)value, name, member) count +=
-        strcmp(name, "$schema") != 0 ? count_leaves(member) : 0;
+    json_object_foreach ((json_t *)value, name, member)
+        count += strcmp(name, "$schema") != 0 ? count_leaves(member) : 0;
     return count;
 }
 
@@ -357,6 +405,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_defaults),
         cmocka_unit_test(reads_every_kind),
+        cmocka_unit_test(reads_the_journals_own),
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(warns),
         cmocka_unit_test(names_a_file_that_cannot_be_read),

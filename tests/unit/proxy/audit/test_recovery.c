@@ -1,3 +1,4 @@
+#include "proxy/audit/checkpoints.h"
 #include "proxy/audit/lines.h"
 #include "tests/unit/proxy/audit/support.h"
 
@@ -180,6 +181,13 @@ static void refuses_damage_before_the_end(void **state)
         {3, "{\"seq\":2}", 3, "does not follow"},
         {3, "{\"seq\":-3}", 3, "does not follow"},
         {3, "{\"seq\":4}", 3, "does not follow"},
+        {3, "{\"seq\":3}", 3, "`prev` is not that one's hash"},
+        {3, "{\"prev\":3,\"seq\":3}", 3, "`prev` is not that one's hash"},
+        {3, "{\"prev\":\"0000000000000000000000000000000000000000000000000000000000000000\",\"seq\":3}", 3,
+         "`prev` is not that one's hash"},
+        {1, "{\"seq\":1}", 1, "not the header of a segment"},
+        {1, "{\"format\":1,\"seq\":1,\"stage\":\"segment\"}", 1, "begin a new journal in another directory"},
+        {1, "{\"format\":2,\"seq\":1,\"stage\":\"segment\"}", 1, "a header that lacks something"},
         {3, NULL, 3, "does not follow"},
         {1, "{\"seq\":9}", 1, "in the file's name"},
         {1, NULL, 1, "in the file's name"},
@@ -247,6 +255,382 @@ static void cuts_a_torn_last_line(void **state)
         scratch_remove(scratch);
     }
     (void)state;
+}
+
+/* What the newest checkpoint was signed for must be there, line for line. */
+
+/* A journal of several segments as a crash leaves it. The newest checkpoint is that of the last start; a line
+ * of its segment and more segments follow. */
+static char *checkpointed_journal(const char *scratch)
+{
+    for (int run = 0;; run++) {
+        struct journal *journal = open_journal(scratch, &journal_io_system, 8, 1200);
+        struct end end = end_make(journal);
+
+        for (int i = 0; i < 4; i++)
+            assert_true(append_and_wait(end, STAGE_REFUSED, "x"));
+        char *crashed = run == 1 ? copy_directory(scratch) : NULL;
+        end_free(end);
+        journal_close(journal);
+        if (crashed != NULL)
+            return crashed;
+    }
+}
+
+/* How many lines the newest checkpoint covers. */
+static uint64_t covered_by(const char *directory)
+{
+    struct directory place = {.fd = open(directory, O_RDONLY | O_DIRECTORY)};
+    uint64_t size;
+
+    assert_true(checkpoints_newest(&place, &size));
+    close(place.fd);
+    return size;
+}
+
+static void refuse_to_open(const char *directory, const char *name, const char *says)
+{
+    char error[1024] = "";
+
+    if (journal_open(settings_for(directory), error, sizeof error) != NULL ||
+        strncmp(error, directory, strlen(directory)) != 0 || strstr(error, says) == NULL)
+        fail_msg("%s: %s", name, error);
+}
+
+/* Changes one digit of a number in the middle of the n-th line (from 1), and the hashes behind it, as
+ * somebody without the key can. */
+static void rewrite_from(const char *path, unsigned changed)
+{
+    struct text whole = read_file(path), now = {0};
+    struct chain chain = {0};
+    bool begun = false;
+    unsigned number = 1;
+
+    for (const char *at = whole.data; at < whole.data + whole.length; number++) {
+        size_t length = (size_t)(strchr(at, '\n') - at);
+        json_t *record = json_loadb(at, length, 0, NULL);
+        char prev[TREE_HEX];
+
+        if (!begun) { /* the header says what was before */
+            json_t *edge = json_object_get(record, "edge");
+            chain.tree.size = (uint64_t)json_integer_value(json_object_get(record, "tree_size"));
+            for (size_t i = 0; i < json_array_size(edge); i++)
+                assert_true(
+                    tree_hash_read(span_of(json_string_value(json_array_get(edge, i))), &chain.tree.edge[i]));
+            assert_true(tree_hash_read(span_of(text_of(record, "prev")), &chain.last));
+            begun = true;
+        }
+        tree_hash_write(&chain.last, prev);
+        json_object_set_new(record, "prev", json_string(prev));
+        if (number == changed)
+            json_object_set_new(record, "client", json_string("forged"));
+        char *line = json_dumps(record, JSON_SORT_KEYS | JSON_COMPACT);
+        chain_add(&chain, span_of(line));
+        text_add_format(&now, "%s\n", line);
+        free(line);
+        json_decref(record);
+        at += length + 1;
+    }
+    write_file(path, now.data, now.length);
+    text_free(&whole);
+    text_free(&now);
+}
+
+static void cut_lines(const char *path, size_t count)
+{
+    struct text whole = read_file(path);
+    size_t length = whole.length;
+
+    for (; count > 0; count--)
+        do
+            length--;
+        while (length > 0 && whole.data[length - 1] != '\n');
+    write_file(path, whole.data, length);
+    text_free(&whole);
+}
+
+/* What is done to the directory. */
+
+static void nothing(const char *directory)
+{
+    (void)directory;
+}
+
+static void cut_behind(const char *directory)
+{
+    char *path = newest_segment(directory);
+
+    cut_lines(path, 1);
+    free(path);
+}
+
+static void remove_last_lines(const char *directory)
+{
+    uint64_t covered = covered_by(directory);
+    struct segment_name name;
+    char *path;
+
+    for (;; free(path)) {
+        path = newest_segment(directory);
+        assert_true(segment_name_read(strrchr(path, '/') + 1, &name));
+        if (name.first_seq <= covered)
+            break;
+        assert_int_equal(unlink(path), 0);
+    }
+    struct text whole = read_file(path);
+    size_t lines = count_lines(whole.data, whole.length);
+    text_free(&whole);
+    cut_lines(path, (size_t)(name.first_seq + lines - covered)); /* one of them is covered */
+    free(path);
+}
+
+static void remove_newest_segments(const char *directory)
+{
+    while (count_segments(directory) > 1) {
+        char *path = newest_segment(directory);
+
+        assert_int_equal(unlink(path), 0);
+        free(path);
+    }
+}
+
+static void remove_all_segments(const char *directory)
+{
+    remove_newest_segments(directory);
+    char *path = newest_segment(directory);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+}
+
+/* The segment that the checkpoint ends in; *line is the place of its last line there. */
+static char *covered_segment(const char *directory, unsigned *line)
+{
+    struct directory place = {.path = (char *)(uintptr_t)directory};
+    uint64_t covered = covered_by(directory);
+    struct segment_name *names;
+    size_t count, at = 0;
+
+    assert_true(directory_list(&place, &names, &count));
+    while (at + 1 < count && names[at + 1].first_seq <= covered)
+        at++;
+    assert_true(at > 0 && at + 1 < count);
+    *line = (unsigned)(covered - names[at].first_seq + 1);
+    char *path = directory_join(&place, names[at].text);
+    free(names);
+    return path;
+}
+
+static void rewrite_covered(const char *directory)
+{
+    unsigned line;
+    char *path = covered_segment(directory, &line);
+
+    rewrite_from(path, line);
+    free(path);
+}
+
+static void remove_covered(const char *directory)
+{
+    unsigned line;
+    char *path = covered_segment(directory, &line);
+
+    assert_int_equal(unlink(path), 0);
+    free(path);
+}
+
+static void forge_checkpoint(const char *directory)
+{
+    char path[300], name[CHECKPOINT_NAME];
+
+    checkpoints_name(covered_by(directory), name);
+    snprintf(path, sizeof path, "%s/%s", directory, name);
+    struct text note = read_file(path);
+    char *root = strchr(strchr(note.data, '\n') + 1, '\n') + 1;
+    *root = *root == 'A' ? 'B' : 'A';
+    write_file(path, note.data, note.length);
+    text_free(&note);
+}
+
+static void future_checkpoint(const char *directory)
+{
+    char from[300], to[300], name[CHECKPOINT_NAME];
+
+    checkpoints_name(covered_by(directory), name);
+    snprintf(from, sizeof from, "%s/%s", directory, name);
+    snprintf(to, sizeof to, "%s/checkpoints/0000000000000099.note", directory);
+    assert_int_equal(rename(from, to), 0);
+}
+
+static void other_key(const char *directory)
+{
+    char path[300];
+
+    snprintf(path, sizeof path, "%s/keys/journal-signing.key", directory);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void other_key_known(const char *directory)
+{
+    char from[300], to[300];
+
+    other_key(directory);
+    snprintf(from, sizeof from, "%s/verifier.vkey", directory);
+    snprintf(to, sizeof to, "%s/verifier-old.vkey", directory);
+    assert_int_equal(rename(from, to), 0);
+}
+
+static void no_verifier(const char *directory)
+{
+    char path[300];
+
+    snprintf(path, sizeof path, "%s/verifier.vkey", directory);
+    assert_int_equal(unlink(path), 0);
+}
+
+static void other_key_unknown(const char *directory)
+{
+    other_key(directory);
+    no_verifier(directory);
+}
+
+static void holds_the_log_against_its_checkpoint(void **state)
+{
+    static const struct {
+        const char *name;
+        void (*act)(const char *directory);
+        const char *says;
+    } rows[] = {
+        {"nothing", nothing, NULL},
+        {"a line that no checkpoint covers is gone", cut_behind, NULL},
+        {"lines of the checkpoint are gone", remove_last_lines, "lines at the end are missing"},
+        {"segments are gone", remove_newest_segments, "lines at the end are missing"},
+        {"all segments are gone", remove_all_segments, "lines at the end are missing"},
+        {"rewritten with right hashes", rewrite_covered,
+         "the lines up to here are not those that the newest checkpoint was signed for"},
+        {"the checkpoint's segment is gone", remove_covered, ""},
+        {"checkpoint edited", forge_checkpoint, "its signature is wrong"},
+        {"checkpoint renamed", future_checkpoint, "its size is not the one in its name"},
+        {"another key", other_key, "the signing key is not the one of this journal"},
+        {"another key, the old one known", other_key_known, NULL},
+        {"another key, the old one not known", other_key_unknown, "not signed by the key of this journal"},
+        {"the verifier's key is gone", no_verifier, NULL},
+    };
+    char *crashed = checkpointed_journal(*state);
+
+    assert_true(count_segments(crashed) > 3);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *copy = copy_directory(crashed);
+
+        rows[i].act(copy);
+        if (rows[i].says != NULL) {
+            size_t segments = count_segments(copy);
+            refuse_to_open(copy, rows[i].name, rows[i].says);
+            refuse_to_open(copy, rows[i].name, rows[i].says); /* and it stays so */
+            assert_int_equal(count_segments(copy), segments);
+        } else {
+            json_decref(reopen(copy));
+            json_decref(reopen(copy));
+        }
+        scratch_remove(copy);
+    }
+    scratch_remove(crashed);
+}
+
+/* Damage that a checkpoint makes evident is not made worse: an incomplete last line stays too. */
+static void a_refusal_cuts_nothing(void **state)
+{
+    char *crashed = checkpointed_journal(*state);
+
+    remove_last_lines(crashed);
+    char *path = newest_segment(crashed);
+    struct text whole = read_file(path);
+    write_file(path, whole.data, whole.length - 5);
+    refuse_to_open(crashed, "cut", "lines at the end are missing");
+    struct text now = read_file(path);
+    assert_int_equal(now.length, whole.length - 5);
+    assert_null(find_file(crashed, ".cut-"));
+    text_free(&whole);
+    text_free(&now);
+    free(path);
+    scratch_remove(crashed);
+}
+
+/* A journal keeps its name, wherever it is opened. */
+static void keeps_its_origin(void **state)
+{
+    struct journal_settings settings = *settings_for(*state);
+    char error[512] = "";
+
+    json_decref(reopen(*state));
+    settings.origin = NULL;
+    journal_close(open_with(&settings, &journal_io_system));
+    settings.origin = "portcullis/elsewhere";
+    assert_null(journal_open(&settings, error, sizeof error));
+    assert_non_null(strstr(error, "this journal's origin is \"portcullis/test\""));
+    json_t *records = read_journal(*state);
+    assert_int_equal(count_records(records, "segment", NULL), 2);
+    assert_string_equal(text_of(find_record(records, "segment", 1), "origin"), "portcullis/test");
+    json_decref(records);
+
+    char other[300], host[256], expected[300];
+    snprintf(other, sizeof other, "%s/other", (char *)*state);
+    settings = *settings_for(other);
+    settings.origin = NULL;
+    journal_close(open_with(&settings, &journal_io_system));
+    records = read_journal(other);
+    assert_int_equal(gethostname(host, sizeof host), 0);
+    snprintf(expected, sizeof expected, "portcullis/%s", host);
+    assert_string_equal(text_of(find_record(records, "segment", 0), "origin"), expected);
+    json_decref(records);
+
+    snprintf(other, sizeof other, "%s/bad", (char *)*state);
+    settings = *settings_for(other);
+    settings.origin = "a name";
+    assert_null(journal_open(&settings, error, sizeof error));
+    assert_non_null(strstr(error, "origin cannot name a key"));
+}
+
+/* An intent that was left open long ago is found through the headers, however many segments lie between; and
+ * what lies before the first open one is not read. */
+static void headers_say_how_far_back_to_look(void **state)
+{
+    struct journal *journal = open_journal(*state, &journal_io_system, 64, 3000);
+    struct end end = end_make(journal);
+    char id[32];
+
+    for (int i = 0; i < 60; i++) {
+        snprintf(id, sizeof id, "request-%d", i);
+        assert_true(append_and_wait(end, STAGE_INTENT, id));
+        if (i != 20)
+            assert_true(append_and_wait(end, STAGE_OUTCOME, id));
+    }
+    char *crashed = copy_directory(*state);
+    end_free(end);
+    journal_close(journal);
+
+    json_t *records = read_journal(crashed);
+    size_t headers = count_records(records, "segment", NULL);
+    long long opened = 0;
+    for (size_t i = 0; i < json_array_size(records); i++)
+        if (strcmp(text_of(json_array_get(records, i), "request_id"), "request-20") == 0)
+            opened = seq_of(json_array_get(records, i));
+    assert_true(headers > 5);
+    for (size_t i = 0; i < headers; i++) {
+        json_t *header = find_record(records, "segment", i);
+        long long from = json_integer_value(json_object_get(header, "open_from"));
+
+        /* One may have been begun between an intent and its outcome. */
+        if (seq_of(header) > opened)
+            assert_int_equal(from, opened);
+        else
+            assert_true(from <= seq_of(header) && from >= seq_of(header) - 1);
+    }
+    json_decref(records);
+    records = reopen(crashed);
+    assert_int_equal(count_records(records, "reconciled", NULL), 1);
+    assert_int_equal(count_records(records, "reconciled", "request-20"), 1);
+    json_decref(records);
+    scratch_remove(crashed);
 }
 
 /* Every intent of the last run gets an end, once, wherever the segments changed. */
@@ -497,6 +881,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(survives_truncation_anywhere, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(refuses_damage_before_the_end, make_scratch, remove_scratch),
         cmocka_unit_test(cuts_a_torn_last_line),
+        cmocka_unit_test_setup_teardown(holds_the_log_against_its_checkpoint, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(a_refusal_cuts_nothing, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(keeps_its_origin, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(headers_say_how_far_back_to_look, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(reconciles_open_intents_once, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_a_kill, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(a_body_is_not_an_intent, make_scratch, remove_scratch),

@@ -508,6 +508,65 @@ static void goes_on_when_it_cannot_rotate(void **state)
     json_decref(records);
 }
 
+/* A segment that cannot be cut is not continued past: its lines would have their numbers twice. */
+static void waits_until_the_tail_is_gone(void **state)
+{
+    struct bad_disk disk = {.bytes_left = -1, .truncate_errno = EROFS};
+    const struct journal_io io = BAD_IO(&disk);
+    struct journal *journal = open_journal(*state, &io, 16, 0);
+    struct end end = end_make(journal);
+
+    atomic_store(&disk.sync_errno, EIO);
+    assert_false(append_and_wait(end, STAGE_INTENT, "lost"));
+    assert_trouble(journal, "Input/output error");
+    atomic_store(&disk.sync_errno, 0);
+    int64_t deadline = deadline_make();
+    const char *why = "";
+    while (strstr(why, "Read-only") == NULL) {
+        assert_false(journal_usable(journal, &why));
+        turn(end.base, deadline);
+    }
+    assert_int_equal(count_segments(*state), 1);
+    atomic_store(&disk.truncate_errno, 0);
+    wait_usable(journal, true);
+    assert_true(append_and_wait(end, STAGE_INTENT, "kept"));
+    end_free(end);
+    journal_close(journal);
+    json_t *records = read_journal(*state);
+    assert_gapless(records);
+    assert_int_equal(count_records(records, "intent", "lost"), 0);
+    assert_int_equal(count_records(records, "intent", "kept"), 1);
+    json_decref(records);
+}
+
+/* Without anything to write: age is enough, but not for a segment that holds no more than it began with. */
+static void begins_a_segment_for_its_age(void **state)
+{
+    struct journal_settings settings = *settings_for(*state);
+
+    settings.segment_seconds = 1;
+    struct journal *journal = open_with(&settings, &journal_io_system);
+    struct end end = end_make(journal);
+    int64_t deadline = deadline_make(), begun = clock_monotonic_us();
+
+    assert_true(append_and_wait(end, STAGE_INTENT, "one"));
+    while (count_segments(*state) == 1)
+        turn(end.base, deadline);
+    assert_true(clock_monotonic_us() - begun > 500000);
+    begun = clock_monotonic_us();
+    while (clock_monotonic_us() - begun < 1300000)
+        run_shortly(end.base);
+    assert_int_equal(count_segments(*state), 2);
+    assert_true(append_and_wait(end, STAGE_OUTCOME, "one")); /* which comes late: at once another one */
+    while (count_segments(*state) == 2)
+        turn(end.base, deadline);
+    end_free(end);
+    journal_close(journal);
+    json_t *records = read_journal(*state);
+    assert_gapless(records);
+    json_decref(records);
+}
+
 static void cannot_open_on_a_bad_disk(void **state)
 {
     struct bad_disk disk = {.bytes_left = -1, .sync_errno = EIO};
@@ -534,6 +593,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(counts_what_was_lost, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(a_lost_count_is_not_counted, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(goes_on_when_it_cannot_rotate, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(waits_until_the_tail_is_gone, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(begins_a_segment_for_its_age, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(cannot_open_on_a_bad_disk, make_scratch, remove_scratch),
     };
 
