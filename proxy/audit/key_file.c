@@ -75,19 +75,14 @@ static bool sync_directory(const char *path)
     return synced;
 }
 
-/* Makes the passing file and writes the key into it. `like` (NULL: nobody) says whose it shall be. */
-static bool write_passing(char *passing, const struct key_bytes *bytes, const char *like)
+/* Makes the passing file and writes the key into it. */
+static bool write_passing(char *passing, const struct key_bytes *bytes)
 {
-    struct stat owner;
     int fd = mkostemp(passing, O_CLOEXEC); /* O_EXCL, 0600 */
-    bool written = fd >= 0;
 
-    if (!written)
+    if (fd < 0)
         return false;
-    if (like != NULL)
-        written = stat(like, &owner) == 0 &&
-                  (owner.st_uid == geteuid() || fchown(fd, owner.st_uid, owner.st_gid) == 0);
-    written = written && write(fd, bytes->data, bytes->length) == (ssize_t)bytes->length && fsync(fd) == 0;
+    bool written = write(fd, bytes->data, bytes->length) == (ssize_t)bytes->length && fsync(fd) == 0;
 
     int fault = errno;
     close(fd);
@@ -99,14 +94,13 @@ static bool write_passing(char *passing, const struct key_bytes *bytes, const ch
 
 /* Writes a key under a passing name and gives it its own then: where `replace`, in place of what is there,
  * otherwise only where there is nothing. */
-static bool make_key(const char *directory, const char *path, const struct key_bytes *bytes, bool replace,
-                     const char *like)
+static bool make_key(const char *directory, const char *path, const struct key_bytes *bytes, bool replace)
 {
     char *passing = NULL;
 
     if (asprintf(&passing, "%s.XXXXXX", path) < 0)
         return false;
-    if (!write_passing(passing, bytes, like)) {
+    if (!write_passing(passing, bytes)) {
         free(passing);
         return false;
     }
@@ -122,7 +116,7 @@ static bool make_key(const char *directory, const char *path, const struct key_b
 static bool make_fresh(const char *directory, const char *path, key_file_fresh *fresh)
 {
     struct key_bytes bytes;
-    bool made = fresh(&bytes) && make_key(directory, path, &bytes, false, NULL);
+    bool made = fresh(&bytes) && make_key(directory, path, &bytes, false);
     int fault = errno;
 
     explicit_bzero(&bytes, sizeof bytes);
@@ -131,13 +125,13 @@ static bool make_fresh(const char *directory, const char *path, key_file_fresh *
 }
 
 bool key_file_put(const char *directory, const char *name, const struct key_bytes *bytes,
-                  enum key_file_use use, const char *like, char *error, size_t error_size)
+                  enum key_file_use use, char *error, size_t error_size)
 {
     char *path;
 
     if (asprintf(&path, "%s/%s", directory, name) < 0)
         return fail(directory, "cannot make the key", error, error_size);
-    bool made = make_key(directory, path, bytes, use == KEY_FILE_REPLACE, like) ||
+    bool made = make_key(directory, path, bytes, use == KEY_FILE_REPLACE) ||
                 fail(path, "cannot make the key", error, error_size);
     free(path);
     return made;

@@ -31,9 +31,8 @@ enum key_file_use {
     KEY_FILE_REPLACE, /* takes the place of the one that is there, at one blow */
 };
 
-/* Writes the bytes as DIR/NAME, durably; a crash leaves the whole key or none. The file belongs to the owner
- * of `like`, a path (NULL: to the caller). False with a message. */
+/* Writes the bytes as DIR/NAME, durably; a crash leaves the whole key or none. False with a message. */
 bool key_file_put(const char *directory, const char *name, const struct key_bytes *bytes,
-                  enum key_file_use use, const char *like, char *error, size_t error_size);
+                  enum key_file_use use, char *error, size_t error_size);
 
 #endif

@@ -206,10 +206,10 @@ static bool load_kept(const char *directory, const char *id, struct material *ma
 
 struct audit_key *audit_key_find(const char *directory, const char *id, char *error, size_t error_size)
 {
-    char unused[256];
-    struct audit_key *key = NULL;
+    char fault[512];
+    struct audit_key *key;
 
-    if (!is_id(id)) {
+    if (id != NULL && !is_id(id)) {
         (void)snprintf(error, error_size,
                        "\"%s\" is no key id: a mask is hmac-sha256:<key id>:<digest>, and the id has %d "
                        "hex digits in lower case",
@@ -219,10 +219,12 @@ struct audit_key *audit_key_find(const char *directory, const char *id, char *er
     key = new_key(directory, error, error_size);
     if (key == NULL)
         return NULL;
-    if (load(directory, KEY_NAME, &key->now, unused, sizeof unused) && strcmp(id, key->now.id) == 0)
+    bool in_use = load(directory, KEY_NAME, &key->now, fault, sizeof fault) &&
+                  (id == NULL || strcmp(id, key->now.id) == 0);
+    if (in_use || (id != NULL && load_kept(directory, id, &key->now, error, error_size)))
         return key;
-    if (load_kept(directory, id, &key->now, error, error_size))
-        return key;
+    if (id == NULL)
+        (void)snprintf(error, error_size, "%s", fault);
     audit_key_free(key);
     return NULL;
 }
@@ -247,7 +249,7 @@ static int lock_directory(const char *directory, char *error, size_t error_size)
 }
 
 /* Keeps the key in use under its id, durably, before another takes its place. */
-static bool keep(const struct audit_key *key, const char *path, char *error, size_t error_size)
+static bool keep(const struct audit_key *key, char *error, size_t error_size)
 {
     struct key_bytes bytes = {.length = KEY_BYTES};
     struct material kept;
@@ -255,7 +257,7 @@ static bool keep(const struct audit_key *key, const char *path, char *error, siz
 
     memcpy(bytes.data, key->now.bytes, KEY_BYTES);
     kept_name(key->now.id, name);
-    bool done = key_file_put(key->directory, name, &bytes, KEY_FILE_KEEP, path, error, error_size) &&
+    bool done = key_file_put(key->directory, name, &bytes, KEY_FILE_KEEP, error, error_size) &&
                 load_kept(key->directory, key->now.id, &kept, error, error_size);
     explicit_bzero(&bytes, sizeof bytes);
     explicit_bzero(&kept, sizeof kept);
@@ -263,15 +265,14 @@ static bool keep(const struct audit_key *key, const char *path, char *error, siz
 }
 
 /* Puts a new key in the place of the one in use. */
-static bool replace(struct audit_key *key, const char *path, char *error, size_t error_size)
+static bool replace(struct audit_key *key, char *error, size_t error_size)
 {
     struct key_bytes bytes;
     bool done = fresh_key(&bytes);
 
     if (!done)
         (void)snprintf(error, error_size, "no random bytes: %s", strerrordesc_np(errno));
-    done = done &&
-           key_file_put(key->directory, KEY_NAME, &bytes, KEY_FILE_REPLACE, path, error, error_size) &&
+    done = done && key_file_put(key->directory, KEY_NAME, &bytes, KEY_FILE_REPLACE, error, error_size) &&
            read_material(&bytes, key->directory, KEY_NAME, &key->now, error, error_size);
     explicit_bzero(&bytes, sizeof bytes);
     return done;
@@ -282,22 +283,14 @@ bool audit_key_rotate(const char *directory, char old_id[static AUDIT_KEY_ID],
 {
     struct audit_key *key = new_key(directory, error, error_size);
     int lock = key != NULL ? lock_directory(directory, error, error_size) : -1;
-    char *path = NULL;
-    bool done = lock >= 0;
+    bool done =
+        lock >= 0 && load(directory, KEY_NAME, &key->now, error, error_size) && keep(key, error, error_size);
 
-    if (done && asprintf(&path, "%s/%s", directory, KEY_NAME) < 0) {
-        path = NULL;
-        done = false;
-        (void)snprintf(error, error_size, "%s: out of memory", directory);
-    }
-    done =
-        done && load(directory, KEY_NAME, &key->now, error, error_size) && keep(key, path, error, error_size);
     if (done) {
         memcpy(old_id, key->now.id, AUDIT_KEY_ID);
-        done = replace(key, path, error, error_size);
+        done = replace(key, error, error_size);
         memcpy(new_id, key->now.id, AUDIT_KEY_ID);
     }
-    free(path);
     audit_key_free(key);
     if (lock >= 0)
         (void)close(lock);

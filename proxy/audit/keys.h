@@ -16,7 +16,8 @@ struct audit_key;
  * be read, made, or is open to others. */
 struct audit_key *audit_key_open(const char *directory, char *error, size_t error_size);
 
-/* Reads the key of that id, in use or kept, to compare with; makes none. NULL with a message. */
+/* Reads the key of that id, in use or kept, to compare with (id NULL: the one in use); makes none. NULL with
+ * a message. */
 struct audit_key *audit_key_find(const char *directory, const char *id, char *error, size_t error_size);
 
 void audit_key_free(struct audit_key *key); /* wipes */
@@ -38,9 +39,9 @@ enum audit_key_change {
 /* Reads the key of the directory anew; never makes one. Any thread. */
 enum audit_key_change audit_key_renew(struct audit_key *key, char *error, size_t error_size);
 
-/* Makes a new DIR/journal-hmac.key, which belongs to the user that owns the old one, and keeps the old one
- * under its id. At every moment there is one in use, and none is lost. A running gate uses the new one after
- * audit_key_renew. False with a message. */
+/* Makes a new DIR/journal-hmac.key and keeps the old one under its id: at every moment there is one in use,
+ * and none is lost. To be called as the gate's user. A running gate uses the new one after audit_key_renew.
+ * False with a message. */
 bool audit_key_rotate(const char *directory, char old_id[static AUDIT_KEY_ID],
                       char new_id[static AUDIT_KEY_ID], char *error, size_t error_size);
 

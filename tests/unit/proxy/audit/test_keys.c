@@ -149,6 +149,116 @@ static void refuses_somebody_elses_key(void **state)
     free(path);
 }
 
+/* ---- rotation ---- */
+
+static char *kept_path(const char *directory, const char *id)
+{
+    char *path;
+
+    assert_true(asprintf(&path, "%s/journal-hmac-%s.key", directory, id) > 0);
+    return path;
+}
+
+static void rotation_keeps_the_old_key(void **state)
+{
+    char error[256] = "", old_id[AUDIT_KEY_ID], new_id[AUDIT_KEY_ID], id[AUDIT_KEY_ID];
+    struct audit_key *key = audit_key_open(*state, error, sizeof error);
+    char *before = mask(key, "secret");
+
+    audit_key_id(key, id);
+    assert_true(audit_key_rotate(*state, old_id, new_id, error, sizeof error));
+    assert_string_equal(id, old_id);
+    assert_string_not_equal(old_id, new_id);
+
+    /* Not before it is told to. */
+    char *meanwhile = mask(key, "secret");
+    assert_string_equal(before, meanwhile);
+    assert_int_equal(audit_key_renew(key, error, sizeof error), AUDIT_KEY_CHANGED);
+    assert_int_equal(audit_key_renew(key, error, sizeof error), AUDIT_KEY_SAME);
+    audit_key_id(key, id);
+    assert_string_equal(id, new_id);
+    char *after = mask(key, "secret");
+    assert_string_not_equal(before, after);
+
+    struct audit_key *old = audit_key_find(*state, old_id, error, sizeof error);
+    struct audit_key *now = audit_key_find(*state, new_id, error, sizeof error);
+    struct audit_key *any = audit_key_find(*state, NULL, error, sizeof error);
+    char *old_mask = mask(old, "secret"), *new_mask = mask(now, "secret"), *any_mask = mask(any, "secret");
+    assert_string_equal(old_mask, before);
+    assert_string_equal(new_mask, after);
+    assert_string_equal(any_mask, after);
+
+    char *texts[] = {before, meanwhile, after, old_mask, new_mask, any_mask};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        free(texts[i]);
+    audit_key_free(old);
+    audit_key_free(now);
+    audit_key_free(any);
+    audit_key_free(key);
+}
+
+/* A rotation that died between its two steps: the key in use is kept already. */
+static void rotation_goes_on_after_a_crash(void **state)
+{
+    char error[256] = "", old_id[AUDIT_KEY_ID], new_id[AUDIT_KEY_ID];
+    struct audit_key *key = audit_key_open(*state, error, sizeof error);
+    char *path = key_path(*state), id[AUDIT_KEY_ID];
+
+    audit_key_id(key, id);
+    char *kept = kept_path(*state, id);
+    assert_int_equal(link(path, kept), 0);
+    assert_true(audit_key_rotate(*state, old_id, new_id, error, sizeof error));
+    assert_string_equal(old_id, id);
+    audit_key_free(key);
+    key = audit_key_find(*state, old_id, error, sizeof error);
+    assert_non_null(key);
+    audit_key_free(key);
+    free(kept);
+    free(path);
+}
+
+/* What stands under the old key's id is another key: rotating would lose the one in use. */
+static void rotation_loses_no_key(void **state)
+{
+    char error[256] = "", old_id[AUDIT_KEY_ID], new_id[AUDIT_KEY_ID], id[AUDIT_KEY_ID];
+    struct audit_key *key = audit_key_open(*state, error, sizeof error);
+
+    audit_key_id(key, id);
+    char *kept = kept_path(*state, id), *before = mask(key, "secret");
+    write_key(kept, "0123456789abcdef0123456789abcdef", 32, 0600);
+    assert_false(audit_key_rotate(*state, old_id, new_id, error, sizeof error));
+    assert_non_null(strstr(error, "not the one its name says"));
+    assert_int_equal(audit_key_renew(key, error, sizeof error), AUDIT_KEY_SAME);
+    char *after = mask(key, "secret");
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    free(kept);
+    audit_key_free(key);
+}
+
+static void renewal_keeps_what_it_has(void **state)
+{
+    char error[256] = "", *path = key_path(*state);
+    struct audit_key *key = audit_key_open(*state, error, sizeof error);
+    char *before = mask(key, "secret");
+
+    assert_int_equal(chmod(path, 0644), 0);
+    assert_int_equal(audit_key_renew(key, error, sizeof error), AUDIT_KEY_KEPT);
+    assert_non_null(strstr(error, "chmod 600"));
+    write_key(path, "short", 5, 0600);
+    assert_int_equal(audit_key_renew(key, error, sizeof error), AUDIT_KEY_KEPT);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(audit_key_renew(key, error, sizeof error), AUDIT_KEY_KEPT);
+    assert_int_equal(access(path, F_OK), -1); /* and makes none */
+    char *after = mask(key, "secret");
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    free(path);
+    audit_key_free(key);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +267,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_a_key_that_cannot_be_trusted, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(refuses_what_is_no_file, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(refuses_somebody_elses_key, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(rotation_keeps_the_old_key, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(rotation_goes_on_after_a_crash, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(rotation_loses_no_key, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(renewal_keeps_what_it_has, make_scratch, remove_scratch),
     };
 
     audit_key_free(NULL);
