@@ -169,8 +169,11 @@ def main():
         sys.exit("bench: no contestant")
     known = facts(options, runners)
     found = run_all(options, directory, runners)
+    print(results.goal_table(found))
     for text in variants.LEFT_OUT.values():
         print(f"\n{text}.")
+    if known["machine"]["load_before"] > 0.5:
+        print(f"\nThe machine was busy (load {known['machine']['load_before']:.1f} before the first run): mind the spread.")
     results.write(BUILD / "bench.json", known, found)
     print(f"\n{BUILD / 'bench.json'}: {len(found)} results in {time.monotonic() - began:.0f} s")
     if earlier:

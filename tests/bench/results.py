@@ -79,6 +79,36 @@ def idle_table(results):
     return "\n".join(["", "idle: memory of each of 1,000 idle connections", *lines_of(header, rows)])
 
 
+# ---- goals ----
+
+def goals(results):
+    """What was aimed at and what was found, as far as it was measured; None where it was not."""
+    def of(variant, contestant, name):
+        return next((one.get(name) for one in results if (one["variant"], one["contestant"]) == (variant, contestant)), None)
+
+    def by(variant, contestant, other, name):
+        one, peer = of(variant, contestant, name), of(variant, other, name)
+        return one / peer if one and peer else None
+
+    return [
+        ("reads, × relay", of("reads", "portcullis", "ratio_relay"), 1.3),
+        ("reads, × relay, LTO", of("reads", "portcullis-lto", "ratio_relay"), 1.2),
+        ("reads, × nginx without policy", by("reads", "portcullis", "nginx", "ratio_relay"), 1.0),
+        ("reads, × haproxy without policy", by("reads", "portcullis", "haproxy", "ratio_relay"), 1.0),
+        ("reads, × haproxy-policy", of("reads", "portcullis", "ratio_haproxy_policy"), 0.6),
+        ("10 % mutations, × relay", of("mixed", "portcullis", "ratio_relay"), 1.5),
+        ("p99 of reads, × haproxy-policy's", by("reads", "portcullis", "haproxy-policy", "p99_us"), 1.0),
+        ("bytes of an idle connection", of("idle", "portcullis", "bytes_per_idle_connection"), 2500),
+        ("MB of RSS, idle", (of("idle", "portcullis", "rss_idle") or 0) / 1e6 or None, 8),
+    ]
+
+
+def goal_table(results):
+    rows = [[what, f"{aim:g}", f"{found:.0f}" if found > 100 else f"{found:.2f}", "yes" if found <= aim else "no"]
+            for what, found, aim in goals(results) if found is not None]
+    return "\n".join(["", "goals", *lines_of(["portcullis", "at most", "found", "reached"], rows)])
+
+
 def compare(results, earlier):
     """New by old: below 1 is better now. Of the ratios to relay and peer, which stand any machine; and of the time."""
     before = {(one["variant"], one["contestant"]): one for one in earlier["runs"]}
