@@ -48,6 +48,8 @@ static const struct command commands[] = {
      "\n"
      "Otherwise reads one secret from stdin: printf %s \"$SECRET\" | portcullis token\n",
      NULL},
+    {"audit", console_audit, "COMMAND DIR ...", "Verifies, searches and proves the audit journal.", NULL,
+     NULL},
     {0},
 };
 

@@ -28,6 +28,11 @@ int console_serve(int argc, char **argv);
 int console_check(int argc, char **argv);
 int console_explain(int argc, char **argv);
 int console_token(int argc, char **argv);
+int console_audit(int argc, char **argv);
+
+/* Runs the command of a group that argv[1] names, or answers --help; `group` is what is typed before it. The
+ * exit status. */
+int console_group(const char *group, const struct command *commands, int argc, char **argv);
 
 /* Runs the command that argv[1] names, or answers --help and --version. The exit status. `commands` ends with
  * a row without a name. */

@@ -1,0 +1,83 @@
+#include "proxy/console/audit.h"
+
+/* Dispatch and usage both come from here. */
+static const struct command commands[] = {
+    {"verify", audit_verify,
+     "DIR|SEGMENT [--key VKEY|FILE]... [--checkpoint FILE]... [--uncovered TIME] [--json]",
+     "Says whether the journal is what the gate wrote, and what was done to it if not.",
+     "      --key VKEY|FILE     take no other key than this; may be repeated (for one that was replaced). "
+     "Without\n"
+     "                          it the key in the journal's directory is believed\n"
+     "      --checkpoint FILE   a checkpoint kept elsewhere, which the log must extend; may be repeated\n"
+     "      --uncovered TIME    records may be that much older than the newest one without a checkpoint "
+     "that\n"
+     "                          covers them (\"90m\", \"2h\"); 1h. More than the gate's "
+     "audit.checkpoint_seconds\n"
+     "      --json              print one JSON object\n"
+     "\n"
+     "Reads every record of every segment: its form, its number, the hash of the one before; rebuilds the "
+     "tree,\n"
+     "and holds it against the segments' headers and every checkpoint. All damage is told, by file and "
+     "line.\n"
+     "It changes nothing, and may run beside the gate. What only somebody else can know needs --key (a log\n"
+     "written anew under another key) and --checkpoint (one rolled back with its checkpoints).\n"
+     "Exit status 1 for any damage.\n",
+     NULL},
+    {"query", audit_query,
+     "DIR [--since TIME] [--until TIME] [--principal P] ... [--limit N] [--reverse] [--follow] [--json]",
+     "Finds records.",
+     "      --since TIME, --until TIME   RFC 3339, a day (\"2026-01-31\", UTC), or how long ago (\"2h\", "
+     "\"7d\")\n"
+     "      --organization ORGANIZATION\n"
+     "      --principal PRINCIPAL\n"
+     "      --operation OPERATION\n"
+     "      --resource RESOURCE\n"
+     "      --stage STAGE         intent, outcome, refused, reconciled, ...\n"
+     "      --verdict VERDICT     \"pass\": what was let through, \"refused\": what was not\n"
+     "      --status STATUS       \"404\", \"4xx\"\n"
+     "      --rule RULE           the rule of the policy that decided\n"
+     "      --request-id ID\n"
+     "      --text TEXT           these bytes stand anywhere in the record\n"
+     "      --limit N             no more than that\n"
+     "      --reverse             the newest first\n"
+     "      --follow              go on with what is written from now on, until interrupted\n"
+     "      --json                the records as they are, a line each\n"
+     "\n"
+     "All that is given must be so. Exit status 1 when there is none.\n",
+     NULL},
+    {"show", audit_show, "DIR ID [--json]", "Tells the whole story of one mutation.",
+     "      --json   the records as they are, a line each\n"
+     "\n"
+     "ID is a request's id, or that of a resource: then of its newest mutation. Exit status 1 when there is\n"
+     "none.\n",
+     NULL},
+    {"prove", audit_prove, "DIR ID [--stage STAGE] [--key VKEY|FILE]... [-o FILE]",
+     "Makes a proof that a record is in the log.",
+     "      --stage STAGE      which record of the request: intent, outcome, ...\n"
+     "      --key VKEY|FILE    of the checkpoint's signer; without it the key in the journal's directory\n"
+     "  -o, --output FILE      write the proof there; without it to stdout\n"
+     "\n"
+     "ID is a record's number (`seq`) or its request's id. The proof is a file of C2SP's form tlog-proof: "
+     "the\n"
+     "record, its place, the hashes on its way to the root, and a signed checkpoint. Nothing but that file "
+     "and\n"
+     "the public key is needed to verify it. Exit status 1 when there is no such record or no checkpoint "
+     "covers\n"
+     "it yet.\n",
+     NULL},
+    {"verify-proof", audit_verify_proof, "FILE --key VKEY|FILE [--json]", "Verifies such a proof.",
+     "      --key VKEY|FILE   the log's public key; may be repeated\n"
+     "      --json            print one JSON object\n"
+     "\n"
+     "Prints the record when the proof is good. Exit status 1 when it is not.\n",
+     NULL},
+    {"stats", audit_stats, "DIR [--json]",
+     "Counts what is in the journal; names its key and newest checkpoint.",
+     "      --json   print one JSON object\n", NULL},
+    {0},
+};
+
+int console_audit(int argc, char **argv)
+{
+    return console_group("portcullis audit", commands, argc, argv);
+}

@@ -1,0 +1,175 @@
+#include "proxy/audit/query.h"
+
+#include "proxy/audit/trail.h"
+#include "proxy/console/audit.h"
+
+#include <getopt.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct options {
+    const char *path, *id;
+    bool json;
+};
+
+/* What is known of the mutation so far. */
+struct story {
+    const struct options *options;
+    struct scan scan;
+    struct text out;
+    struct text request_id; /* found for a resource */
+    size_t records;
+    bool intent, outcome;
+    bool broken;
+};
+
+static int read_options(int argc, char **argv, struct options *options)
+{
+    static const struct option longs[] = {
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+
+    for (int option; (option = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
+        switch (option) {
+        case 'j':
+            options->json = true;
+            break;
+        case 'h':
+            return CONSOLE_HELP;
+        default:
+            return CONSOLE_USAGE;
+        }
+    }
+    if (optind + 2 != argc)
+        return CONSOLE_USAGE;
+    options->path = argv[optind];
+    options->id = argv[optind + 1];
+    return CONSOLE_DONE;
+}
+
+/* What each stage means, for a person. */
+static const char *describe(struct span stage)
+{
+    static const struct {
+        const char *stage, *meaning;
+    } rows[] = {
+        {"intent", "the gate let it through and was about to send it"},
+        {"outcome", "how it ended"},
+        {"refused", "the gate did not let it through"},
+        {"reconciled", "what was found out later about how it ended"},
+        {"approval", "somebody agreed to it"},
+        {"read", "it was read"},
+    };
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (span_is(stage, rows[i].stage))
+            return rows[i].meaning;
+    return NULL;
+}
+
+/* One record of the story. */
+static void tell(struct story *story, struct span line)
+{
+    struct span stage = scan_find(&story->scan, "stage");
+    const char *meaning = describe(scan_text(stage));
+
+    story->records++;
+    story->intent = story->intent || span_is(scan_text(stage), "intent");
+    story->outcome =
+        story->outcome || span_is(scan_text(stage), "outcome") || span_is(scan_text(stage), "reconciled");
+    if (!story->options->json) {
+        audit_add_value(&story->out, stage);
+        text_add_string(&story->out, meaning != NULL ? ": " : "");
+        text_add_string(&story->out, meaning != NULL ? meaning : "");
+        text_add_string(&story->out, "\n");
+        audit_add_record(&story->out, &story->scan, "  ");
+    } else if (isatty(STDOUT_FILENO) == 1) {
+        audit_add_shown(&story->out, line);
+    } else {
+        text_add(&story->out, line.data, line.length);
+    }
+    text_add_string(&story->out, "\n");
+    story->broken = !audit_print(&story->out);
+}
+
+/* A mutation of the resource: remembers its request, the last one stays. */
+static void remember(struct story *story, struct span line)
+{
+    struct span stage = scan_text(scan_find(&story->scan, "stage"));
+    struct span id = scan_text(scan_find(&story->scan, "request_id"));
+
+    (void)line;
+    if (id.data == NULL || span_is(stage, "read"))
+        return;
+    text_clear(&story->request_id);
+    text_add(&story->request_id, id.data, id.length);
+}
+
+/* Calls take() for each record whose member has the value. False with a message when that could not be. */
+static bool search(struct story *story, enum query_member member, const char *value,
+                   void (*take)(struct story *story, struct span line), char *error, size_t error_size)
+{
+    struct query query = {0};
+    struct trail *trail = trail_open(story->options->path, error, error_size);
+    enum trail_state state = TRAIL_ERROR;
+    struct trail_line line;
+
+    if (trail == NULL)
+        return false;
+    snprintf(error, error_size, "out of memory");
+    if (query_set(&query, member, value)) {
+        while (!story->broken && (state = trail_next(trail, &line)) != TRAIL_END && state != TRAIL_ERROR)
+            if (state == TRAIL_LINE && query_match(&query, line.text, &story->scan) == QUERY_YES)
+                take(story, line.text);
+        if (state == TRAIL_ERROR)
+            snprintf(error, error_size, "%s", trail_error(trail));
+    }
+    query_free(&query);
+    trail_free(trail);
+    return state != TRAIL_ERROR;
+}
+
+static int finish(const struct story *story)
+{
+    const char *id = story->options->id;
+
+    if (story->records == 0) {
+        output_fault("no mutation has this id as its request's or its resource's: %s", id);
+        return CONSOLE_NO;
+    }
+    if (story->intent && !story->outcome && !story->options->json)
+        (void)puts("There is no outcome yet: it is under way, or the gate was stopped and will find out when "
+                   "it starts.");
+    return story->broken ? CONSOLE_BAD : CONSOLE_DONE;
+}
+
+int audit_show(int argc, char **argv)
+{
+    struct options options = {0};
+    int status = read_options(argc, argv, &options);
+    struct story *story = status == CONSOLE_DONE ? calloc(1, sizeof *story) : NULL;
+    char error[512] = "out of memory";
+
+    if (status != CONSOLE_DONE)
+        return status;
+    bool read = story != NULL;
+    if (read) {
+        story->options = &options;
+        read = search(story, QUERY_REQUEST_ID, options.id, tell, error, sizeof error);
+    }
+    if (read && story->records == 0)
+        read = search(story, QUERY_RESOURCE, options.id, remember, error, sizeof error);
+    if (read && story->request_id.length > 0)
+        read = search(story, QUERY_REQUEST_ID, story->request_id.data, tell, error, sizeof error);
+    if (!read)
+        output_fault("%s", error);
+    status = read ? finish(story) : CONSOLE_BAD;
+    if (story != NULL) {
+        text_free(&story->out);
+        text_free(&story->request_id);
+    }
+    free(story);
+    return status;
+}
