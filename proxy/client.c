@@ -87,6 +87,8 @@ static void retire(struct client *client)
     struct worker *worker = client->worker;
 
     client->state = CLIENT_CLOSED;
+    worker->held -= client->kept;
+    client->kept = 0;
     (void)event_del(&client->readable);
     (void)event_del(&client->writable);
     TAILQ_REMOVE(&worker->clients, client, link);
@@ -273,6 +275,15 @@ static void reply_written(struct client *client)
     client_pump(client);
 }
 
+/* Books what is kept for the client now. */
+static void count_kept(struct client *client)
+{
+    size_t now = client_queued(client);
+
+    client->worker->held += now - client->kept;
+    client->kept = now;
+}
+
 static void on_writable(int descriptor, short what, void *arg)
 {
     struct client *client = arg;
@@ -283,7 +294,8 @@ static void on_writable(int descriptor, short what, void *arg)
         client_lose(client);
         return;
     }
-    bool all = evbuffer_get_length(client->output) == 0;
+    count_kept(client);
+    bool all = client->kept == 0;
     if (client->state ==
         CLIENT_ANSWERING) /* otherwise it was a 100 (Continue), and the deadline is the request's */
         client->deadline_us = all ? 0 : after_ms(client->worker->service->config->limits.write_timeout_ms);
@@ -337,6 +349,7 @@ void client_send(struct client *client, struct span first, struct span second)
         client->gone = true;
         return;
     }
+    count_kept(client);
     if (client->deadline_us == 0)
         client->deadline_us = after_ms(client->worker->service->config->limits.write_timeout_ms);
 }

@@ -52,6 +52,7 @@ struct client {
     struct wire wire;
     struct text surplus;     /* bytes received behind the request being answered; bounded */
     struct evbuffer *output; /* what the socket did not take yet; NULL until first needed */
+    size_t kept;             /* bytes in it, as counted in worker->held */
     struct event readable, writable;
     int64_t began_us;    /* first byte of the request, monotonic */
     int64_t deadline_us; /* of what the state waits for, monotonic; 0 for none */

@@ -109,6 +109,8 @@ static const struct setting table[] = {
      "Longest time for that."},
     {"limits.connections", SETTING_COUNT, AT(limits.connections), 1, 1000000, false, "10000",
      "Most client connections at a time, for each worker."},
+    {"limits.held_bytes", SETTING_BYTES, AT(limits.held_bytes), MIB, 64 * GIB, false, "268435456",
+     "Bytes of answers that a worker may hold for slow clients and for rewriting; more reads get 503."},
     {"limits.backlog", SETTING_COUNT, AT(limits.backlog), 1, 65535, false, "1024",
      "Connections that the kernel may hold before a worker accepts them."},
 

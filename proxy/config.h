@@ -67,6 +67,7 @@ struct config {
         size_t drain_bytes; /* read and thrown away after a refusal, so that the client can read the answer */
         unsigned drain_timeout_ms;
         unsigned connections; /* per worker */
+        size_t held_bytes;    /* of answers, per worker */
         unsigned backlog;
     } limits;
 

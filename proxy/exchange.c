@@ -93,6 +93,7 @@ static void put_away(struct exchange *exchange)
     struct text head = exchange->head, body = exchange->body, rewritten = exchange->rewritten;
 
     decision_free(&exchange->decision);
+    worker->held -= exchange->held;
     ruleset_release(exchange->ruleset);
     arena_reset(&exchange->arena);
     clear_text(&head);

@@ -382,6 +382,16 @@ static void on_body(void *arg, struct span piece)
                "The upstream's answer is larger than the gate may hold (upstream.json_bytes).");
         return;
     }
+    /* A mutation's answer is always taken: what became of the change must be known. */
+    if (!exchange->mutation &&
+        exchange->worker->held > exchange->worker->service->config->limits.held_bytes) {
+        reject(exchange, REFUSE_OVERLOADED,
+               "The gate holds as much of answers for slow clients as it may (limits.held_bytes); try again "
+               "shortly.");
+        return;
+    }
+    exchange->held += piece.length;
+    exchange->worker->held += piece.length;
     text_add(&exchange->body, piece.data, piece.length);
     if (exchange->body.failed)
         reject(exchange, REFUSE_INTERNAL, "Memory is out: the upstream's answer could not be held.");

@@ -54,6 +54,7 @@ struct exchange {
     bool head_sent;
     struct text head;      /* the answer's status line and fields, without framing and empty line */
     struct text body;      /* what is collected */
+    size_t held;           /* of it, as counted in worker->held */
     struct text rewritten; /* the same with links rewritten */
     char upstream_request_id[64];
 

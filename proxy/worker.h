@@ -47,6 +47,7 @@ struct worker {
     struct client *dispatching; /* whose request evhttp is parsing right now */
     unsigned client_count;
     struct exchange_list idle_exchanges; /* wiped; for the next requests */
+    size_t held;                         /* bytes of answers: collected by exchanges, or kept for clients */
     unsigned exchange_count;             /* under way */
     unsigned long unauthenticated;       /* since the last record of them */
     int64_t unauthenticated_since_us;

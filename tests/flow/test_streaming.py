@@ -184,3 +184,22 @@ def test_a_cut_body_is_seen_to_be_cut(make_gate, make_upstream):
     gate = make_gate(upstream)
     received = gate.raw(f"GET {READ.target} HTTP/1.1\r\nHost: x\r\nAuthorization: Token {TOKENS['viewer']}\r\n\r\n".encode())
     assert not received.endswith(b"0\r\n\r\n"), received
+
+
+def test_what_is_held_is_bounded(make_gate, make_upstream):
+    """Clients that do not read large JSON answers use up what the worker may hold; then reads are refused, and served again later."""
+    body = b'{"data":"' + b"x" * (7 * MIB) + b'"}'
+    gate = make_gate(make_upstream(lambda connection, received: connection.sendall(answer(media_type="application/json", body=body))),
+                     config={"workers": 1, "limits": {"held_bytes": 8 * MIB}})
+    request = f"GET {READ.target} HTTP/1.1\r\nHost: x\r\nAuthorization: Token {TOKENS['viewer']}\r\n\r\n".encode()
+    waiting = []
+    try:
+        for _ in range(6):
+            connection = gate.connect(receive_buffer=4096)
+            connection.sendall(request)
+            waiting.append(connection)
+        wait_until(lambda: gate.request("GET", READ.target, "viewer").status == 503, what="a refusal")
+    finally:
+        for connection in waiting:
+            connection.close()
+    wait_until(lambda: gate.request("GET", READ.target, "viewer").status == 200, what="service when they have gone")
