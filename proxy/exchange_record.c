@@ -159,9 +159,11 @@ static void after_outcome(struct exchange *exchange, bool recorded)
     struct text masked = {0};
 
     if (!recorded)
-        log_event(LOG_ERROR, "outcome-lost",
-                  "request %s: the outcome (status %d) could not be recorded; its intent is in the journal",
-                  exchange->request_id, exchange->status);
+        log_event(
+            LOG_ERROR, "outcome-lost",
+            "request %s: the outcome (status %d) is not durable, its intent is; it will be if the journal "
+            "comes back before the gate stops",
+            exchange->request_id, exchange->status);
     if (exchange->answered || !exchange->sent)
         return;
     struct record_fields intent = common(exchange, STAGE_INTENT);

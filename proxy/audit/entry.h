@@ -14,6 +14,7 @@ struct entry {
     void *arg;
     struct record record;
     bool durable;
+    bool kept; /* its record is not lost: it waits until the journal is back */
 };
 
 STAILQ_HEAD(entry_list, entry);

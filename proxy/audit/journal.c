@@ -54,6 +54,7 @@ static void dispose(struct journal *journal)
     directory_close(&journal->home.directory);
     unsettled_free(&journal->unsettled);
     entry_list_free(&journal->queue);
+    entry_list_free(&journal->kept);
     pthread_cond_destroy(&journal->wake);
     pthread_mutex_destroy(&journal->lock);
     free(journal);
@@ -73,6 +74,7 @@ static struct journal *make(const struct journal_settings *settings, const struc
     journal->home.io = io;
     journal->home.directory = (struct directory){.fd = -1, .lock = -1};
     STAILQ_INIT(&journal->queue);
+    STAILQ_INIT(&journal->kept);
     return journal;
 }
 
@@ -238,7 +240,7 @@ void journal_status(struct journal *journal, struct journal_status *status)
     keeper_status(journal->keeper, &keeper);
     pthread_mutex_lock(&journal->lock);
     *status = journal->status;
-    status->queued = journal->queued;
+    status->queued = journal->queued + journal->kept_count;
     pthread_mutex_unlock(&journal->lock);
     (void)journal_usable(journal, &status->why);
     status->checkpoint_size = keeper.size;

@@ -74,7 +74,8 @@ typedef void journal_done(void *arg, bool durable);
 /* Queues the record; its texts are taken over and the struct emptied. Calls done(arg) later, in the port's
  * loop, never from within; `done` may be NULL. Returns false (and takes over nothing) when the queue is full
  * or the journal is broken: the caller then refuses a mutation, or counts what it could not record with
- * journal_missed. */
+ * journal_missed. What is owed is taken even then and kept until the journal is back; done(arg, false) comes
+ * at once, so that nobody waits for that, and it counts as missed only if the gate stops before. */
 bool journal_append(struct journal_port *port, struct record *record, journal_done *done, void *arg);
 
 /* Like done = NULL for an `arg` whose callback has not run yet: its owner goes away. */

@@ -31,8 +31,10 @@ struct journal {
     struct entry_list queue;
     unsigned queued;
     size_t queued_bytes;
-    unsigned long missed; /* records lost and not yet told of */
-    bool broken;          /* nothing is queued while this is so */
+    unsigned long missed;   /* records lost and not yet told of */
+    bool broken;            /* nothing is queued while this is so */
+    struct entry_list kept; /* while broken: owed records, nobody's now; written first when that is over */
+    unsigned kept_count;
     bool stopping;
     struct journal_status status; /* what of it the writer knows, and `missed` */
 
@@ -64,5 +66,9 @@ void *writer_run(void *arg);
 /* Hands finished entries back: each port's loop is woken, what nobody waits for is freed, what was lost is
  * counted. Takes all of the list. Any thread. */
 void port_complete(struct journal *journal, struct entry_list *entries, bool durable);
+
+/* Moves an owed record out of its entry to those that are kept while the journal is broken. False when memory
+ * is out. Under the lock. */
+bool port_keep(struct journal *journal, struct entry *entry);
 
 #endif

@@ -110,27 +110,48 @@ void journal_port_free(struct journal_port *port)
         free(port);
 }
 
-/* Puts the entry in the queue, if there is room. */
-static bool enqueue(struct journal *journal, struct entry *entry)
+bool port_keep(struct journal *journal, struct entry *entry)
 {
-    bool room;
+    struct entry *kept = calloc(1, sizeof *kept);
+
+    if (kept == NULL)
+        return false;
+    kept->record = entry->record;
+    entry->record = (struct record){0};
+    entry->kept = true;
+    STAILQ_INSERT_TAIL(&journal->kept, kept, next);
+    journal->kept_count++;
+    return true;
+}
+
+enum taken { TAKEN_NOT, TAKEN, TAKEN_KEPT };
+
+/* Puts the entry in the queue, if there is room. While the journal is broken, what is owed is kept and the
+ * entry stays the caller's. */
+static enum taken enqueue(struct journal *journal, struct entry *entry)
+{
+    enum taken taken = TAKEN_NOT;
+    bool owed = entry->record.owed;
 
     pthread_mutex_lock(&journal->lock);
-    room = !journal->broken && !journal->stopping &&
-           (entry->record.owed ||
-            (journal->queued < journal->settings.queue && journal->queued_bytes < QUEUE_BYTES));
-    if (room) {
+    if (journal->broken && !journal->stopping) {
+        if (owed && port_keep(journal, entry))
+            taken = TAKEN_KEPT;
+    } else if (!journal->stopping &&
+               (owed || (journal->queued < journal->settings.queue && journal->queued_bytes < QUEUE_BYTES))) {
+        taken = TAKEN;
         STAILQ_INSERT_TAIL(&journal->queue, entry, next);
         journal->queued_bytes += entry->record.text.length;
         if (journal->queued++ == 0)
             pthread_cond_signal(&journal->wake);
     }
     pthread_mutex_unlock(&journal->lock);
-    return room;
+    return taken;
 }
 
 bool journal_append(struct journal_port *port, struct record *record, journal_done *done, void *arg)
 {
+    struct entry_list back = STAILQ_HEAD_INITIALIZER(back);
     struct entry *entry;
 
     if (record->text.failed || record->text.length == 0 || record->text.length > LINE_BYTES - RECORD_SCRATCH)
@@ -145,11 +166,18 @@ bool journal_append(struct journal_port *port, struct record *record, journal_do
     if (done != NULL)
         TAILQ_INSERT_TAIL(&port->siblings, entry, sibling);
 
-    if (!enqueue(port->journal, entry)) {
+    switch (enqueue(port->journal, entry)) {
+    case TAKEN_NOT:
         if (done != NULL)
             TAILQ_REMOVE(&port->siblings, entry, sibling);
         free(entry); /* the record stays the caller's */
         return false;
+    case TAKEN_KEPT: /* nobody waits until the journal is back */
+        STAILQ_INSERT_TAIL(&back, entry, next);
+        port_complete(port->journal, &back, false);
+        break;
+    case TAKEN:
+        break;
     }
     *record = (struct record){0};
     return true;
@@ -177,8 +205,8 @@ void port_complete(struct journal *journal, struct entry_list *entries, bool dur
         struct journal_port *port = entry->port;
 
         STAILQ_REMOVE_HEAD(entries, next);
-        journal->missed += !durable;
-        journal->status.missed += !durable;
+        journal->missed += !durable && !entry->kept;
+        journal->status.missed += !durable && !entry->kept;
         if (port == NULL) {
             entry_free(entry);
             continue;

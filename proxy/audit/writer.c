@@ -146,7 +146,17 @@ const char *writer_start(struct journal *journal, struct entry_list *records)
     return why;
 }
 
-/* The segment is finished for good: what is in hand and what waits is lost. */
+/* Keeps what is owed of the entries: what they tell of has happened. Under the lock. */
+static void keep_owed(struct journal *journal, struct entry_list *entries)
+{
+    struct entry *entry;
+
+    for (entry = STAILQ_FIRST(entries); entry != NULL; entry = STAILQ_NEXT(entry, next))
+        if (entry->record.owed)
+            (void)port_keep(journal, entry);
+}
+
+/* The segment is finished for good: what is in hand and what waits is lost, but for what is owed. */
 static void give_up(struct journal *journal, const char *fault, struct entry_list *batch)
 {
     journal->fault = fault;
@@ -159,6 +169,7 @@ static void give_up(struct journal *journal, const char *fault, struct entry_lis
     STAILQ_CONCAT(batch, &journal->queue);
     journal->queued = 0;
     journal->queued_bytes = 0;
+    keep_owed(journal, batch);
     pthread_mutex_unlock(&journal->lock);
     port_complete(journal, batch, false);
 }
@@ -295,6 +306,9 @@ static void restore(struct journal *journal, unsigned long missed)
     }
     pthread_mutex_lock(&journal->lock);
     journal->broken = false;
+    STAILQ_CONCAT(&journal->queue, &journal->kept); /* the queue is empty while the journal is broken */
+    journal->queued = journal->kept_count;
+    journal->kept_count = 0;
     pthread_mutex_unlock(&journal->lock);
     keeper_post(journal->keeper, &journal->chain.tree, true);
     set_trouble(journal, segment_reserve(journal->segment));
@@ -339,12 +353,16 @@ static void stop(struct journal *journal)
 {
     struct entry_list last = STAILQ_HEAD_INITIALIZER(last);
 
+    pthread_mutex_lock(&journal->lock);
+    STAILQ_CONCAT(&last, &journal->queue); /* kept, and the last attempt to go on succeeded */
+    journal->queued = 0;
+    pthread_mutex_unlock(&journal->lock);
     if (journal->fault == NULL && add_mark(&last, STAGE_STOP))
         commit(journal, &last, journal->missed);
     entry_list_free(&last);
     if (journal->fault != NULL)
         log_event(LOG_ERROR, "journal-stop", "%s: stopped while unusable; %lu records are lost",
-                  journal->home.directory.path, journal->missed);
+                  journal->home.directory.path, journal->missed + journal->kept_count);
 }
 
 void *writer_run(void *arg)

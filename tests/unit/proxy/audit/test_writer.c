@@ -482,6 +482,76 @@ static void a_lost_count_is_not_counted(void **state)
     json_decref(records);
 }
 
+static bool owe(struct end end, const char *request_id, struct told *told)
+{
+    struct record record = make_record(STAGE_OUTCOME, request_id);
+
+    record.owed = true;
+    bool taken = journal_append(end.port, &record, told != NULL ? on_told : NULL, told);
+    record_free(&record);
+    return taken;
+}
+
+/* What ends a mutation that was sent is not lost with the segment: nobody waits for it, and it comes first
+ * when the journal is back, or at the stop. */
+static void keeps_what_is_owed(void **state)
+{
+    static const bool stop_first[] = {false, true};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof stop_first / sizeof *stop_first; i++) {
+        char *scratch = scratch_make();
+        struct bad_disk disk = {.bytes_left = -1};
+        const struct journal_io io = BAD_IO(&disk);
+        struct journal *journal = open_journal(scratch, &io, 16, 0);
+        struct end end = end_make(journal);
+        struct told told[3] = {{0}};
+        int64_t deadline = deadline_make();
+        struct journal_status status;
+
+        for (int sent = 0; sent < 3; sent++)
+            assert_true(append_and_wait(end, STAGE_INTENT, (const char *[]){"hit", "late", "nobody"}[sent]));
+        atomic_store(&disk.sync_errno, EIO);
+        assert_true(owe(end, "hit", &told[0]));
+        while (told[0].calls == 0)
+            turn(end.base, deadline);
+        assert_true(owe(end, "late", &told[1]));
+        assert_true(owe(end, "nobody", NULL));
+        assert_int_equal(told[1].calls, 0); /* not from within */
+        while (told[1].calls == 0)
+            turn(end.base, deadline);
+        assert_false(told[0].durable);
+        assert_false(told[1].durable);
+        journal_status(journal, &status);
+        assert_int_equal(status.queued, 3);
+        assert_int_equal(status.missed, 0);
+
+        int begun = atomic_load(&disk.syncs_begun); /* an attempt that fails loses nothing */
+        while (atomic_load(&disk.syncs_begun) < begun + 2)
+            turn(end.base, deadline);
+        atomic_store(&disk.sync_errno, 0);
+        if (!stop_first[i]) {
+            wait_usable(journal, true);
+            assert_true(append_and_wait(end, STAGE_INTENT, "after"));
+        }
+        end_free(end);
+        journal_close(journal);
+
+        json_t *records = read_journal(scratch);
+        assert_gapless(records);
+        assert_int_equal(count_records(records, "missed", NULL), 0);
+        assert_int_equal(count_records(records, "outcome", NULL), 3);
+        assert_string_equal(text_of(find_record(records, "outcome", 0), "request_id"), "hit");
+        assert_string_equal(text_of(find_record(records, "outcome", 1), "request_id"), "late");
+        assert_string_equal(text_of(find_record(records, "outcome", 2), "request_id"), "nobody");
+        if (!stop_first[i])
+            assert_true(seq_of(find_record(records, "outcome", 2)) <
+                        seq_of(find_record(records, "intent", 3)));
+        json_decref(records);
+        scratch_remove(scratch);
+    }
+}
+
 /* A rotation that fails leaves the old segment in use. */
 static void goes_on_when_it_cannot_rotate(void **state)
 {
@@ -592,6 +662,7 @@ int main(void)
         cmocka_unit_test(a_file_system_without_reserves_is_fine),
         cmocka_unit_test_setup_teardown(counts_what_was_lost, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(a_lost_count_is_not_counted, make_scratch, remove_scratch),
+        cmocka_unit_test(keeps_what_is_owed),
         cmocka_unit_test_setup_teardown(goes_on_when_it_cannot_rotate, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(waits_until_the_tail_is_gone, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(begins_a_segment_for_its_age, make_scratch, remove_scratch),
