@@ -198,8 +198,8 @@ def test_what_is_held_is_bounded(make_gate, make_upstream):
             connection = gate.connect(receive_buffer=4096)
             connection.sendall(request)
             waiting.append(connection)
-        wait_until(lambda: gate.request("GET", READ.target, "viewer").status == 503, what="a refusal")
+        wait_until(lambda: gate.request("GET", READ.target, READ.token).status == 503, what="a refusal")
     finally:
         for connection in waiting:
             connection.close()
-    wait_until(lambda: gate.request("GET", READ.target, "viewer").status == 200, what="service when they have gone")
+    wait_until(lambda: gate.request("GET", READ.target, READ.token).status == 200, what="service when they have gone")
