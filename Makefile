@@ -66,6 +66,8 @@ PYTEST      := /usr/bin/python3 -m pytest -p no:cacheprovider -q
 PYTEST_ARGS ?= -n auto
 FLOWS       ?= tests/flow
 SOAK        ?= 100000
+ROUNDS      ?= 1000
+FAULT_BUILD  = $(BUILD)-fault
 
 ASAN := BUILD=build-asan OPTIMIZE=-O1 HARDEN= SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
 LTO  := BUILD=build-lto OPTIMIZE='-O3 -flto=auto' AR=gcc-ar STATIC_LIBEVENT=1
@@ -101,7 +103,7 @@ unit: $(UNIT_PROGRAMS)
 	@sh tests/unit/run.sh $(UNIT_PROGRAMS)
 
 # After `unit`, so that what is broken in the small is named first; both use all cores.
-flow: $(PROGRAMS) $(BENCH) | $(if $(filter test,$(MAKECMDGOALS)),unit)
+flow: $(PROGRAMS) $(BENCH) fault | $(if $(filter test,$(MAKECMDGOALS)),unit)
 	PORTCULLIS_BUILD=$(BUILD) $(PYTEST) $(PYTEST_ARGS) $(FLOWS)
 
 PYTHON_BENCH := PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/bench
@@ -129,8 +131,8 @@ lto:
 deps-bench:
 	@sh tests/deps.sh bench
 
-## soak: the long one: SOAK=100000 mixed requests over 64 connections, under ASan and under TSan
-soak: soak-asan soak-tsan
+## soak: the long one: SOAK=100000 mixed requests over 64 connections, under ASan and under TSan, and the crash matrix
+soak: soak-asan soak-tsan soak-crash
 
 soak-asan:
 	+$(MAKE) $(ASAN) soak-here
@@ -141,6 +143,14 @@ soak-tsan: | $(if $(filter soak,$(MAKECMDGOALS)),soak-asan)
 
 soak-here: $(PROGRAMS)
 	PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/soak/soak.py --requests $(SOAK)
+
+## soak-crash: ROUNDS=1000 deaths of the gate, at fault points and at random, by kill -9 and by power cuts
+soak-crash: fault | $(if $(filter soak,$(MAKECMDGOALS)),soak-asan soak-tsan)
+	PORTCULLIS_BUILD=$(FAULT_BUILD) /usr/bin/python3 tests/crash/matrix.py --rounds $(ROUNDS) $(CRASH_ARGS)
+
+# The gate with its fault points, and the library that keeps what a power cut would leave.
+fault:
+	+$(MAKE) BUILD=$(FAULT_BUILD) FAULTS=1 $(FAULT_BUILD)/portcullis $(FAULT_BUILD)/portcullis-sandbox $(FAULT_BUILD)/powercut.so
 
 ## asan: every test with AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan/
 asan:
@@ -201,6 +211,9 @@ $(BENCH): $(BUILD)/bench/%: $(BUILD)/objects/tests/bench/%.o $(BUILD)/objects/te
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
 
+$(BUILD)/powercut.so: tests/crash/powercut.c $(BUILD)/flags
+	$(call quiet,LD)$(CC) $(CPPFLAGS) $(LANGUAGE) -O2 $(WARN) -fPIC -shared $< -o $@
+
 $(BUILD)/unit/%: $(BUILD)/objects/tests/unit/%.o $(BUILD)/libproxy.a $(BUILD)/libpolicies.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -lcmocka -o $@
@@ -219,4 +232,4 @@ print-flags:
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth lto deps-bench soak soak-asan soak-tsan soak-here \
-        asan tsan lint format format-check install uninstall clean help print-flags FORCE
+        soak-crash fault asan tsan lint format format-check install uninstall clean help print-flags FORCE

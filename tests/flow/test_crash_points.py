@@ -1,0 +1,72 @@
+"""A sample of the crash matrix (tests/crash): the gate dies once at each fault point, and its machine loses power at some."""
+
+import random
+import sys
+
+import pytest
+
+from processes import BUILD, ROOT, SANITIZER
+
+FAULTS = BUILD.with_name(f"{BUILD.name}-fault")
+sys.path.append(str(ROOT / "tests" / "crash"))
+
+import rounds  # noqa: E402
+
+BATCHES = 6
+pytestmark = pytest.mark.skipif(not (FAULTS / "portcullis").exists(), reason=f"{FAULTS.name} is not built: make {FAULTS.name}/portcullis")
+
+
+@pytest.fixture
+def make_world(tmp_path, monkeypatch):
+    """make_world(**options): a rounds.World of the build that can die."""
+    made = []
+    monkeypatch.setattr("processes.BUILD", FAULTS)
+    monkeypatch.setattr("rounds.BUILD", FAULTS)
+
+    def make(**options):
+        made.append(rounds.World(tmp_path / "world", FAULTS / "powercut.so", seed=1, **options))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.close()
+
+
+def test_all_points_are_known():
+    assert len(rounds.POINTS) == len(set(rounds.POINTS)) >= 30
+    used = {name for source in (ROOT / "proxy").rglob("*.c") for name in rounds.USED.findall(source.read_text())}
+    assert used == set(rounds.POINTS)
+
+
+@pytest.mark.parametrize("batch", range(BATCHES))
+def test_every_point_once(make_world, batch):
+    world = make_world()
+    for point in rounds.POINTS[batch::BATCHES]:
+        assert world.round(point), f"the gate never came to {point}"
+
+
+# A sanitizer's library must be loaded before any other.
+@pytest.mark.skipif(SANITIZER is not None, reason="no other library can be loaded into a build with sanitizers")
+@pytest.mark.parametrize("batch", range(2))
+def test_power_cuts(make_world, batch):
+    world = make_world()
+    points = ["segment-after-link", "journal-after-write:9", "journal-after-sync:9", "checkpoint-after-rename", "exchange-after-forward:7",
+              "exchange-after-outcome:7"]
+    for point in [*points[batch::2], None]:
+        world.round(point, power=True)
+
+
+@pytest.mark.skipif(SANITIZER is not None, reason="no other library can be loaded into a build with sanitizers")
+def test_what_is_not_synced_is_lost(make_world):
+    """The library tells no fairy tales: what was written and not synced is gone after its power cut."""
+    world = make_world()
+    world.random = random.Random(3)
+    world.arm("journal-after-write:1", True, None)
+    world.live(1, 5, at_random=False)
+    world.gate.wait()
+    [*_, segment] = world.gate.segments()
+    before = segment.read_bytes()
+    world.random.choice = lambda options: options[0]  # nothing unsynced stays
+    world.cut_power()
+    assert len(segment.read_bytes()) < len(before)
+    world.check({}, faulty=False)
