@@ -51,9 +51,7 @@ static const struct reconcile_rule rules[] = {
         .end = end_named,
         .says = {[FINDING_PRESENT] = "one integration has this name and type and was made after the intent",
                  [FINDING_ABSENT] = "no integration of this name and type was made after the intent",
-                 [FINDING_UNKNOWN] =
-                     "which integration of this name and type was made for this intent cannot "
-                     "be told"},
+                 [FINDING_UNKNOWN] = "which integration was made for this intent cannot be told"},
     },
     {
         .operation = "deleteIntegration",
