@@ -5,24 +5,27 @@ without one. In what a command prints, "…" stands for anything, line breaks ar
 not compared.
 """
 
+import http.server
 import json
 import os
 import re
 import socket
 import subprocess
+import threading
 import urllib.request
 from dataclasses import dataclass
 
 import pytest
 
-from processes import BUILD, PATIENCE, ROOT, Gate, Sandbox
+from processes import BUILD, PATIENCE, ROOT, Gate, Sandbox, wait_until
 from world import READ
 
 README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
 TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "versions", "refusals", "stages",
-         "record members", "access members", "metrics", "usage", "wrong policy", "settings", "files", "packages", "targets", "flags", "faults"}
+         "record members", "levels", "audit levels", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "usage", "wrong policy", "settings", "files",
+         "packages", "targets", "flags", "faults"}
 
 
 # What is in the README.
@@ -137,6 +140,11 @@ VARYING = [
     (r"(?<!hmac-)sha256:[0-9a-f]*…?", "sha256:<digest>"),
     (r"pct_[\w-]*…?", "pct_<secret>"),
     (r'("\w+_us"):\d+', r"\1:<number>"),
+    (r"(?<![0-9a-f:])[0-9a-f]{64}(?![0-9a-f])", "<hash>"),
+    (r"portcullis/[\w.-]+\+[0-9a-f]{8}", "portcullis/<host>+<key>"),
+    (r"\b(key|hmac-) ?[0-9a-f]{8}\b", r"\1<key>"),
+    (r"\d{16}-\d{8}T\d{6}Z", "<segment>"),
+    (r"\d+ checkpoints?\b", "<number> checkpoints"),
 ]
 
 
@@ -186,8 +194,20 @@ def write_examples(directory):
     for name in ("portcullis.json", "policy.json"):
         (directory / name).write_text(the_part(name).text)
     (directory / "integrations.openapi.json").write_text(source("conf/integrations.openapi.json"))
-    (directory / "snyk-ci.token").touch(mode=0o600)
-    (directory / "snyk-ci.token").write_text("a-key-that-the-gate-holds\n")
+    for name in ("snyk-ci.token", "snyk-read.token"):
+        (directory / name).touch(mode=0o600)
+        (directory / name).write_text("a-key-that-the-gate-holds\n")
+
+
+def await_checkpoint(journal):
+    """Until the journal is at rest: all its records are covered by a checkpoint, and what is unknown was looked into."""
+    def at_rest():
+        records = [json.loads(line) for segment in sorted(journal.glob("*.jsonl")) for line in segment.read_text().splitlines()]
+        sizes = [int(note.stem) for note in (journal / "checkpoints").glob("*.note")]
+        unknown = {record["request_id"] for record in records if record.get("result") == "unknown"}
+        return max(sizes, default=0) == len(records) and unknown <= {record.get("request_id") for record in records if record["stage"] == "reconciled"}
+
+    wait_until(at_rest, what="a checkpoint of all records")
 
 
 def test_sessions(tmp_path, processes):
@@ -201,7 +221,8 @@ def test_sessions(tmp_path, processes):
     sandbox.ledger_file = run / "ledger.jsonl"
     processes.append(sandbox)
     sandbox.start()
-    gate = Gate(run, sandbox, POLICY, {"audit": {"directory": "audit", "keys": "keys"}, "access_log": "access.log"}, name="portcullis")
+    gate = Gate(run, sandbox, POLICY, {"audit": {"directory": "audit", "keys": "keys", "checkpoint_records": 1}, "access_log": "access.log"},
+                name="portcullis")
     processes.append(gate)
     gate.start()
 
@@ -209,6 +230,8 @@ def test_sessions(tmp_path, processes):
     assert len(commands) > 10
     environment = {**os.environ, "PATH": f"{tmp_path}/build:{os.environ['PATH']}", "SNYK_TOKEN_PAYMENTS": "another-key-that-the-gate-holds"}
     for command, shown in commands:
+        if "portcullis audit" in command:
+            await_checkpoint(run / "audit")
         typed = command.replace(ADDRESS, f"127.0.0.1:{gate.port}").replace("/etc/portcullis", str(etc))
         done = subprocess.run(["bash", "-c", typed], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                               timeout=PATIENCE, check=False, cwd=tmp_path, env=environment)
@@ -244,10 +267,11 @@ def test_make_commands():
         assert word == "make" and target in make_targets(), target
 
 
-def test_usage():
-    lines = the_part("usage").lines
-    assert lines[0] == "$ portcullis --help"
-    assert "\n".join(lines[1:]) + "\n" == output(BUILD / "portcullis", "--help")
+@pytest.mark.parametrize("part, words", [("usage", ["--help"]), ("audit usage", ["audit", "--help"])])
+def test_usage(part, words):
+    lines = the_part(part).lines
+    assert lines[0] == " ".join(["$ portcullis", *words])
+    assert "\n".join(lines[1:]) + "\n" == output(BUILD / "portcullis", *words)
 
 
 def test_wrong_policy(tmp_path):
@@ -358,6 +382,65 @@ def test_stages():
 
 def test_record_members():
     assert first_names("record members") == set(re.findall(r'^    \{"([a-z_]+)", KIND_', source("proxy/audit/record.c"), re.MULTILINE))
+
+
+def check_levels(directory, levels, status=0):
+    """What `check` says of a policy with these levels."""
+    (directory / "policy.json").write_text(json.dumps({**json.loads(POLICY), "audit": levels}))
+    config = {"contract": str(ROOT / "conf/integrations.openapi.json"), "policy": "policy.json"}
+    (directory / "portcullis.json").write_text(json.dumps(config))
+    return output(BUILD / "portcullis", "check", "-c", "portcullis.json", status=status, cwd=directory)
+
+
+def test_levels(tmp_path):
+    """Each kind of operation bears the levels from its own row on, and none above that."""
+    table = rows("levels")
+    order = [name for row in table for name in names(row[0])]
+    assert order == re.findall(r'= "([a-z-]+)"', re.search(r"names\[AUDIT_LEVELS\] = \{(.*?)\};", source("policies/audit_level.c"), re.DOTALL)[1])
+    operations = {"reads": "getIntegration", "changes": "updateIntegration", "hard deletes": "deleteIntegration"}
+    assert {least for _, _, least in table if least} == set(operations)
+    for least, (_, _, kind) in enumerate(table):
+        for at, level in enumerate(order) if kind else ():
+            check_levels(tmp_path, {"levels": {operations[kind]: level}}, status=0 if at >= least else 1)
+
+
+def test_audit_levels(tmp_path):
+    check_levels(tmp_path, json.loads(the_part("audit levels").text))
+
+
+def test_reconciled():
+    rules = re.search(r"rules\[\] = \{(.*?)\n\};", source("proxy/audit/reconcile_course.c"), re.DOTALL)[1]
+    assert first_names("reconciled") == set(re.findall(r'\.operation = "(\w+)"', rules))
+    for operation, rule in zip(re.findall(r'\.operation = "(\w+)"', rules), rules.split(".operation = ")[1:]):
+        findings = {name.lower().replace("_", "-") for name in re.findall(r"\[FINDING_(\w+)\]", rule)}
+        [said] = [names(row[2]) for row in rows("reconciled") if names(row[0]) == [operation]]
+        assert findings - {"unknown"} == set(said) - {"unknown", "resource"}, operation
+
+
+def test_checkpoint_command(make_gate, sandbox):
+    """The example uploads every checkpoint, and nothing in the answer is taken for a note."""
+    notes = {}
+
+    class Witness(http.server.BaseHTTPRequestHandler):
+        def do_PUT(self):
+            notes[self.path] = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            self.send_response(201)
+            self.end_headers()
+            self.wfile.write(b"thank you")
+
+        def log_message(self, *args):
+            pass
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Witness) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        audit = json.loads(the_part("checkpoint command").text.replace("https://witness.example", f"http://127.0.0.1:{server.server_port}"))
+        gate = make_gate(sandbox, config={"audit": {"directory": "audit", "keys": "keys", **audit}})
+        gate.stop()
+        server.shutdown()
+    kept = {note.name: note.read_text() for note in (gate.config_file.parent / "audit" / "checkpoints").glob("*.note")}
+    newest = max(kept)
+    assert notes[f"/portcullis/{newest}"] == kept[newest]
+    assert "journal-witness" not in gate.stderr()
 
 
 def test_access_members():
