@@ -84,6 +84,22 @@ static const struct setting table[] = {
     {"admin.listen", SETTING_LOOPBACK, AT(admin.listen), 0, 0, true, "null",
      "Where GET /metrics is answered: an address of this machine; null for nowhere."},
 
+    {"ship.syslog", SETTING_SYSLOG, AT(ship.syslog), 0, 0, true, "null",
+     "Where the journal is shipped as syslog (RFC 5424): unix:/dev/log, or tls://host:port (RFC 5425); null "
+     "for "
+     "nowhere."},
+    {"ship.webhook", SETTING_WEBHOOK, AT(ship.webhook), 0, 0, true, "null",
+     "Where the journal is posted in batches of JSON lines: an https:// URL, or http:// to this machine; "
+     "null "
+     "for nowhere."},
+    {"ship.webhook_token", SETTING_SECRET, AT(ship.webhook_token), 0, 0, true, "null",
+     "Bearer token for that: {\"env\": NAME} or {\"file\": PATH}, read anew for each batch; null for none."},
+    {"ship.ca_file", SETTING_PATH, AT(ship.ca_file), 0, 0, true, "null",
+     "Certificates (PEM) that both may be signed by; null takes the system's store."},
+    {"ship.state", SETTING_PATH, AT(ship.state), 0, 0, false, "\"ship\"",
+     "Directory that keeps how far each has the journal, outside of the journal's; made (0700) when it is "
+     "missing."},
+
     {"access_log", SETTING_LOG, AT(access_log), 0, 0, true, "\"-\"",
      "File of the access log, a JSON line a request; \"-\" is stderr, null is none."},
 
@@ -132,6 +148,8 @@ bool setting_is_text(const struct setting *setting)
     case SETTING_LOG:
     case SETTING_KEY:
     case SETTING_NAME:
+    case SETTING_SYSLOG:
+    case SETTING_WEBHOOK:
         return true;
     default:
         return false;
@@ -155,6 +173,8 @@ void config_free(struct config *config)
     free(config->listen);
     free(config->admin.listen.text);
     free(config->admin.listen.host);
+    free(config->ship.webhook_token.env);
+    free(config->ship.webhook_token.file);
     free(config->upstream.host);
     free(config->upstream.authority);
     document_free(&config->document);
@@ -164,12 +184,21 @@ void config_free(struct config *config)
 static const char *kind_name(enum setting_kind kind)
 {
     static const char *const names[SETTING_KINDS] = {
-        [SETTING_ADDRESSES] = "addresses", [SETTING_LOOPBACK] = "address",
-        [SETTING_COUNT] = "number",        [SETTING_MILLISECONDS] = "milliseconds",
-        [SETTING_SECONDS] = "seconds",     [SETTING_BYTES] = "bytes",
-        [SETTING_ORIGIN] = "url",          [SETTING_PATH] = "path",
-        [SETTING_LOG] = "path or \"-\"",   [SETTING_KEY] = "path or pkcs11: URI",
-        [SETTING_NAME] = "name",           [SETTING_COMMAND] = "list of texts",
+        [SETTING_ADDRESSES] = "addresses",
+        [SETTING_LOOPBACK] = "address",
+        [SETTING_COUNT] = "number",
+        [SETTING_MILLISECONDS] = "milliseconds",
+        [SETTING_SECONDS] = "seconds",
+        [SETTING_BYTES] = "bytes",
+        [SETTING_ORIGIN] = "url",
+        [SETTING_PATH] = "path",
+        [SETTING_LOG] = "path or \"-\"",
+        [SETTING_KEY] = "path or pkcs11: URI",
+        [SETTING_NAME] = "name",
+        [SETTING_COMMAND] = "list of texts",
+        [SETTING_SYSLOG] = "address",
+        [SETTING_WEBHOOK] = "url",
+        [SETTING_SECRET] = "source of a secret",
     };
 
     return names[kind];

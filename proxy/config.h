@@ -14,6 +14,11 @@ struct config_address { /* "127.0.0.1:8080", "[::1]:0" */
     uint16_t port;
 };
 
+struct config_secret { /* where one is to be had; both NULL: there is none */
+    char *env;
+    char *file; /* absolute */
+};
+
 struct config {
     struct document document; /* the file itself, for error messages */
 
@@ -57,6 +62,14 @@ struct config {
     struct {
         struct config_address listen; /* loopback; text NULL: no metrics page */
     } admin;
+
+    struct {
+        char *syslog;  /* "unix:/path" or "tls://host:port"; NULL: none */
+        char *webhook; /* URL, perhaps a secret; NULL: none */
+        struct config_secret webhook_token;
+        char *ca_file; /* absolute; NULL: the system's store */
+        char *state;   /* directory of the positions */
+    } ship;
 
     char *access_log; /* absolute path; "-" is stderr; NULL is none */
 

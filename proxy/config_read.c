@@ -1,5 +1,6 @@
 #include "proxy/config_settings.h"
 #include "proxy/config_value.h"
+#include "proxy/ship/place.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -125,6 +126,55 @@ static void read_origin(struct reading *reading, const struct setting *setting, 
     origin_free(&origin);
 }
 
+static void read_syslog(struct reading *reading, const struct setting *setting, const char *pointer,
+                        json_t *value)
+{
+    const char *text = json_string_value(value);
+    struct place_syslog place = {0};
+    const char *fault = text ? place_syslog_parse(text, &place)
+                             : "must be a text such as \"unix:/dev/log\" or \"tls://host:6514\", or null";
+
+    if (fault != NULL)
+        wrong(reading, pointer, setting, fault);
+    else
+        store_text(reading, setting, pointer, strdup(text));
+    place_syslog_free(&place);
+}
+
+static void read_webhook(struct reading *reading, const struct setting *setting, const char *pointer,
+                         json_t *value)
+{
+    const char *text = json_string_value(value);
+    struct place_webhook place = {0};
+    const char *fault = text ? place_webhook_parse(text, &place)
+                             : "must be a URL such as \"https://siem.example/in\", or null";
+
+    if (fault != NULL)
+        wrong(reading, pointer, setting, fault);
+    else
+        store_text(reading, setting, pointer, strdup(text));
+    place_webhook_free(&place);
+}
+
+/* The secret itself must not stand in the configuration. */
+static void read_secret(struct reading *reading, const struct setting *setting, const char *pointer,
+                        json_t *value)
+{
+    struct config_secret *secret = place(reading, setting);
+    const char *env = json_string_value(json_object_get(value, "env"));
+    const char *file = json_string_value(json_object_get(value, "file"));
+
+    if (json_object_size(value) != 1 ||
+        (env == NULL || env[0] == '\0') == (file == NULL || file[0] == '\0')) {
+        wrong(reading, pointer, setting, "must be {\"env\": NAME} or {\"file\": PATH}, or null");
+        return;
+    }
+    secret->env = env != NULL ? strdup(env) : NULL;
+    secret->file = file != NULL ? path_beside(reading->path, file) : NULL;
+    if (secret->env == NULL && secret->file == NULL)
+        wrong(reading, pointer, setting, "cannot be kept: memory is out");
+}
+
 /* Would binding both fail, or be of no use? */
 static bool is_listed(const struct config *config, const struct config_address *address)
 {
@@ -217,6 +267,9 @@ static setting_reader *const readers[SETTING_KINDS] = {
     [SETTING_KEY] = read_path,
     [SETTING_NAME] = read_name,
     [SETTING_COMMAND] = read_command,
+    [SETTING_SYSLOG] = read_syslog,
+    [SETTING_WEBHOOK] = read_webhook,
+    [SETTING_SECRET] = read_secret,
 };
 
 /* "upstream.queue" as "/upstream/queue"; a name holds nothing that a pointer escapes. */
@@ -399,16 +452,16 @@ static void resolve_public_url(struct reading *reading)
     origin_free(&origin);
 }
 
-/* Whoever is handed the journal must not get the key to its HMACs with it. */
-static void check_audit(struct reading *reading)
+/* What lies in the journal's directory is handed out with it. */
+static void check_outside(struct reading *reading, const char *path, const char *pointer, const char *name)
 {
-    const char *directory = reading->config->audit.directory, *keys = reading->config->audit.keys;
+    const char *directory = reading->config->audit.directory;
     size_t length = directory ? strlen(directory) : 0;
 
-    if (length > 0 && keys != NULL && strncmp(keys, directory, length) == 0 &&
-        (keys[length] == '\0' || keys[length] == '/' || directory[length - 1] == '/'))
-        problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document, "/audit/keys",
-                     "audit.keys must not lie inside audit.directory");
+    if (length > 0 && path != NULL && strncmp(path, directory, length) == 0 &&
+        (path[length] == '\0' || path[length] == '/' || directory[length - 1] == '/'))
+        problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document, pointer,
+                     "%s must not lie inside audit.directory", name);
 }
 
 static void read_settings(struct reading *reading)
@@ -422,7 +475,8 @@ static void read_settings(struct reading *reading)
     resolve_workers(reading->config);
     resolve_upstream(reading);
     resolve_public_url(reading);
-    check_audit(reading);
+    check_outside(reading, reading->config->audit.keys, "/audit/keys", "audit.keys");
+    check_outside(reading, reading->config->ship.state, "/ship/state", "ship.state");
 }
 
 struct config *config_examine(const char *path, struct problems *problems)

@@ -17,6 +17,9 @@ enum setting_kind {
     SETTING_KEY,          /* char *: made absolute, or "pkcs11:…" as written */
     SETTING_NAME,         /* char *: visible ASCII without '+' */
     SETTING_COMMAND,      /* char **: NULL-terminated; a program that holds a slash is made absolute */
+    SETTING_SYSLOG,       /* char *: "unix:/path" or "tls://host:port", as written */
+    SETTING_WEBHOOK,      /* char *: a URL, as written; https, or http to this machine */
+    SETTING_SECRET,       /* struct config_secret */
     SETTING_KINDS
 };
 

@@ -8,6 +8,7 @@
 #include "proxy/listener.h"
 #include "proxy/log.h"
 #include "proxy/port_file.h"
+#include "proxy/ship/ship.h"
 #include "proxy/upstream/upstream.h"
 #include "proxy/version_watch.h"
 #include "proxy/worker.h"
@@ -57,6 +58,8 @@ static bool open_service(struct service *service)
         return complain("audit.keys", error);
     if ((service->journal = journal_open(&journal, error, sizeof error)) == NULL)
         return complain("audit.directory", error);
+    if ((service->ship = ship_start(config, service->journal, error, sizeof error)) == NULL)
+        return complain("ship", error);
     if ((service->reconcile = reconcile_queue_new()) == NULL)
         return complain("start", "cannot make the queue of mutations to look into");
     if ((service->access_log = access_log_open(config->access_log)) == NULL)
@@ -75,8 +78,10 @@ static void close_service(struct service *service)
     upstream_shared_free(service->upstream);
     access_log_close(service->access_log);
     reconcile_queue_free(service->reconcile);
+    ship_leave(service->ship);
     if (service->journal != NULL)
         journal_close(service->journal);
+    ship_free(service->ship); /* the journal's last records, too */
     audit_key_free(service->key);
 }
 

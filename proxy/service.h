@@ -10,12 +10,14 @@ struct access_log;
 struct audit_key;
 struct journal;
 struct reconcile_queue;
+struct ship;
 struct upstream_shared;
 struct version_watch;
 
 struct service {
     const struct config *config;
     struct journal *journal;           /* has its own thread */
+    struct ship *ship;                 /* has its own threads */
     struct reconcile_queue *reconcile; /* has its own lock */
     struct audit_key *key;
     struct access_log *access_log;    /* has its own thread */

@@ -1,0 +1,294 @@
+#include "proxy/ship/destination.h"
+
+#include "proxy/clock.h"
+#include "proxy/secret.h"
+#include "proxy/ship/place.h"
+#include "proxy/upstream/upstream.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SECOND     1000u
+#define LOOK_US    50000 /* how soon a stop is noticed during a request */
+#define SCHEME     "Bearer "
+#define TOKEN_ROOM (sizeof SCHEME + SECRET_ROOM)
+
+/* Batches as POST requests. One thread makes one request at a time, so it waits for each in a loop of its
+ * own. */
+struct webhook {
+    const struct config_secret *token;
+    const struct stopping *stopping;
+    struct place_webhook place;
+    struct config config; /* what the HTTP client reads: upstream.* */
+    struct event_base *base;
+    struct event *tick;
+    struct upstream_shared *shared;
+    struct upstream *upstream;
+
+    /* The request under way: */
+    struct upstream_call *call; /* NULL once it ended */
+    int status;
+    char *why;
+};
+
+static bool wanted(const struct config *config)
+{
+    return config->ship.webhook != NULL;
+}
+
+static void on_head(void *arg, const struct upstream_answer *answer)
+{
+    struct webhook *webhook = arg;
+
+    webhook->status = answer->status;
+}
+
+static void on_body(void *arg, struct span piece)
+{
+    (void)arg;
+    (void)piece;
+}
+
+static void on_end(void *arg)
+{
+    struct webhook *webhook = arg;
+
+    webhook->call = NULL;
+}
+
+static void on_fail(void *arg, enum upstream_failure failure, const char *detail, bool sent)
+{
+    struct webhook *webhook = arg;
+
+    (void)failure;
+    (void)sent;
+    webhook->call = NULL;
+    webhook->status = 0;
+    (void)snprintf(webhook->why, DESTINATION_WHY, "%s", detail);
+}
+
+static void on_tick(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg; /* the loop only has to turn */
+}
+
+/* Reads the file's or the variable's value; *length of it. NULL, or what is wrong (static). */
+static const char *read_token(const struct config_secret *token, char *to, size_t room, size_t *length)
+{
+    const char *value = token->env != NULL ? getenv(token->env) : NULL, *fault = NULL;
+    struct stat status;
+
+    if (token->env != NULL) {
+        *length = value != NULL ? strnlen(value, room) : 0;
+        if (value != NULL)
+            memcpy(to, value, *length);
+        return value != NULL ? NULL : "is not set";
+    }
+    int fd = open(token->file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &status) != 0)
+        fault = strerrordesc_np(errno);
+    else if (!S_ISREG(status.st_mode))
+        fault = "is not a regular file";
+    else
+        fault = secret_read(fd, to, room, length);
+    if (fd >= 0)
+        close(fd);
+    return fault;
+}
+
+/* "Bearer <token>" into `value`, of TOKEN_ROOM bytes; whoever called wipes that. Read anew each time, so that
+ * a token can be replaced. NULL, or what is wrong (static). */
+static const char *authorization(const struct config_secret *token, char *value, size_t *length)
+{
+    static const size_t scheme = sizeof SCHEME - 1;
+    size_t got = 0;
+
+    memcpy(value, SCHEME, scheme);
+    const char *fault = read_token(token, value + scheme, SECRET_ROOM, &got);
+    struct span secret = secret_trim((struct span){value + scheme, got});
+    *length = scheme + secret.length;
+    return fault != NULL ? fault : secret_fault(secret);
+}
+
+static bool token_fault(const struct config_secret *token, const char *fault, char *why)
+{
+    if (fault != NULL)
+        (void)snprintf(why, DESTINATION_WHY, "ship.webhook_token: %s %s: %s",
+                       token->env != NULL ? "variable" : "file",
+                       token->env != NULL ? token->env : token->file, fault);
+    return fault == NULL;
+}
+
+static bool has_token(const struct webhook *webhook)
+{
+    return webhook->token->env != NULL || webhook->token->file != NULL;
+}
+
+static void close_webhook(void *destination)
+{
+    struct webhook *webhook = destination;
+
+    if (webhook == NULL)
+        return;
+    upstream_free(webhook->upstream);
+    upstream_shared_free(webhook->shared);
+    if (webhook->tick != NULL)
+        event_free(webhook->tick);
+    if (webhook->base != NULL)
+        event_base_free(webhook->base);
+    place_webhook_free(&webhook->place);
+    free(webhook);
+}
+
+static void configure(struct webhook *webhook, const struct config *config)
+{
+    struct config *own = &webhook->config;
+
+    own->upstream.tls = webhook->place.origin.tls;
+    own->upstream.host = webhook->place.origin.host;
+    own->upstream.port = webhook->place.origin.port;
+    own->upstream.authority = webhook->place.origin.authority;
+    own->upstream.ca_file = config->ship.ca_file;
+    own->upstream.connections = own->upstream.queue = 1;
+    own->upstream.connect_timeout_ms = 5 * SECOND;
+    own->upstream.first_byte_timeout_ms = 15 * SECOND;
+    own->upstream.total_timeout_ms = 30 * SECOND;
+    own->upstream.idle_timeout_ms = 15 * SECOND;
+    own->upstream.header_bytes = own->upstream.json_bytes = 65536;
+    own->upstream.resolve_interval_s = 60;
+}
+
+static bool make_loop(struct webhook *webhook, char *error, size_t error_size)
+{
+    (void)snprintf(error, error_size, "memory or descriptors are out");
+    webhook->base = event_base_new();
+    if (webhook->base == NULL)
+        return false;
+    webhook->tick = event_new(webhook->base, -1, EV_PERSIST, on_tick, NULL);
+    webhook->shared = webhook->tick ? upstream_shared_new(&webhook->config, error, error_size) : NULL;
+    if (webhook->shared == NULL)
+        return false;
+    webhook->upstream = upstream_new(webhook->base, webhook->shared);
+    return webhook->upstream != NULL;
+}
+
+static bool token_is_right(const struct webhook *webhook, char *why)
+{
+    char value[TOKEN_ROOM];
+    size_t length;
+
+    if (!has_token(webhook))
+        return true;
+    bool right = token_fault(webhook->token, authorization(webhook->token, value, &length), why);
+    explicit_bzero(value, sizeof value);
+    return right;
+}
+
+static void *open_webhook(const struct config *config, const struct stopping *stopping, char *error,
+                          size_t error_size)
+{
+    struct webhook *webhook = calloc(1, sizeof *webhook);
+    char why[DESTINATION_WHY] = "memory is out";
+
+    if (webhook != NULL) {
+        webhook->token = &config->ship.webhook_token;
+        webhook->stopping = stopping;
+        const char *wrong = place_webhook_parse(config->ship.webhook, &webhook->place);
+        configure(webhook, config);
+        if (wrong != NULL)
+            (void)snprintf(why, sizeof why, "ship.webhook %s", wrong);
+        else if (token_is_right(webhook, why) && make_loop(webhook, why, sizeof why))
+            return webhook;
+    }
+    (void)snprintf(error, error_size, "%s", why);
+    close_webhook(webhook);
+    return NULL;
+}
+
+/* Runs the loop until the request has ended, or the stop's last moment has come. */
+static void await(struct webhook *webhook)
+{
+    const struct timeval look = {0, LOOK_US};
+
+    (void)event_add(webhook->tick, &look);
+    while (webhook->call != NULL && !stopping_over(webhook->stopping))
+        (void)event_base_loop(webhook->base, EVLOOP_ONCE);
+    (void)event_del(webhook->tick);
+    if (webhook->call == NULL)
+        return;
+    upstream_cancel(webhook->call);
+    webhook->call = NULL;
+    webhook->status = 0;
+    (void)snprintf(webhook->why, DESTINATION_WHY, "no answer before the gate's end");
+}
+
+static bool post(struct webhook *webhook, const struct batch *batch, struct span bearer)
+{
+    static const struct upstream_events events = {on_head, on_body, on_end, on_fail};
+    char range[48];
+    const struct field fields[] = {
+        {SPAN("Content-Type"), SPAN("application/x-ndjson")},
+        {SPAN("User-Agent"), SPAN("portcullis/" PORTCULLIS_VERSION)},
+        {SPAN("Portcullis-Seq"), {range, 0}},
+        {SPAN("Authorization"), bearer},
+    };
+    struct field sent[sizeof fields / sizeof *fields];
+    size_t count = sizeof fields / sizeof *fields - (bearer.length > 0 ? 0 : 1);
+
+    memcpy(sent, fields, sizeof fields);
+    sent[2].value.length =
+        (size_t)snprintf(range, sizeof range, "%" PRIu64 "-%" PRIu64, batch->first_seq + batch->taken,
+                         batch->first_seq + batch->count - 1);
+    const struct upstream_request request = {
+        .method = "POST",
+        .target = span_of(webhook->place.target),
+        .fields = sent,
+        .field_count = count,
+        .body = batch_rest(batch),
+        .idempotent = true, /* the receiver knows each line by its number */
+    };
+    (void)event_base_loop(webhook->base, EVLOOP_NONBLOCK); /* connections that were closed meanwhile */
+    webhook->call = upstream_start(webhook->upstream, &request, &events, webhook);
+    return webhook->call != NULL;
+}
+
+static bool ship_batch(void *destination, struct batch *batch, char why[static DESTINATION_WHY])
+{
+    struct webhook *webhook = destination;
+    char value[TOKEN_ROOM];
+    size_t length = 0;
+
+    webhook->status = 0;
+    webhook->why = why;
+    bool right = !has_token(webhook) ||
+                 token_fault(webhook->token, authorization(webhook->token, value, &length), why);
+    bool begun = right && post(webhook, batch, (struct span){value, length});
+    explicit_bzero(value, sizeof value);
+    if (!begun) {
+        if (right)
+            (void)snprintf(why, DESTINATION_WHY, "memory is out");
+        return false;
+    }
+    await(webhook);
+    if (webhook->status / 100 == 2)
+        batch->taken = batch->count;
+    else if (webhook->status != 0)
+        (void)snprintf(why, DESTINATION_WHY, "%s answered %d", webhook->place.origin.authority,
+                       webhook->status);
+    return webhook->status / 100 == 2;
+}
+
+const struct destination destination_webhook = {.name = "webhook",
+                                                .linger_us = 1000000,
+                                                .wanted = wanted,
+                                                .open = open_webhook,
+                                                .ship = ship_batch,
+                                                .close = close_webhook};
