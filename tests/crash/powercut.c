@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -136,6 +137,8 @@ static bool fails(void)
 
 static int sync_and_keep(int fd, const char *call)
 {
+    /* Of two threads that sync a directory, the one that looks later must be the one whose view stays. */
+    static pthread_mutex_t keeping = PTHREAD_MUTEX_INITIALIZER;
     sync_call *system = NULL;
     char name[NAME];
 
@@ -147,10 +150,12 @@ static int sync_and_keep(int fd, const char *call)
         return -1;
     }
     int result = system(fd), fault = errno;
+    pthread_mutex_lock(&keeping);
     if (result == 0 && name[0] == 'f')
         keep_file(fd, name);
     else if (result == 0)
         keep_directory(fd, name);
+    pthread_mutex_unlock(&keeping);
     errno = fault;
     return result;
 }
