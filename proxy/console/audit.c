@@ -74,6 +74,42 @@ static const struct command commands[] = {
     {"stats", audit_stats, "DIR [--json]",
      "Counts what is in the journal; names its key and newest checkpoint.",
      "      --json   print one JSON object\n", NULL},
+    {"export", audit_export, "DIR --format ocsf|cloudevents|csv [--since TIME] [--until TIME]",
+     "Writes the records in the form that other tools take.",
+     "  -f, --format ocsf          events of OCSF 1.5.0, class API Activity (6003), a line each\n"
+     "               cloudevents   CloudEvents 1.0 in JSON, a line each; `data` is the record\n"
+     "               csv           RFC 4180, with a header line; a cell that a spreadsheet would take for a\n"
+     "                             formula begins with an apostrophe\n"
+     "      --since TIME, --until TIME   RFC 3339, a day (\"2026-01-31\", UTC), or how long ago (\"2h\", "
+     "\"7d\");\n"
+     "                             from then on, and up to but not at that time\n"
+     "\n"
+     "Each stage of a request is an event of its own; in OCSF they share metadata.correlation_uid. What the "
+     "gate\n"
+     "did by itself (policy, key, start, recovered, ...) has the activity Other with the stage's name; "
+     "headers\n"
+     "of segments have no OCSF event. What a format has no place for stands in `unmapped` (OCSF) or in the "
+     "last\n"
+     "column (CSV). Verifies nothing: `portcullis audit verify` does. Exit status 1 when a line is no "
+     "record.\n",
+     NULL},
+    {"rotate-key", audit_rotate_key, "-c FILE", "Makes a new key for the masks of secrets.",
+     "  -c, --config FILE   the gate's configuration; its audit.keys holds the keys\n"
+     "\n"
+     "The key that was in use is kept as journal-hmac-<id>.key: what it masked can still be compared. A "
+     "running\n"
+     "gate goes on with the old key until SIGHUP, and records that it took up the new one.\n",
+     NULL},
+    {"mask", audit_mask, "-c FILE [--key-id ID] [--exact] <SECRET",
+     "Prints what a secret looks like in the journal.",
+     "  -c, --config FILE   the gate's configuration; its audit.keys holds the keys\n"
+     "      --key-id ID     of the key: the part of a masked value between the colons; without it the key in "
+     "use\n"
+     "      --exact         a line end behind the secret is part of it (answer_digest is made so)\n"
+     "\n"
+     "Reads the secret from stdin. Compare, for instance:\n"
+     "  portcullis audit query DIR --text \"$(printf %s \"$SECRET\" | portcullis audit mask -c FILE)\"\n",
+     NULL},
     {0},
 };
 

@@ -13,6 +13,9 @@ int audit_show(int argc, char **argv);
 int audit_prove(int argc, char **argv);
 int audit_verify_proof(int argc, char **argv);
 int audit_stats(int argc, char **argv);
+int audit_export(int argc, char **argv);
+int audit_rotate_key(int argc, char **argv);
+int audit_mask(int argc, char **argv);
 
 /* Appends what a record says, fit for a terminal: control characters of every kind, marks that turn the
  * direction of writing and bytes that are no UTF-8 are spelt out ("\u001b", "\xff"). JSON stays JSON. */

@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 pytest.register_assert_rewrite("checks")
 
+import records  # noqa: E402
 import world  # noqa: E402
 from certificates import Certificates  # noqa: E402
 from processes import BUILD, SANITIZER, Gate, Sandbox  # noqa: E402
@@ -30,7 +31,8 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def processes(request):
-    """Stops what was started, last started first, and fails when one did not end well."""
+    """Stops what was started, last started first, and fails when one did not end well, or when a gate's journal holds what the published
+    schema does not know."""
     started = []
     request.node.portcullis_processes = started
     yield started
@@ -40,6 +42,9 @@ def processes(request):
             process.stop()
         except AssertionError as failure:
             failures.append(str(failure))
+    for gate in started:
+        if isinstance(gate, Gate):
+            failures += [f"{gate.name}: {faults} in {record}" for record in records.shapes_of(gate) if (faults := records.faults_of(record))]
     if failures:
         pytest.fail("\n".join(failures), pytrace=False)
 
