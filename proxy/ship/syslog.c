@@ -1,10 +1,8 @@
 #include "proxy/ship/destination.h"
 
-#include "proxy/clock.h"
 #include "proxy/ship/line_socket.h"
 #include "proxy/ship/syslog_message.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,6 +1,5 @@
 #include "proxy/ship/syslog_message.h"
 
-#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -130,22 +129,29 @@ static void leave_out(json_t *record, size_t most, struct text *names)
     }
 }
 
-/* Appends the record, shortened to `room` bytes. */
+/* The record as it is now, with `left_out`; NULL when that is longer than `room`. */
+static char *dump(json_t *record, const struct text *names, size_t room)
+{
+    const char *said = names->failed || names->data == NULL ? "" : names->data;
+
+    (void)json_object_set_new(record, "left_out", json_string(said));
+    char *dumped = json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS);
+    (void)json_object_del(record, "left_out");
+    if (dumped == NULL || strlen(dumped) <= room)
+        return dumped;
+    free(dumped);
+    return NULL;
+}
+
+/* Appends the record, shortened to `room` bytes: ever smaller members go, until it fits. */
 static void add_shortened(json_t *record, size_t room, struct text *out)
 {
     struct text names = {0};
     char *dumped = NULL;
 
-    for (size_t most = room / 4; dumped == NULL && most >= SMALLEST; most /= 4) {
+    for (size_t most = room / 2; dumped == NULL && most > SMALLEST / 2; most /= 2) {
         leave_out(record, most, &names);
-        (void)json_object_set_new(record, "left_out",
-                                  json_string(names.failed || !names.data ? "" : names.data));
-        dumped = json_dumps(record, JSON_COMPACT | JSON_SORT_KEYS);
-        if (dumped != NULL && strlen(dumped) > room) {
-            free(dumped);
-            dumped = NULL;
-        }
-        (void)json_object_del(record, "left_out");
+        dumped = dump(record, &names, room);
     }
     text_add_string(out, dumped != NULL ? dumped : "{\"left_out\":\"all\"}");
     free(dumped);

@@ -46,8 +46,9 @@ class Sink:
     def _run(self):
         try:
             if self.listener.type == socket.SOCK_DGRAM:
-                while True:
-                    self.messages.append(Message(self.listener.recv(1 << 20)))
+                while data := self.listener.recv(1 << 20):
+                    self.messages.append(Message(data))
+                return
             while True:
                 connection, _ = self.listener.accept()
                 threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
@@ -440,7 +441,6 @@ def test_rotation(ship_gate, make_hook):
     assert len(gate.segments()) > 5
     lines = wait_for_all(gate, hook.seqs)
     assert hook.seqs() == list(range(1, len(lines) + 1))
-    return gate, hook
 
 
 def test_removed_segments_are_told(ship_gate, make_hook):
@@ -454,7 +454,7 @@ def test_removed_segments_are_told(ship_gate, make_hook):
     wait_for_all(gate, hook.seqs)
     down.set()
     mutate(gate, 60)
-    gate.kill()
+    gate.stop()  # with a checkpoint: a journal that begins later is accepted then
     last = hook.seqs()[-1]
     removed = gate.segments()[:5]
     oldest = int(gate.segments()[5].name[:16])
