@@ -1,5 +1,6 @@
 #include "proxy/audit/checkpoints.h"
 #include "proxy/audit/lines.h"
+#include "proxy/audit/verify.h"
 #include "tests/unit/proxy/audit/support.h"
 
 #include <dirent.h>
@@ -140,12 +141,26 @@ static void check_truncation(const char *directory, const char *name, struct tex
     free(side);
 }
 
+/* And the journal that goes on behind the cut is good evidence, its checkpoints too. */
+static void assert_verifies(const char *directory)
+{
+    struct verify_report report;
+    char error[512];
+
+    assert_true(verify_run(&(struct verify_options){.path = directory}, &report, error, sizeof error));
+    assert_int_equal(report.damages, 0);
+    assert_int_equal(report.covered, report.lines);
+    verify_report_free(&report);
+}
+
+#define TAIL 4096
+
 static void survives_truncation_anywhere(void **state)
 {
-    char *crashed = crashed_journal(*state, 6), *segment = newest_segment(crashed);
+    char *crashed = crashed_journal(*state, 9), *segment = newest_segment(crashed);
     const char *name = strrchr(segment, '/') + 1;
     struct text whole = read_file(segment);
-    size_t from = whole.length > 2048 ? whole.length - 2048 : 0;
+    size_t from = whole.length > TAIL ? whole.length - TAIL : 0;
 
     assert_true(from > 0);
     for (size_t length = 0; length <= whole.length; length += length < from ? from / 7 + 1 : 1) {
@@ -154,6 +169,7 @@ static void survives_truncation_anywhere(void **state)
 
         assert_non_null(fresh);
         check_truncation(fresh, name, whole, length);
+        assert_verifies(fresh);
         scratch_remove(strdup(fresh));
     }
     text_free(&whole);
