@@ -14,7 +14,7 @@ import time
 
 import rounds
 
-ROUNDS_A_WORLD = 20
+ROUNDS_A_WORLD = 10
 
 
 def plan(count, dice):

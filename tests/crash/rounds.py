@@ -108,7 +108,8 @@ class World:
         self.gate.configure(config or {})
         self.shadow = self.directory / "shadow"
         self.shadow.mkdir()
-        self.seen = set()     # request ids of the ledger that were looked at
+        self.read = 0         # bytes of the ledger that were looked at
+        self.seen = set()     # request ids in them
         self.settled = set()  # request ids whose story was found whole
         self.killed = False   # the last life had to be ended from outside
         self.old = {}         # files that were there before the last life: identity -> path
@@ -235,16 +236,20 @@ class World:
         for name in (self.gate.audit_directory, self.directory / "gate.keys"):
             if name.exists():
                 shutil.copytree(name, copied / name.name)
-        return {self.identity(path): path.relative_to(self.directory)
-                for name in (self.gate.audit_directory, self.directory / "gate.keys") if name.exists()
-                for path in (name, *name.rglob("*"))}
+        paths = [path for name in (self.gate.audit_directory, self.directory / "gate.keys") if name.exists()
+                 for path in (name, *name.rglob("*"))]
+        return {identity: path.relative_to(self.directory) for path, identity in self.identities(paths).items()}
 
     @staticmethod
-    def identity(path):
-        """As the library names files. stat(1) knows the time of birth, Python does not."""
-        words = subprocess.run(["stat", "-c", "%i %W %.9W %F", path], capture_output=True, text=True, check=True).stdout.split(None, 3)
-        kind = "d" if words[3].startswith("directory") else "f"
-        return f"{kind}-{words[0]}-{words[2]}"
+    def identities(paths):
+        """As the library names files, by path. stat(1) knows the time of birth, Python does not."""
+        if not paths:
+            return {}
+        said = subprocess.run(["stat", "-c", "%i-%.9W %F", *paths], capture_output=True, text=True, check=True).stdout.splitlines()
+        return {path: f"{'d' if line.endswith(' directory') else 'f'}-{line.split()[0]}" for path, line in zip(paths, said, strict=True)}
+
+    def identity(self, path):
+        return self.identities([path])[path]
 
     def cut_power(self):
         """Puts in place of the journal and its keys what was durable, and of the rest a part at will."""
@@ -259,7 +264,7 @@ class World:
                     (after / name.name).rename(name)
 
     def entries(self, identity, live):
-        """Names and identities of a directory after the cut: the durable ones, and of the changes since then some."""
+        """Names and identities of a directory after the cut: the durable ones, and of the changes since then some. And those before it."""
         if (self.shadow / identity).exists():
             durable = {name: entry for entry, _, name in
                        (line.partition(" ") for line in (self.shadow / identity).read_text().splitlines())}
@@ -269,7 +274,7 @@ class World:
             durable = {path.name: known[str(self.old[identity] / path.name)] for path in copied.iterdir()}
         else:
             durable = {}
-        now = {path.name: self.identity(path) for path in live.iterdir()} if live.exists() else {}
+        now = {path.name: identity for path, identity in self.identities(list(live.iterdir())).items()} if live.exists() else {}
         keep = self.random.choice(("none", "some"))
         for name in sorted(now.keys() | durable.keys()):
             if keep == "some" and now.get(name) != durable.get(name) and self.random.random() < 0.5:
@@ -277,9 +282,9 @@ class World:
                     durable[name] = now[name]
                 else:
                     del durable[name]
-        return durable
+        return durable, now
 
-    def content(self, identity, live):
+    def content(self, identity, live, same):
         """A file's bytes after the cut: those synced, and of what was written behind them a part, or zeros in its place."""
         if (self.shadow / identity).exists():
             durable = (self.shadow / identity).read_bytes()
@@ -287,7 +292,7 @@ class World:
             durable = (self.directory / "before" / self.old[identity]).read_bytes()
         else:
             durable = b""
-        if not live.exists() or self.identity(live) != identity:
+        if not same:
             return durable
         now = live.read_bytes()
         if not now.startswith(durable):
@@ -298,11 +303,12 @@ class World:
 
     def rebuild(self, live, identity, into):
         into.mkdir(mode=0o700)
-        for name, entry in self.entries(identity, live).items():
+        entries, now = self.entries(identity, live)
+        for name, entry in entries.items():
             if entry[0] == "d":
                 self.rebuild(live / name, entry, into / name)
             else:
-                (into / name).write_bytes(self.content(entry, live / name))
+                (into / name).write_bytes(self.content(entry, live / name, now.get(name) == entry))
                 (into / name).chmod(0o600)
 
     # The promises.
@@ -319,13 +325,18 @@ class World:
 
     def mutations(self):
         """Request ids of the ledger's mutations that are new."""
+        with open(self.sandbox.ledger_file, "rb") as ledger:
+            ledger.seek(self.read)
+            text = ledger.read()
+        text = text[:text.rfind(b"\n") + 1]
+        self.read += len(text)
         found = []
-        for line in self.sandbox.ledger():
+        for line in map(json.loads, text.splitlines()):
             if line["method"] != "GET":
                 [identity] = [value for name, value in line["headers"] if name.lower() == "x-request-id"]
                 found.append(identity)
-        require(len(found) == len(set(found)), "a mutation was sent twice", collections.Counter(found).most_common(3))
-        fresh = set(found) - self.seen
+        fresh = set(found)
+        require(len(found) == len(fresh) and not fresh & self.seen, "a mutation was sent twice", fresh & self.seen)
         self.seen |= fresh
         return fresh
 
