@@ -5,8 +5,8 @@
 
 #include <stdint.h>
 
-#define BACKOFF_FIRST_MS 250
-#define BACKOFF_MOST_MS  60000
+#define BACKOFF_FIRST_MS 250u
+#define BACKOFF_MOST_MS  60000u
 
 /* A zeroed struct is ready; zero it again after a success. */
 struct backoff {
