@@ -40,6 +40,8 @@ static const char *judge(struct point *point, struct span note, const struct tru
     }
     if (!checkpoint_read(text, &checkpoint, &fault))
         return fault;
+    if (!span_is(checkpoint.origin, trust->keys[point->signer].name))
+        return "it is of another log than its key";
     point->size = checkpoint.size;
     point->root = checkpoint.root;
     point->origin = strndup(checkpoint.origin.data, checkpoint.origin.length);

@@ -102,12 +102,14 @@ enum note_verdict trust_verify(const struct trust *trust, struct span note, stru
     enum note_verdict verdict = NOTE_NOT_SIGNED_BY_KEY;
 
     for (size_t i = 0; i < trust->count; i++) {
-        enum note_verdict one = note_verify(note, &trust->keys[i], text, fault);
+        struct span signed_text;
+        enum note_verdict one = note_verify(note, &trust->keys[i], &signed_text, fault);
 
         if (one == NOTE_BAD_SIGNATURE || one == NOTE_MALFORMED)
             return one;
         if (one == NOTE_GOOD && verdict != NOTE_GOOD) {
             verdict = NOTE_GOOD;
+            *text = signed_text;
             *signer = i;
         }
     }

@@ -27,6 +27,18 @@ static bool read_edge(struct span edge, struct tree *tree)
     return edge.length >= 2 && edge.data[0] == '[' && count == expected;
 }
 
+/* All headers name the same log. */
+static bool same_origin(struct verifier *verifier)
+{
+    struct span origin = scan_text(scan_find(&verifier->scan, "origin"));
+
+    if (origin.length == 0 || origin.length >= sizeof verifier->origin)
+        return false;
+    if (verifier->origin[0] == '\0')
+        memcpy(verifier->origin, origin.data, origin.length); /* the rest is zeros */
+    return span_is(origin, verifier->origin);
+}
+
 /* NULL, or what is wrong with the header in itself. */
 static const char *read_header(const struct scan *scan, uint64_t seq, struct header *header)
 {
@@ -66,6 +78,8 @@ void verify_header(struct verifier *verifier, const struct link *link)
 
     check_name(verifier, link);
     const char *wrong = read_header(&verifier->scan, link->seq, &header);
+    if (wrong == NULL && !same_origin(verifier))
+        wrong = "this header names another log than the one before";
     if (wrong != NULL) {
         verify_tell_at(verifier, VERIFY_HEADER, link->place, "%s", wrong);
         return;

@@ -38,6 +38,7 @@ struct verifier {
     struct place high_place;
     struct tree begin; /* before the first line, as the header has it */
     bool has_begin;
+    char origin[256];       /* as the first header has it; "" without one */
     uint64_t run, run_line; /* the newest run's first number, and its header's line number; 0: none */
     struct place run_place;
     bool stopped; /* the last line says that the gate stopped */

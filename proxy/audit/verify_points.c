@@ -111,6 +111,12 @@ static void tell_wrong(struct verifier *verifier, const struct point *point)
                     verifier->options->trust == NULL ? "" : " (the key is the one given with --key)");
 }
 
+static void tell_other_log(struct verifier *verifier, const struct point *point)
+{
+    verify_tell(verifier, point->outside ? VERIFY_UNPROVEN : VERIFY_CHECKPOINT, point->file, 0,
+                "it is a checkpoint of another log, %s; this one is %s", point->origin, verifier->origin);
+}
+
 /* The checkpoint that covers most of what the log lost at its end. */
 static void tell_truncated(struct verifier *verifier)
 {
@@ -166,6 +172,8 @@ void verify_points(struct verifier *verifier)
             continue;
         if (point->wrong != NULL)
             tell_wrong(verifier, point);
+        else if (verifier->origin[0] != '\0' && strcmp(point->origin, verifier->origin) != 0)
+            tell_other_log(verifier, point);
         else if (point->state == POINT_FITS)
             note_fits(verifier, point);
         else if (point->state == POINT_DIFFERS)

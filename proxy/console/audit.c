@@ -5,29 +5,23 @@ static const struct command commands[] = {
     {"verify", audit_verify,
      "DIR|SEGMENT [--key VKEY|FILE]... [--checkpoint FILE]... [--uncovered TIME] [--json]",
      "Says whether the journal is what the gate wrote, and what was done to it if not.",
-     "      --key VKEY|FILE     take no other key than this; may be repeated (for one that was replaced). "
-     "Without\n"
-     "                          it the key in the journal's directory is believed\n"
+     "      --key VKEY|FILE     take no other key than this; may be repeated (for one that was replaced).\n"
+     "                          Without it the key in the journal's directory is believed\n"
      "      --checkpoint FILE   a checkpoint kept elsewhere, which the log must extend; may be repeated\n"
-     "      --uncovered TIME    records may be that much older than the newest one without a checkpoint "
-     "that\n"
-     "                          covers them (\"90m\", \"2h\"); 1h. More than the gate's "
-     "audit.checkpoint_seconds\n"
+     "      --uncovered TIME    how much older than the newest record one may be that no checkpoint covers\n"
+     "                          (\"90m\", \"2h\"; 1h): more than the gate's audit.checkpoint_seconds\n"
      "      --json              print one JSON object\n"
      "\n"
-     "Reads every record of every segment: its form, its number, the hash of the one before; rebuilds the "
-     "tree,\n"
-     "and holds it against the segments' headers and every checkpoint. All damage is told, by file and "
-     "line.\n"
-     "It changes nothing, and may run beside the gate. What only somebody else can know needs --key (a log\n"
-     "written anew under another key) and --checkpoint (one rolled back with its checkpoints).\n"
+     "Reads every record of every segment: its form, its number, the hash of the one before; rebuilds the\n"
+     "tree, and holds it against the segments' headers and every checkpoint. All damage is told, by file\n"
+     "and line. It changes nothing, and may run beside the gate. What only somebody else can know needs\n"
+     "--key (a log written anew under another key) and --checkpoint (one rolled back with its checkpoints).\n"
      "Exit status 1 for any damage.\n",
      NULL},
     {"query", audit_query,
      "DIR [--since TIME] [--until TIME] [--principal P] ... [--limit N] [--reverse] [--follow] [--json]",
      "Finds records.",
-     "      --since TIME, --until TIME   RFC 3339, a day (\"2026-01-31\", UTC), or how long ago (\"2h\", "
-     "\"7d\")\n"
+     "      --since TIME, --until TIME   RFC 3339, a day in UTC (\"2026-01-31\"), or how long ago (\"2h\")\n"
      "      --organization ORGANIZATION\n"
      "      --principal PRINCIPAL\n"
      "      --operation OPERATION\n"
@@ -57,13 +51,10 @@ static const struct command commands[] = {
      "      --key VKEY|FILE    of the checkpoint's signer; without it the key in the journal's directory\n"
      "  -o, --output FILE      write the proof there; without it to stdout\n"
      "\n"
-     "ID is a record's number (`seq`) or its request's id. The proof is a file of C2SP's form tlog-proof: "
-     "the\n"
-     "record, its place, the hashes on its way to the root, and a signed checkpoint. Nothing but that file "
-     "and\n"
-     "the public key is needed to verify it. Exit status 1 when there is no such record or no checkpoint "
-     "covers\n"
-     "it yet.\n",
+     "ID is a record's number (`seq`) or its request's id. The proof is a file of C2SP's form tlog-proof:\n"
+     "the record, its place, the hashes on its way to the root, and a signed checkpoint. Nothing but that\n"
+     "file and the public key is needed to verify it. Exit status 1 when there is no such record or no\n"
+     "checkpoint covers it yet.\n",
      NULL},
     {"verify-proof", audit_verify_proof, "FILE --key VKEY|FILE [--json]", "Verifies such a proof.",
      "      --key VKEY|FILE   the log's public key; may be repeated\n"

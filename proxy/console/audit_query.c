@@ -30,7 +30,6 @@ struct search {
     struct scan scan;
     struct text out;
     uint64_t found, unreadable;
-    bool terminal;
     bool broken; /* stdout takes no more, or memory is out */
 };
 
@@ -198,11 +197,7 @@ static void print(struct search *search, struct span line)
             write_titles(&search->out);
         write_row(&search->scan, &search->out);
     } else {
-        if (search->terminal)
-            audit_add_shown(&search->out, line);
-        else
-            text_add(&search->out, line.data, line.length);
-        text_add(&search->out, "\n", 1);
+        audit_add_line(&search->out, line);
     }
     search->found++;
     search->broken = !audit_print(&search->out);
@@ -388,7 +383,7 @@ static int search_all(const struct options *options)
         output_fault("%s", error);
         return CONSOLE_BAD;
     }
-    *search = (struct search){.options = options, .terminal = isatty(STDOUT_FILENO) == 1};
+    *search = (struct search){.options = options};
     bool searched = options->reverse ? search_backward(search, error, sizeof error)
                                      : search_forward(search, error, sizeof error);
     int status = !searched || search->broken ? CONSOLE_BAD : search->found > 0 ? CONSOLE_DONE : CONSOLE_NO;

@@ -5,7 +5,6 @@
 
 #include <getopt.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 struct options {
     const char *path, *id;
@@ -69,28 +68,36 @@ static const char *describe(struct span stage)
     return NULL;
 }
 
+/* "2026-01-31T23:59:59.123456Z intent (number 7): what that means", and the other members. */
+static void write_record(const struct scan *scan, struct text *out)
+{
+    static const char *const in_heading[] = {"prev", "seq", "stage", "time", NULL};
+    struct span stage = scan_find(scan, "stage");
+    const char *meaning = describe(scan_text(stage));
+
+    audit_add_value(out, scan_find(scan, "time"));
+    text_add_string(out, " ");
+    audit_add_value(out, stage);
+    text_add_string(out, " (number ");
+    audit_add_value(out, scan_find(scan, "seq"));
+    text_add_format(out, ")%s%s\n", meaning != NULL ? ": " : "", meaning != NULL ? meaning : "");
+    audit_add_record(out, scan, "  ", in_heading);
+}
+
 /* One record of the story. */
 static void tell(struct story *story, struct span line)
 {
-    struct span stage = scan_find(&story->scan, "stage");
-    const char *meaning = describe(scan_text(stage));
+    struct span stage = scan_text(scan_find(&story->scan, "stage"));
 
-    story->records++;
-    story->intent = story->intent || span_is(scan_text(stage), "intent");
-    story->outcome =
-        story->outcome || span_is(scan_text(stage), "outcome") || span_is(scan_text(stage), "reconciled");
-    if (!story->options->json) {
-        audit_add_value(&story->out, stage);
-        text_add_string(&story->out, meaning != NULL ? ": " : "");
-        text_add_string(&story->out, meaning != NULL ? meaning : "");
-        text_add_string(&story->out, "\n");
-        audit_add_record(&story->out, &story->scan, "  ");
-    } else if (isatty(STDOUT_FILENO) == 1) {
-        audit_add_shown(&story->out, line);
+    story->intent = story->intent || span_is(stage, "intent");
+    story->outcome = story->outcome || span_is(stage, "outcome") || span_is(stage, "reconciled");
+    if (story->options->json) {
+        audit_add_line(&story->out, line);
     } else {
-        text_add(&story->out, line.data, line.length);
+        text_add_string(&story->out, story->records > 0 ? "\n" : "");
+        write_record(&story->scan, &story->out);
     }
-    text_add_string(&story->out, "\n");
+    story->records++;
     story->broken = !audit_print(&story->out);
 }
 
@@ -140,8 +147,9 @@ static int finish(const struct story *story)
         return CONSOLE_NO;
     }
     if (story->intent && !story->outcome && !story->options->json)
-        (void)puts("There is no outcome yet: it is under way, or the gate was stopped and will find out when "
-                   "it starts.");
+        (void)puts(
+            "\nThere is no outcome yet: it is under way, or the gate was stopped and will find out when "
+            "it starts.");
     return story->broken ? CONSOLE_BAD : CONSOLE_DONE;
 }
 

@@ -105,7 +105,7 @@ static void count_line(struct stats *stats, struct span line)
     struct span time;
     uint64_t seq;
 
-    if (!scan_line(line, &stats->scan)) {
+    if (!scan_line(line, &stats->scan) || stats->scan.fault != NULL) {
         stats->unreadable++;
         return;
     }
@@ -262,7 +262,7 @@ static void write_dump(struct text *out, const char *name, json_t *value)
 
     text_add_format(out, ",\"%s\":", name);
     if (text != NULL)
-        text_add_string(out, text);
+        add_string(out, text); /* within strings an escape is as good as the character */
     else
         out->failed = true;
     free(text);

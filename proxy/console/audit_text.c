@@ -4,6 +4,8 @@
 #include "policies/ascii.h"
 #include "policies/utf8.h"
 
+#include <unistd.h>
+
 #define NAME_WIDTH 20
 
 /* The code point of a well-formed sequence of two or three bytes; 0 for others. */
@@ -117,10 +119,22 @@ static void add_nested(struct text *out, struct span json, const char *indent, u
     }
 }
 
-void audit_add_record(struct text *out, const struct scan *scan, const char *indent)
+static bool is_among(struct span name, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (span_is(name, *names))
+            return true;
+    return false;
+}
+
+void audit_add_record(struct text *out, const struct scan *scan, const char *indent,
+                      const char *const *without)
 {
     for (size_t i = 0; i < scan->count; i++) {
         const struct scan_member *member = &scan->members[i];
+
+        if (is_among(member->name, without))
+            continue;
         bool nested =
             member->value.length > 2 && (member->value.data[0] == '{' || member->value.data[0] == '[');
 
@@ -131,6 +145,15 @@ void audit_add_record(struct text *out, const struct scan *scan, const char *ind
         if (nested)
             add_nested(out, member->value, indent, 1);
     }
+}
+
+void audit_add_line(struct text *out, struct span line)
+{
+    if (isatty(STDOUT_FILENO) == 1)
+        audit_add_shown(out, line);
+    else
+        text_add(out, line.data, line.length);
+    text_add(out, "\n", 1);
 }
 
 bool audit_print(struct text *text)
