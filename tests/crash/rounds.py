@@ -25,14 +25,13 @@ TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "flow"), str(TESTS / "soak")]
 
 import world  # noqa: E402
-from processes import BUILD, ROOT, Gate, Sandbox, wait_until  # noqa: E402
+from processes import BUILD, PATIENCE, ROOT, Gate, Sandbox, wait_until  # noqa: E402
 from soak import Client, Closed, message  # noqa: E402
 from world import CREATE, INTEGRATIONS, READ, TOKENS, UPDATE, VERSION  # noqa: E402
 
 # In the order in which one life of a gate passes them; read from where they are written down, so that none is forgotten.
 POINTS = re.findall(r"^ \*   ([a-z]+-[a-z-]+) ", (ROOT / "proxy" / "fault_point.h").read_text(), re.MULTILINE)
 USED = re.compile(r'FAULT_POINT\("([a-z-]+)"\)')
-PATIENCE = 20
 
 
 class Failed(AssertionError):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from processes import BUILD, ROOT, SANITIZER
+from processes import BUILD, PATIENCE, ROOT, SANITIZER
 
 FAULTS = BUILD.with_name(f"{BUILD.name}-fault")
 sys.path.append(str(ROOT / "tests" / "crash"))
@@ -42,7 +42,8 @@ def test_all_points_are_known():
 def test_every_point_once(make_world, batch):
     world = make_world()
     for point in rounds.POINTS[batch::BATCHES]:
-        assert world.round(point), f"the gate never came to {point}"
+        if SANITIZER is None or not point.startswith("mend-"):  # their syncs fail by the library's hand
+            assert world.round(point, seconds=PATIENCE), f"the gate never came to {point}"
 
 
 # A sanitizer's library must be loaded before any other.
