@@ -90,6 +90,7 @@ static bool append(struct exchange *exchange, const struct record_fields *fields
     bool built = record_build(fields, &record);
 
     record.owed = fields->stage == STAGE_OUTCOME;
+    record.spare = fields->stage == STAGE_READ;
     bool appended = built && journal_append(exchange->worker->port, &record, done, done ? exchange : NULL);
 
     record_free(&record);

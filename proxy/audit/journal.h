@@ -63,8 +63,10 @@ struct record {
     size_t cuts[RECORD_CUTS]; /* offsets into the text, rising; a member follows each */
     enum record_role role;
     uint64_t mutation; /* for other roles than plain: a number made of the request id */
-    bool owed; /* ends what an earlier record began (an outcome): taken even when the queue is full, since
-                  there is at most one for each intent taken */
+    bool owed;  /* ends what an earlier record began (an outcome): taken even when the queue is full, since
+                   there is at most one for each intent taken */
+    bool spare; /* nobody is held up for want of it (a read): taken only while half of the queue is free, so
+                   that reads leave room for changes */
 };
 
 /* `durable`: the record is on disk. Otherwise it must be taken for lost; the journal counts it as missed

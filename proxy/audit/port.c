@@ -126,19 +126,26 @@ bool port_keep(struct journal *journal, struct entry *entry)
 
 enum taken { TAKEN_NOT, TAKEN, TAKEN_KEPT };
 
+/* Has the queue room for a record of that kind? */
+static bool has_room(const struct journal *journal, const struct record *record)
+{
+    unsigned share = record->spare ? 2 : 1;
+
+    return record->owed || (journal->queued < (journal->settings.queue + share - 1) / share &&
+                            journal->queued_bytes < QUEUE_BYTES / share);
+}
+
 /* Puts the entry in the queue, if there is room. While the journal is broken, what is owed is kept and the
  * entry stays the caller's. */
 static enum taken enqueue(struct journal *journal, struct entry *entry)
 {
     enum taken taken = TAKEN_NOT;
-    bool owed = entry->record.owed;
 
     pthread_mutex_lock(&journal->lock);
     if (journal->broken && !journal->stopping) {
-        if (owed && port_keep(journal, entry))
+        if (entry->record.owed && port_keep(journal, entry))
             taken = TAKEN_KEPT;
-    } else if (!journal->stopping &&
-               (owed || (journal->queued < journal->settings.queue && journal->queued_bytes < QUEUE_BYTES))) {
+    } else if (!journal->stopping && has_room(journal, &entry->record)) {
         taken = TAKEN;
         STAILQ_INSERT_TAIL(&journal->queue, entry, next);
         journal->queued_bytes += entry->record.text.length;

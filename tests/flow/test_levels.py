@@ -160,8 +160,10 @@ def test_reads_go_on_without_a_journal(make_gate, sandbox):
     told(gate, "read")
     gate.audit_directory.rename(gate.directory / "away")
     wait_until(lambda: ask(gate, UPDATE).status == 503, what="the end of the journal")
+    before = gate.metrics()["portcullis_journal_missed_total"]
     for _ in range(5):
         assert ask(gate, READ).status == 200
+    wait_until(lambda: gate.metrics()["portcullis_journal_missed_total"] == before + 5, what="the count of the reads that were not told")
 
 
 # ---- bounds ----

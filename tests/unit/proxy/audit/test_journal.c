@@ -304,6 +304,34 @@ static void queue_is_bounded(void **state)
     journal_close(journal);
 }
 
+/* Records of reads leave half of the queue to those of changes. */
+static void reads_leave_room(void **state)
+{
+    enum { QUEUE = 5, READS = 3 };
+    struct slow_disk disk = {0};
+    const struct journal_io io = SLOW_IO(&disk);
+    struct journal *journal = open_journal(*state, &io, QUEUE, 0);
+    struct end end = end_make(journal);
+    struct told told = {0};
+    int reads = 0, changes = 0;
+
+    occupy(end, &disk, &told);
+    for (bool took = true; took; reads += took) {
+        struct record record = make_record(STAGE_READ, "read");
+
+        record.spare = true;
+        took = journal_append(end.port, &record, NULL, NULL);
+        record_free(&record);
+    }
+    while (append(end, STAGE_INTENT, "change", NULL))
+        changes++;
+    assert_int_equal(reads, READS);
+    assert_int_equal(changes, QUEUE - READS);
+    atomic_store(&disk.hold, false);
+    end_free(end);
+    journal_close(journal);
+}
+
 static void waiting_bytes_are_bounded(void **state)
 {
     struct slow_disk disk = {0};
@@ -454,6 +482,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(second_opener_is_refused, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(tells_after_the_sync_and_not_before, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(queue_is_bounded, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(reads_leave_room, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(waiting_bytes_are_bounded, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(a_broken_text_is_not_taken, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(forgotten_and_orphaned_records_are_written, make_scratch,

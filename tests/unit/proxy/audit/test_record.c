@@ -4,13 +4,20 @@
 static const struct record_fields everything = {
     .stage = STAGE_OUTCOME,
     .time_us = 1769903999123456,
+    .answer = {"{\"b\":2}", 7},
+    .answer_digest = {"hmac-sha256:x", 13},
     .body = {"{\"a\":[1,null]}", 14},
+    .cause = {"signal", 6},
+    .changes = {"{}", 2},
     .client = {"127.0.0.1", 9},
     .credential = {"gate", 4},
     .detail = {"d", 1},
     .edge = {"[\"00\"]", 6},
     .effect = {"hard-delete", 11},
     .gate = {"permission", 10},
+    .key = {"k", 1},
+    .key_before = {"k0", 2},
+    .level = {"request", 7},
     .method = {"DELETE", 6},
     .operation = {"op", 2},
     .organization = {"org", 3},
@@ -26,6 +33,7 @@ static const struct record_fields everything = {
     .target = {"/rest", 5},
     .upstream_request_id = {"u", 1},
     .version = {"2024-10-15", 10},
+    .answer_bytes = {true, 11},
     .bytes = {true, 1},
     .count = {true, 2},
     .duration_us = {true, 0},
@@ -37,6 +45,7 @@ static const struct record_fields everything = {
     .principals = {true, 6},
     .run = {true, 7},
     .status = {true, 204},
+    .uid = {true, 12},
     .upstream_status = {true, 502},
     .sent = RECORD_TRUE,
 };
@@ -45,17 +54,20 @@ static const struct record_fields everything = {
 #define PREV "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 
 static const char everything_line[] =
-    "{\"body\":{\"a\":[1,null]},\"bytes\":1,\"client\":\"127.0.0.1\",\"count\":2,\"credential\":\"gate\","
+    "{\"answer\":{\"b\":2},\"answer_bytes\":11,\"answer_digest\":\"hmac-sha256:x\",\"body\":{\"a\":[1,null]},"
+    "\"bytes\":1,\"cause\":\"signal\",\"changes\":{},\"client\":\"127.0.0.1\",\"count\":2,\"credential\":"
+    "\"gate\","
     "\"detail\":\"d\","
     "\"duration_us\":0,\"edge\":[\"00\"],\"effect\":\"hard-delete\",\"first_seq\":4,\"format\":5,\"gate\":"
     "\"permission\","
-    "\"last_seq\":8,\"method\":\"DELETE\",\"open_from\":9,\"operation\":\"op\",\"organization\":\"org\","
+    "\"key\":\"k\",\"key_before\":\"k0\",\"last_seq\":8,\"level\":\"request\",\"method\":\"DELETE\",\"open_"
+    "from\":9,\"operation\":\"op\",\"organization\":\"org\","
     "\"origin\":\"portcullis/x\",\"policy\":\"sha256:00\",\"prev\":\"" PREV "\","
     "\"principal\":\"p\\\"q\\n\",\"principals\":6,\"request_id\":\"r\",\"resource\":\"res\",\"result\":"
     "\"unknown\",\"root\":\"ab\","
     "\"rule\":\"/organizations/x\",\"run\":7,\"segment\":\"s\",\"sent\":true,\"seq\":18446744073709551615,"
     "\"stage\":\"outcome\",\"status\":204,\"target\":\"/"
-    "rest\",\"time\":\"2026-01-31T23:59:59.123456Z\",\"tree_size\":10,"
+    "rest\",\"time\":\"2026-01-31T23:59:59.123456Z\",\"tree_size\":10,\"uid\":12,"
     "\"upstream_request_id\":\"u\",\"upstream_status\":502,\"version\":\"2024-10-15\"}\n";
 
 /* The record's line. */

@@ -1,0 +1,152 @@
+#include "policies/policy_summary.h"
+#include "tests/unit/policies/fixture.h"
+
+#define A     "11111111-2222-4333-8444-555555555555"
+#define B     "22222222-2222-4333-8444-555555555555"
+#define TOKEN "sha256:e18b5e53f72af866db11e3ad05e4054cb109d0a55191674df0cb1c438d88d31"
+
+static struct policy *compile(const char *text)
+{
+    struct document document = fixture_document(text);
+    struct problems problems = {0};
+    struct policy *policy = policy_compile(&document, &problems);
+
+    if (policy == NULL)
+        fail_msg("%s: %s", text, problems.items[0].message);
+    document_free(&document);
+    problems_free(&problems);
+    return policy;
+}
+
+/* The numbers alone, in the order of the parts: "audit grants organizations principals tokens", each as
+ * "+gained-lost". */
+static void write_short(const struct policy *before, const struct policy *now, struct text *out)
+{
+    static const char *const parts[] = {"audit", "grants", "organizations", "principals", "tokens"};
+    struct text summary = {0};
+
+    policy_summary_write(before, now, &summary);
+    assert_false(summary.failed);
+    json_t *root = json_loadb(summary.data, summary.length, JSON_REJECT_DUPLICATES, NULL);
+    assert_non_null(root);
+    char *canonical = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(canonical, summary.data);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        json_t *part = json_object_get(root, parts[i]);
+        text_add_format(out, "%s+%lld-%lld", i > 0 ? " " : "",
+                        (long long)json_integer_value(json_object_get(part, "gained")),
+                        (long long)json_integer_value(json_object_get(part, "lost")));
+    }
+    free(canonical);
+    json_decref(root);
+    text_free(&summary);
+}
+
+#define NOBODY "{'principals':{},'roles':{},'organizations':{}}"
+#define ONE                                                                                                  \
+    "{'principals':{'ci':{'tokens':['" TOKEN                                                                 \
+    "0']}},'roles':{'r':['org.integration.read']},'organizations':{'" A                                      \
+    "':{'grants':[{'principal':'ci','roles':['r']}]}}}"
+
+static void differences(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *before, *now, *summary;
+    } rows[] = {
+        {NULL, NOBODY, "+0-0 +0-0 +0-0 +0-0 +0-0"},
+        {NULL, ONE, "+0-0 +1-0 +1-0 +1-0 +1-0"},
+        {ONE, ONE, "+0-0 +0-0 +0-0 +0-0 +0-0"},
+        {ONE, NOBODY, "+0-0 +0-1 +0-1 +0-1 +0-1"},
+        {NOBODY, ONE, "+0-0 +1-0 +1-0 +1-0 +1-0"},
+        /* another name for the same token */
+        {ONE,
+         "{'principals':{'cd':{'tokens':['" TOKEN
+         "0']}},'roles':{'r':['org.integration.read']},'organizations':{'" A
+         "':{'grants':[{'principal':'cd','roles':['r']}]}}}",
+         "+0-0 +1-1 +0-0 +1-1 +1-1"},
+        /* the role's name and how permissions are spelt do not matter, what they allow does */
+        {ONE,
+         "{'principals':{'ci':{'tokens':['" TOKEN "0']}},'roles':{},'organizations':{'" A
+         "':{'grants':[{'principal':'ci','permissions':['org.integration.read']}]}}}",
+         "+0-0 +0-0 +0-0 +0-0 +0-0"},
+        {ONE,
+         "{'principals':{'ci':{'tokens':['" TOKEN
+         "0']}},'roles':{'r':['org.integration.read','org.integration.edit']},'organizations':{'" A
+         "':{'grants':[{'principal':'ci','roles':['r']}]}}}",
+         "+0-0 +1-1 +0-0 +0-0 +0-0"},
+        /* a denial more; another organisation; everywhere */
+        {ONE,
+         "{'principals':{'ci':{'tokens':['" TOKEN
+         "0']}},'roles':{'r':['org.integration.read']},'organizations':{'" A
+         "':{'grants':[{'principal':'ci','roles':['r']},{'principal':'ci','deny':['org.integration.delete']}]"
+         "}}}",
+         "+0-0 +1-0 +0-0 +0-0 +0-0"},
+        {ONE,
+         "{'principals':{'ci':{'tokens':['" TOKEN
+         "0']}},'roles':{'r':['org.integration.read']},'organizations':{'" B
+         "':{'grants':[{'principal':'ci','roles':['r']}]}}}",
+         "+0-0 +1-1 +1-1 +0-0 +0-0"},
+        {ONE,
+         "{'principals':{'ci':{'tokens':['" TOKEN "0']}},'roles':{'r':['org.integration.read']},'"
+                                                  "organizations':{'*':{'grants':[{'principal':'ci','roles':"
+         "['r']}]}}}",
+         "+0-0 +1-1 +0-1 +0-0 +0-0"},
+        /* tokens and levels */
+        {ONE,
+         "{'principals':{'ci':{'tokens':['" TOKEN "1','" TOKEN
+         "0']}},'roles':{'r':['org.integration.read']},'organizations':{'" A
+         "':{'grants':[{'principal':'ci','roles':['r']}]}},'audit':{'levels':{'x':'none','y':'request'}}}",
+         "+2-0 +0-0 +0-0 +0-0 +1-0"},
+    };
+    unsigned failed = 0;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct policy *before = rows[i].before != NULL ? compile(rows[i].before) : NULL;
+        struct policy *now = compile(rows[i].now);
+        struct text text = {0};
+
+        write_short(before, now, &text);
+        fixture_expect(&failed, rows[i].now, text.data, rows[i].summary);
+        text_free(&text);
+        policy_free(before);
+        policy_free(now);
+    }
+    assert_int_equal(failed, 0);
+}
+
+/* Only so many are named; what a name holds cannot break the record. */
+static void names_are_bounded(void **state)
+{
+    (void)state;
+    struct text text = {0}, summary = {0};
+
+    text_add_string(&text, "{'principals':{'\\u00fc\\\\x':{'tokens':[]}");
+    for (int i = 0; i < 40; i++)
+        text_add_format(&text, ",'p%02d':{'tokens':[]}", i);
+    text_add_string(&text, "},'roles':{},'organizations':{}}");
+    struct policy *policy = compile(text.data);
+    policy_summary_write(NULL, policy, &summary);
+    json_t *root = json_loads(summary.data, 0, NULL);
+    json_t *principals = json_object_get(root, "principals");
+    assert_int_equal(json_integer_value(json_object_get(principals, "gained")), 41);
+    json_t *names = json_object_get(principals, "gained_names");
+    assert_int_equal(json_array_size(names), SUMMARY_NAMES);
+    assert_string_equal(json_string_value(json_array_get(names, 0)), "\u00fc\\x");
+    assert_string_equal(json_string_value(json_array_get(names, 1)), "p00");
+    assert_int_equal(json_array_size(json_object_get(principals, "lost_names")), 0);
+    json_decref(root);
+    policy_free(policy);
+    text_free(&summary);
+    text_free(&text);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(differences),
+        cmocka_unit_test(names_are_bounded),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
