@@ -444,6 +444,25 @@ def test_checkpoint_command(make_gate, sandbox):
     assert "journal-witness" not in gate.stderr()
 
 
+def test_replaced_signing_key(make_gate, sandbox):
+    """The runbook of a signing key that is replaced, step by step; its last command is the README's."""
+    [words] = re.findall(r"`portcullis (audit verify DIR --key OLD --key NEW --checkpoint LAST)`", README)
+    gate = make_gate(sandbox, config={"audit": {"directory": "audit", "keys": "keys"}})
+    gate.stop()
+    home = gate.config_file.parent
+    verifier, last = home / "audit/verifier.vkey", home / "last.note"
+    (home / "old.vkey").write_text(verifier.read_text())
+    last.write_text(max((home / "audit/checkpoints").glob("*.note")).read_text())
+    (home / "keys/journal-signing.key").rename(home / "old.key")
+    verifier.rename(home / f"audit/verifier-{verifier.read_text().split('+')[1]}.vkey")
+    gate.start()
+    gate.stop()
+    places = {"DIR": home / "audit", "OLD": home / "old.vkey", "NEW": verifier, "LAST": last}
+    assert verifier.read_text() != (home / "old.vkey").read_text()
+    assert "ok, " in output(BUILD / "portcullis", *(places.get(word, word) for word in words.split()))
+    output(BUILD / "portcullis", "audit", "verify", home / "audit")
+
+
 def test_access_members():
     written = set(re.findall(r'\b(?:member|number)\(line, NAME\("([a-z_]+)"\)', source("proxy/exchange_log.c")))
     assert len(written) > 15
