@@ -1,5 +1,6 @@
 #include "policies/text.h"
 
+#include "policies/ascii.h"
 #include "policies/utf8.h"
 
 #include <stdarg.h>
@@ -31,7 +32,7 @@ bool text_reserve(struct text *text, size_t more)
     return true;
 }
 
-void text_add(struct text *text, const char *bytes, size_t length)
+void text_add_slowly(struct text *text, const char *bytes, size_t length)
 {
     if (!text_reserve(text, length))
         return;
@@ -87,12 +88,16 @@ void text_add_json(struct text *text, struct span bytes)
 {
     size_t plain = 0; /* start of the run that needs no change */
 
+    (void)text_reserve(text, bytes.length + 2);
     text_add(text, "\"", 1);
     for (size_t at = 0; at < bytes.length;) {
+        at += ascii_run((struct span){bytes.data + at, bytes.length - at}, ASCII_PLAIN);
+        if (at == bytes.length)
+            break;
         unsigned char c = (unsigned char)bytes.data[at];
         size_t length = c < 0x80 ? 1 : utf8_sequence(bytes, at);
 
-        if (length > 0 && c >= 0x20 && c != '"' && c != '\\') {
+        if (length > 1) {
             at += length;
             continue;
         }

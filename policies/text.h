@@ -1,7 +1,7 @@
 /* A growing text: what log lines, journal records, error documents and problem lists are written into.
  *
- * Appending never fails visibly: when memory is out the text is marked `failed` and stays as it was, and the owner looks once, at the
- * end. A zeroed struct is an empty text. */
+ * Appending never fails visibly: when memory is out the text is marked `failed` and stays as it was, and the
+ * owner looks once, at the end. A zeroed struct is an empty text. */
 #ifndef POLICIES_TEXT_H
 #define POLICIES_TEXT_H
 
@@ -16,8 +16,20 @@ struct text {
     bool failed;
 };
 
+/* text_add where there may be no room. */
+void text_add_slowly(struct text *text, const char *bytes, size_t length);
+
 /* Appends bytes as they are. */
-void text_add(struct text *text, const char *bytes, size_t length);
+static inline void text_add(struct text *text, const char *bytes, size_t length)
+{
+    if (text->failed || length == 0 || length >= text->capacity - text->length) {
+        text_add_slowly(text, bytes, length);
+        return;
+    }
+    memcpy(text->data + text->length, bytes, length);
+    text->length += length;
+    text->data[text->length] = '\0';
+}
 
 /* Appends a C string as it is. Inline, so that the length of a literal is known when it is compiled. */
 static inline void text_add_string(struct text *text, const char *string)
@@ -25,8 +37,8 @@ static inline void text_add_string(struct text *text, const char *string)
     text_add(text, string, strlen(string));
 }
 
-/* Appends a span as a JSON string in quotes: RFC 8785 escapes; bytes that are not UTF-8 become U+FFFD, so that the result is
- * always valid JSON and a log cannot be forged through it. */
+/* Appends a span as a JSON string in quotes: RFC 8785 escapes; bytes that are not UTF-8 become U+FFFD, so
+ * that the result is always valid JSON and a log cannot be forged through it. */
 void text_add_json(struct text *text, struct span bytes);
 
 /* Appends an unsigned decimal number. */

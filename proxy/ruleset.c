@@ -3,6 +3,7 @@
 #include "proxy/credentials.h"
 
 #include <stdatomic.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 #define FILE_LIMIT (64ul * 1024 * 1024) /* a policy may list many organisations */
@@ -104,6 +105,7 @@ struct ruleset *ruleset_load(const struct config *config, bool need_credentials,
     atomic_init(&ruleset->references, 1);
     load_contract(ruleset, config, problems);
     load_policy(ruleset, config, need_credentials, problems);
+    (void)malloc_trim(0); /* the parsed documents are many times as large as what is compiled of them */
     if (ruleset->contract != NULL && ruleset->policy != NULL && ruleset->credentials != NULL &&
         ruleset->levels != NULL)
         return ruleset;

@@ -1,3 +1,4 @@
+#include "policies/ascii.h"
 #include "proxy/wire_internal.h"
 
 static wire_reader *const steps[] = {
@@ -52,6 +53,27 @@ static void take_byte(struct wire *wire, char c)
     }
 }
 
+/* How many of the bytes would be taken one after the other by the present step without changing anything but
+ * counts: most of a target, and of a value that nobody looks at. The byte behind them, or at a bound, goes
+ * the ordinary way. */
+static size_t take_run(struct wire *wire, struct span bytes)
+{
+    size_t room = wire->limits.header_bytes - wire->header_used;
+    bool target = wire->step == STEP_TARGET;
+
+    if (!target && (wire->step != STEP_VALUE || wire_field_counts(wire)))
+        return 0;
+    if (target && room > wire->limits.target_bytes - wire->target_used)
+        room = wire->limits.target_bytes - wire->target_used;
+    if (bytes.length > room)
+        bytes.length = room;
+    size_t run = ascii_run(bytes, target ? ASCII_TARGET : ASCII_VALUE);
+    wire->header_used += run;
+    if (target)
+        wire->target_used += run;
+    return run;
+}
+
 size_t wire_read(struct wire *wire, struct span bytes, struct span *data)
 {
     bool in_head = wire->state < WIRE_BODY;
@@ -63,7 +85,9 @@ size_t wire_read(struct wire *wire, struct span bytes, struct span *data)
             break;
         if (wire->step >= STEP_CONTENT)
             return used + take_content(wire, (struct span){bytes.data + used, bytes.length - used}, data);
-        take_byte(wire, bytes.data[used++]);
+        used += take_run(wire, (struct span){bytes.data + used, bytes.length - used});
+        if (used < bytes.length)
+            take_byte(wire, bytes.data[used++]);
     }
     return used;
 }

@@ -87,9 +87,14 @@ static enum wire_fault read_connection(struct wire *wire)
     return WIRE_FAULT_NONE;
 }
 
+bool wire_field_counts(const struct wire *wire)
+{
+    return wire->kind != KIND_OTHER;
+}
+
 enum wire_fault wire_field_byte(struct wire *wire, char c)
 {
-    if (wire->kind == KIND_OTHER)
+    if (!wire_field_counts(wire))
         return WIRE_FAULT_NONE;
     if (wire->kind == KIND_CONNECTION && c == ',')
         return read_connection(wire);

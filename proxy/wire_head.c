@@ -63,13 +63,6 @@ enum wire_fault wire_on_method(struct wire *wire, char c)
     return count_byte(wire);
 }
 
-/* The characters of RFC 3986; where each may stand is for the judgement of the target. */
-static bool is_target(char c)
-{
-    return ascii_is_unreserved(c) || ascii_is_sub_delimiter(c) || c == '%' || c == '/' || c == ':' ||
-           c == '?' || c == '#' || c == '[' || c == ']' || c == '@';
-}
-
 enum wire_fault wire_on_target(struct wire *wire, char c)
 {
     if (c == ' ') {
@@ -78,7 +71,7 @@ enum wire_fault wire_on_target(struct wire *wire, char c)
     }
     if (c == '\n' || c == '\r' || c == '\t')
         return c == '\n' ? WIRE_FAULT_BARE_LF : c == '\r' ? WIRE_FAULT_NO_VERSION : WIRE_FAULT_SPACE;
-    if (!is_target(c))
+    if (!ascii_is(c, ASCII_TARGET))
         return ascii_is_control(c) ? WIRE_FAULT_CONTROL : WIRE_FAULT_TARGET;
     if (++wire->target_used > wire->limits.target_bytes)
         return WIRE_FAULT_TARGET_LONG;

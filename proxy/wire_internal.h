@@ -43,6 +43,7 @@ wire_reader wire_on_chunk_size, wire_on_chunk_extension, wire_on_chunk_size_lf, 
 enum wire_fault wire_field_begin(struct wire *wire);
 
 /* A byte of the value, without the space in front. */
+bool wire_field_counts(const struct wire *wire); /* does the value being read decide anything? */
 enum wire_fault wire_field_byte(struct wire *wire, char c);
 
 /* The value is complete. */

@@ -40,6 +40,7 @@ struct connection {
     struct answer *answer;
     bool served;        /* an answer came through it before */
     bool paused;        /* not reading */
+    bool rested;        /* idle, and the loop has looked at it since */
     int64_t idle_since; /* monotonic microseconds, as all times here */
 
     struct event_base *base;

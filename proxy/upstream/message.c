@@ -3,10 +3,10 @@
 
 #include <stdio.h>
 
-static bool is_among(struct span name, const char *const *names, size_t count)
+static bool is_among(struct span name, const struct span *names, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (span_equal_nocase(name, span_of(names[i])))
+        if (span_equal_nocase(name, names[i]))
             return true;
     return false;
 }
@@ -23,8 +23,11 @@ static bool is_origin_form(struct span target)
 
 bool message_is_safe(const struct upstream_request *request)
 {
-    static const char *const ours[] = {
-        "host", "content-length", "connection", "transfer-encoding", "expect", "upgrade", "te", "trailer",
+    static const struct span ours[] = {
+        SPAN_INIT("host"),       SPAN_INIT("content-length"),
+        SPAN_INIT("connection"), SPAN_INIT("transfer-encoding"),
+        SPAN_INIT("expect"),     SPAN_INIT("upgrade"),
+        SPAN_INIT("te"),         SPAN_INIT("trailer"),
     };
 
     if (!octets_are_token(span_of(request->method)) || !is_origin_form(request->target))
@@ -51,7 +54,7 @@ static void put(struct pen *pen, struct span bytes)
     pen->written += bytes.length;
 }
 
-static void put_string(struct pen *pen, const char *string)
+static inline void put_string(struct pen *pen, const char *string)
 {
     put(pen, span_of(string));
 }
@@ -59,7 +62,7 @@ static void put_string(struct pen *pen, const char *string)
 /* Methods that mean something with content say so even when there is none (RFC 9110 §8.6). */
 static bool wants_length(const struct upstream_request *request)
 {
-    static const char *const methods[] = {"POST", "PUT", "PATCH"};
+    static const struct span methods[] = {SPAN_INIT("POST"), SPAN_INIT("PUT"), SPAN_INIT("PATCH")};
     if (request->body.data != NULL)
         return true;
     return is_among(span_of(request->method), methods, sizeof(methods) / sizeof(methods[0]));
@@ -92,7 +95,7 @@ size_t message_write(char *out, const struct upstream_request *request, const ch
 
 static bool is_connection_field(struct span name)
 {
-    return span_equal_nocase(name, span_of("connection"));
+    return span_equal_nocase(name, SPAN("connection"));
 }
 
 static bool is_named_by_connection(struct span name, const struct field *fields, size_t count)
@@ -110,17 +113,17 @@ static bool is_named_by_connection(struct span name, const struct field *fields,
 
 size_t message_end_to_end(const struct field *fields, size_t count, struct field *out)
 {
-    static const char *const hop[] = {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authentication-info",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "content-length",
+    static const struct span hop[] = {
+        SPAN_INIT("connection"),
+        SPAN_INIT("keep-alive"),
+        SPAN_INIT("proxy-authenticate"),
+        SPAN_INIT("proxy-authentication-info"),
+        SPAN_INIT("proxy-connection"),
+        SPAN_INIT("te"),
+        SPAN_INIT("trailer"),
+        SPAN_INIT("transfer-encoding"),
+        SPAN_INIT("upgrade"),
+        SPAN_INIT("content-length"),
     };
 
     bool named = false;

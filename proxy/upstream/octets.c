@@ -1,28 +1,15 @@
 #include "proxy/upstream/octets.h"
 
-static bool is_token_octet(char c)
-{
-    if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-')
-        return true;
-    return c != '\0' && strchr("!#$%&'*+.^_`|~", c) != NULL;
-}
+#include "policies/ascii.h"
 
 bool octets_are_token(struct span bytes)
 {
-    for (size_t i = 0; i < bytes.length; i++)
-        if (!is_token_octet(bytes.data[i]))
-            return false;
-    return bytes.length > 0;
+    return bytes.length > 0 && ascii_run(bytes, ASCII_TOKEN) == bytes.length;
 }
 
 bool octets_are_value(struct span bytes)
 {
-    for (size_t i = 0; i < bytes.length; i++) {
-        unsigned char c = (unsigned char)bytes.data[i];
-        if ((c < 0x20 && c != '\t') || c == 0x7f)
-            return false;
-    }
-    return true;
+    return ascii_run(bytes, ASCII_VALUE) == bytes.length;
 }
 
 static bool is_blank(char c)

@@ -26,6 +26,11 @@ void pool_keep(struct connection *connection)
     connection->call = NULL;
     connection->served = true;
     connection->idle_since = now;
+    connection->rested = false;
+    if (!upstream->settling) {
+        const struct timeval next_turn = {0, 0};
+        upstream->settling = event_add(&upstream->settle, &next_turn) == 0;
+    }
     TAILQ_REMOVE(&upstream->busy, connection, entry);
     TAILQ_INSERT_HEAD(&upstream->idle, connection, entry);
     upstream_due(upstream, pool_due(upstream), now);
@@ -67,14 +72,28 @@ static void on_writable(struct connection *connection)
 
 static const struct connection_events pool_events = {on_ready, on_failed, on_readable, on_writable};
 
-/* The newest idle connection, or NULL. It is looked at once more, at the price of one recv: bytes that came
- * since the loop last asked would be read as the answer to the next request, which may be another client's; and
- * a connection that turns out to be dead only behind a mutation leaves nobody knowing what became of that. */
-static struct connection *take_idle(struct upstream *upstream)
+/* A timer of no time runs when the loop has asked the kernel anew and has told of what it found: a connection
+ * that is idle still had nothing to say. New ones stand at the head. */
+void pool_settle(struct upstream *upstream)
+{
+    struct connection *connection;
+    upstream->settling = false;
+    TAILQ_FOREACH (connection, &upstream->idle, entry) {
+        if (connection->rested)
+            break;
+        connection->rested = true;
+    }
+}
+
+/* The newest idle connection, or NULL. Bytes that came since the loop last asked would be read as the answer
+ * to the next request, which may be another client's: one that has not rested for a turn is looked at, at the
+ * price of a recv. For a mutation each is: a connection that turns out to be dead only behind the request
+ * leaves nobody knowing what became of that. */
+static struct connection *take_idle(struct upstream *upstream, bool look)
 {
     struct connection *connection;
     while ((connection = TAILQ_FIRST(&upstream->idle)) != NULL) {
-        if (connection_is_quiet(connection))
+        if ((connection->rested && !look) || connection_is_quiet(connection))
             return connection;
         pool_drop(connection);
     }
@@ -108,7 +127,7 @@ static bool serve_first(struct upstream *upstream)
         return true;
     }
 
-    struct connection *idle = call->fresh ? NULL : take_idle(upstream);
+    struct connection *idle = call->fresh ? NULL : take_idle(upstream, !call->idempotent);
     if (idle != NULL) {
         TAILQ_REMOVE(&upstream->idle, idle, entry);
         TAILQ_INSERT_TAIL(&upstream->busy, idle, entry);

@@ -14,6 +14,13 @@ static void on_pump(evutil_socket_t fd, short what, void *arg)
     pool_pump(arg);
 }
 
+static void on_settle(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    pool_settle(arg);
+}
+
 /* A look-up ended: connections that wait for it go on. */
 static void on_resolved(evutil_socket_t fd, short what, void *arg)
 {
@@ -97,6 +104,7 @@ struct upstream *upstream_new(struct event_base *base, struct upstream_shared *s
         goto fail_upstream;
     event_assign(&upstream->pump, base, -1, 0, on_pump, upstream);
     event_assign(&upstream->timer, base, -1, 0, on_timer, upstream);
+    event_assign(&upstream->settle, base, -1, 0, on_settle, upstream);
     event_assign(&upstream->resolved, base, upstream->watch.fd, EV_READ | EV_PERSIST, on_resolved, upstream);
     if (event_add(&upstream->resolved, NULL) != 0)
         goto fail_watch;
@@ -120,6 +128,7 @@ void upstream_free(struct upstream *upstream)
     resolver_unwatch(upstream->shared->resolver, &upstream->watch);
     event_del(&upstream->pump);
     event_del(&upstream->timer);
+    event_del(&upstream->settle);
     event_del(&upstream->resolved);
     close(upstream->watch.fd);
     tls_forget(&upstream->memory);

@@ -27,7 +27,8 @@ struct upstream {
     struct upstream_shared *shared;
     const struct config *config;
 
-    struct event pump, timer, resolved;
+    struct event pump, timer, resolved, settle;
+    bool settling; /* `settle` is due */
     int64_t timer_due;
     struct resolver_watch watch;
 
@@ -84,6 +85,7 @@ void call_expire(struct upstream_call *call, int64_t now);
 /* pool.c: connections, and calls that wait for one. */
 void pool_schedule(struct upstream *upstream);
 void pool_pump(struct upstream *upstream);
+void pool_settle(struct upstream *upstream);
 void pool_sweep(struct upstream *upstream);
 void pool_keep(struct connection *connection); /* has done its call well */
 void pool_drop(struct connection *connection);

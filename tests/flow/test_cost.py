@@ -34,12 +34,12 @@ class Cost:
 # allocation or two, and half a syscall, since a tick of the clock now and then is among them; a mutation's threads wake each other more
 # or less often.
 COSTS = [
-    Cost("read", "syscalls", 7.2, 7.7),
+    Cost("read", "syscalls", 6.2, 6.7),
     Cost("read", "allocations", 32, 33),
-    Cost("read", "instructions", 125_700, 138_000),
+    Cost("read", "instructions", 99_600, 110_000),
     Cost("mutation", "syscalls", 28.7, 33),
     Cost("mutation", "allocations", 80, 82),
-    Cost("mutation", "instructions", 417_700, 460_000),
+    Cost("mutation", "instructions", 353_800, 390_000),
 ]
 
 pytestmark = pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer's own work would be counted")
