@@ -96,13 +96,14 @@ class Load:
 class World:
     """A sandbox and a gate whose journal lives through many deaths."""
 
-    def __init__(self, directory, library=None, seed=0, config=None):
+    def __init__(self, directory, library=None, seed=0, config=None, policy=None, environment=None):
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.library = library  # powercut.so
         self.random = random.Random(seed)
         self.sandbox = Sandbox(self.directory, fixtures=world.FIXTURES).start()
-        self.gate = Gate(self.directory, self.sandbox, world.policy(),
+        self.environment = environment or {}
+        self.gate = Gate(self.directory, self.sandbox, policy or world.policy(),
                          {"audit": {"segment_bytes": 16384, "checkpoint_records": 40, "checkpoint_seconds": 1}})
         self.gate.configure(config or {})
         self.shadow = self.directory / "shadow"
@@ -167,7 +168,7 @@ class World:
             segment.rename(segment.with_name(f"{segment.name.partition('-')[0]}-{then}.jsonl"))
 
     def arm(self, point, library, fail):
-        self.gate.extra_environment = {}
+        self.gate.extra_environment = dict(self.environment)
         if point:
             self.gate.extra_environment["PORTCULLIS_FAULT"] = point
         if library:

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from processes import BUILD, PATIENCE, ROOT, SANITIZER
+from processes import BUILD, PATIENCE, ROOT, SANITIZER, wait_until
+from world import policy
 
 FAULTS = BUILD.with_name(f"{BUILD.name}-fault")
 sys.path.append(str(ROOT / "tests" / "crash"))
@@ -44,6 +45,32 @@ def test_every_point_once(make_world, batch):
     for point in rounds.POINTS[batch::BATCHES]:
         if SANITIZER is None or not point.startswith("mend-"):  # their syncs fail by the library's hand
             assert world.round(point, seconds=PATIENCE), f"the gate never came to {point}"
+
+
+def test_what_became_of_what_was_under_way(make_world):
+    """With a key to read with, the gate finds out after the crash what the API did of what it had not answered."""
+    world = make_world(policy=policy(reconcile={"upstream_token": {"env": "PORTCULLIS_TEST_READER"}, "settle_seconds": 1, "retry_seconds": 1,
+                                                "deadline_seconds": 30}),
+                       environment={"PORTCULLIS_TEST_READER": "read-only-key-of-the-gate-0001"})
+    assert world.round("exchange-after-forward:20", seconds=PATIENCE)
+    assert world.round("exchange-after-intent:20", seconds=PATIENCE)
+    world.gate.start()
+
+    def all_found():
+        found = [record for record in world.gate.exchanges("reconciled") if "detail" in record]
+        asked = {record["request_id"] for record in world.gate.exchanges("intent")} - {
+            record["request_id"] for record in world.gate.exchanges("outcome")}
+        return asked and asked == {record["request_id"] for record in found} and found
+
+    found = wait_until(all_found, seconds=PATIENCE + 30, what="a reading for each mutation that was under way")
+    for record in found:
+        reached = record["request_id"] in world.seen
+        if record["operation"] == "createIntegration":
+            assert record["result"] == ("present" if reached else "absent"), record
+        elif record["operation"] == "deleteIntegration":
+            assert record["result"] == ("absent" if reached else "present"), record
+    world.gate.stop()
+    world.verify()
 
 
 # A sanitizer's library must be loaded before any other.
