@@ -108,21 +108,28 @@ static struct addresses *resolve(struct line_socket *line, int64_t until, char *
     }
 }
 
+/* Connects; 0, or why not (errno). */
+static int connect_fault(const struct line_socket *line, int fd, const struct address *address, int64_t until)
+{
+    int fault = 0;
+    socklen_t size = sizeof fault;
+
+    if (connect(fd, (const struct sockaddr *)&address->socket, address->length) != 0 && errno != EINPROGRESS)
+        return errno;
+    if (!stopping_wait(line->stopping, fd, POLLOUT, until))
+        return ETIMEDOUT;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &size) == 0 ? fault : errno;
+}
+
 /* A connected socket, or -1 (errno). */
 static int connect_address(const struct line_socket *line, const struct address *address, int64_t until)
 {
-    int fd = socket(address->socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), fault = 0;
+    int fd = socket(address->socket.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     int on = 1;
-    socklen_t size = sizeof fault;
 
     if (fd < 0)
         return -1;
-    if (connect(fd, (const struct sockaddr *)&address->socket, address->length) != 0 && errno != EINPROGRESS)
-        fault = errno;
-    else if (!stopping_wait(line->stopping, fd, POLLOUT, until))
-        fault = ETIMEDOUT;
-    else if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &fault, &size) != 0)
-        fault = errno;
+    int fault = connect_fault(line, fd, address, until);
     (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     (void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
     if (fault == 0)

@@ -406,6 +406,7 @@ def test_a_destination_that_hangs_holds_nothing_up(ship_gate, make_hook, unix_si
         begun = time.monotonic()
         mutate(gate, 50)
         took = time.monotonic() - begun
+        assert len(gate.exchanges("intent")) == len(gate.exchanges("outcome")) == 50
         wait_for_all(gate, sink.seqs)
         assert took < 10, f"50 changes took {took:.1f} s"
         assert hook.batches == []
