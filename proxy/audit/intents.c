@@ -44,6 +44,17 @@ static bool remember(struct intents *intents, const char *request_id, json_t *re
     return json_object_set_new(intents->open, request_id, kept) == 0;
 }
 
+/* Does the record settle its mutation? An outcome that is not known does not. */
+static bool ends(const char *stage, const json_t *record)
+{
+    const char *result = json_string_value(json_object_get(record, "result"));
+
+    if (stage == NULL)
+        return false;
+    return strcmp(stage, "reconciled") == 0 ||
+           (strcmp(stage, "outcome") == 0 && (result == NULL || strcmp(result, "unknown") != 0));
+}
+
 /* One line of the journal, parsed. *request_id is NULL for a record of another kind. */
 static json_t *read_line(struct span line, const char **request_id, bool *begins)
 {
@@ -52,7 +63,7 @@ static json_t *read_line(struct span line, const char **request_id, bool *begins
 
     *begins = stage != NULL && strcmp(stage, "intent") == 0;
     *request_id = NULL;
-    if (*begins || (stage != NULL && (strcmp(stage, "outcome") == 0 || strcmp(stage, "reconciled") == 0)))
+    if (*begins || ends(stage, record))
         *request_id = json_string_value(json_object_get(record, "request_id"));
     return record;
 }

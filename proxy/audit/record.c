@@ -138,12 +138,14 @@ static uint64_t number_of(struct span request_id)
     return hash;
 }
 
-static enum record_role role_of(enum record_stage stage)
+/* An outcome that is not known ends nothing: only when somebody has looked is the mutation settled. */
+static enum record_role role_of(const struct record_fields *fields)
 {
-    switch (stage) {
+    switch (fields->stage) {
     case STAGE_INTENT:
         return RECORD_BEGINS;
     case STAGE_OUTCOME:
+        return span_is(fields->result, "unknown") ? RECORD_PLAIN : RECORD_ENDS;
     case STAGE_RECONCILED:
         return RECORD_ENDS;
     default:
@@ -155,7 +157,7 @@ bool record_build(const struct record_fields *fields, struct record *record)
 {
     struct text *text = &record->text;
 
-    record->role = role_of(fields->stage);
+    record->role = role_of(fields);
     record->mutation = number_of(fields->request_id);
     text_add(text, "{", 1);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
