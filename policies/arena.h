@@ -1,7 +1,8 @@
 /* An arena: memory that lives exactly as long as one request, given back in one step.
  *
- * The first ARENA_FIRST bytes are inside the struct, so that an ordinary request allocates nothing; what does not fit comes from
- * malloc in blocks. Everything taken is wiped when it is given back, because parts of it may be secrets. */
+ * The first ARENA_FIRST bytes are inside the struct, so that an ordinary request allocates nothing; what does
+ * not fit comes from malloc in blocks. Everything taken is wiped when it is given back, because parts of it
+ * may be secrets. */
 #ifndef POLICIES_ARENA_H
 #define POLICIES_ARENA_H
 
@@ -24,7 +25,8 @@ void arena_init(struct arena *arena);
 /* `size` bytes, aligned for any type, not cleared; NULL when memory is out. They belong to the arena. */
 void *arena_take(struct arena *arena, size_t size);
 
-/* A copy of the span that belongs to the arena, with a NUL behind it that is not counted. data is NULL when memory is out. */
+/* A copy of the span that belongs to the arena, with a NUL behind it that is not counted. data is NULL when
+ * memory is out. */
 struct span arena_copy(struct arena *arena, struct span bytes);
 
 /* printf into the arena; NULL when memory is out. */

@@ -1,8 +1,9 @@
 /* The contract: an OpenAPI 3.0 document compiled into a route table and validators. Immutable.
  *
- * x-portcullis on an operation: {"permission": "org.integration.delete", "effect": "read"|"create"|"update"|"hard-delete"}. Where it is
- * missing, the permission is taken from the description ("(org.integration.edit)") and the effect from the method. The base path is the path of the
- * first `servers` entry. */
+ * x-portcullis on an operation: {"permission": "org.integration.delete", "effect":
+ * "read"|"create"|"update"|"hard-delete"}. Where it is missing, the permission is taken from the description
+ * ("(org.integration.edit)") and the effect from the method. The base path is the path of the first `servers`
+ * entry. */
 #ifndef POLICIES_CONTRACT_H
 #define POLICIES_CONTRACT_H
 
@@ -29,7 +30,7 @@ struct operation {
     const struct parameter *query; /* query parameters, `version` among them */
     size_t query_count;
     struct {
-        struct span literal;            /* data NULL where the segment is a parameter */
+        struct span literal; /* data NULL where the segment is a parameter */
         struct parameter parameter;
     } segments[OPERATION_SEGMENTS];
     size_t segment_count;
@@ -41,9 +42,9 @@ struct operation {
 
 struct contract;
 
-/* Compiles the document. NULL when it has errors; all of them are in `problems`, with their JSON pointers. An unsafe method (RFC 9110 §9.2.1)
- * whose effect says "read" is an error; so are two operations that one path could mean. Freed with contract_free. The document must outlive nothing: what is
- * needed is copied. */
+/* Compiles the document. NULL when it has errors; all of them are in `problems`, with their JSON pointers. An
+ * unsafe method (RFC 9110 §9.2.1) whose effect says "read" is an error; so are two operations that one path
+ * could mean. Freed with contract_free. The document must outlive nothing: what is needed is copied. */
 struct contract *contract_compile(const struct document *document, struct problems *problems);
 void contract_free(struct contract *contract);
 
@@ -60,9 +61,10 @@ struct route_match {
     const char *allow;                 /* with ROUTE_NO_METHOD: "GET, PATCH, DELETE"; owned by the contract */
 };
 
-/* Finds the operation for a method (case-sensitive) and decoded path segments. A parameter segment matches any non-empty text here; its schema is checked by the parameters gate.
- * Cost depends on the number of segments, not of operations. */
-enum route contract_route(const struct contract *contract, struct span method, const struct span *segments, size_t count,
-                          struct route_match *match);
+/* Finds the operation for a method (case-sensitive) and decoded path segments. A parameter segment matches
+ * any non-empty text here; its schema is checked by the parameters gate. Cost depends on the number of
+ * segments, not of operations. */
+enum route contract_route(const struct contract *contract, struct span method, const struct span *segments,
+                          size_t count, struct route_match *match);
 
 #endif

@@ -36,8 +36,7 @@ static void read_content(struct compiler *compiler, const struct cursor *body, s
 
     if (json_object_size(content.value) == 0)
         complain(compiler, &body->pointer, NULL, "\"content\" with one media type at least was expected");
-    json_object_foreach(content.value, name, media)
-    {
+    json_object_foreach (content.value, name, media) {
         const struct schema *schema = read_media_type(compiler, &content, name);
         if (schema != NULL && operation->body != NULL && schema != operation->body)
             complain(compiler, &content.pointer, name,

@@ -62,8 +62,7 @@ bool cursor_check(struct compiler *compiler, const struct cursor *cursor, const 
         complain(compiler, &cursor->pointer, NULL, "an object was expected");
         return false;
     }
-    json_object_foreach(cursor->value, name, member)
-    {
+    json_object_foreach (cursor->value, name, member) {
         if (is_among(name, known))
             continue;
         if (strcmp(name, "x-portcullis") == 0) {
@@ -198,8 +197,7 @@ static void read_operations(struct compiler *compiler, struct contract *contract
     if (!operation_read_path(compiler, item, &common))
         return;
     struct declarations shared = declarations_read(compiler, item, &common);
-    json_object_foreach(item->value, name, member)
-    {
+    json_object_foreach (item->value, name, member) {
         if (method_row(name) >= 0)
             read_operation(compiler, contract, path, item, name, &common, &shared);
     }
@@ -241,8 +239,7 @@ static void read_paths(struct compiler *compiler, struct contract *contract, con
     if (count == 0)
         complain(compiler, &paths.pointer, NULL, "an object was expected that has one path at least");
     if (contract->paths != NULL && contract->operations != NULL) {
-        json_object_foreach(paths.value, key, item)
-        {
+        json_object_foreach (paths.value, key, item) {
             if (strncmp(key, "x-", 2) != 0)
                 read_path(compiler, contract, &paths, key);
         }

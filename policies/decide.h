@@ -1,7 +1,10 @@
-/* The judgement: a request in, a verdict with its reasons and obligations out. Pure: no socket, no file, no clock, no global.
+/* The judgement: a request in, a verdict with its reasons and obligations out. Pure: no socket, no file, no
+ * clock, no global.
  *
- * decide() walks one table of gates in the order that a request meets them (decide.c): spelling, operation, identity, version, parameters, permission, body. Each gate
- * is a file gate_<name>.c of the same shape. The first one that refuses decides. Who the principal is gets found out before the first gate, so that every refusal can name it. */
+ * decide() walks one table of gates in the order that a request meets them (decide.c): spelling, operation,
+ * identity, version, parameters, permission, body. Each gate is a file gate_<name>.c of the same shape. The
+ * first one that refuses decides. Who the principal is gets found out before the first gate, so that every
+ * refusal can name it. */
 #ifndef POLICIES_DECIDE_H
 #define POLICIES_DECIDE_H
 
@@ -31,10 +34,10 @@ struct refusal_member {
 };
 
 struct refusal {
-    int status;        /* HTTP status */
-    const char *code;  /* "portcullis-…": stable */
-    const char *title; /* short, the same for every refusal of this code */
-    struct refusal_error *errors; /* one at least, in the order of the input */
+    int status;                    /* HTTP status */
+    const char *code;              /* "portcullis-…": stable */
+    const char *title;             /* short, the same for every refusal of this code */
+    struct refusal_error *errors;  /* one at least, in the order of the input */
     struct refusal_member *meta;   /* e.g. permission, organization, principal */
     struct refusal_member *fields; /* answer fields: Allow, WWW-Authenticate, Retry-After */
 };
@@ -47,8 +50,8 @@ struct gate; /* a row of the table in decide.c */
 
 struct decision {
     enum verdict verdict;
-    const char *gate;  /* name of the gate that decided: the one that refused, or the last */
-    const char *rule;  /* what in policy or contract decided, for the logs: a JSON pointer, or a stable word */
+    const char *gate; /* name of the gate that decided: the one that refused, or the last */
+    const char *rule; /* what in policy or contract decided, for the logs: a JSON pointer, or a stable word */
     unsigned obligations;
     struct refusal refusal; /* with VERDICT_REFUSE */
 
@@ -63,8 +66,9 @@ struct decision {
     struct span secret;       /* the client's token: a span into the request; never to be logged */
     int credential;           /* index of the credential to present, or CREDENTIAL_OWN */
     json_t *body;             /* parsed; decision_free drops it */
-    struct span content;      /* what is to be forwarded: `body` as compact JSON (data NULL without a body). In the arena. */
-    struct span forward;      /* the canonical target to send; in the arena */
+    struct span content; /* what is to be forwarded: `body` as compact JSON (data NULL without a body). In the
+                            arena. */
+    struct span forward; /* the canonical target to send; in the arena */
 
     struct arena *arena; /* where texts of this decision live */
 };
@@ -76,8 +80,10 @@ struct decide_input {
     const struct principal *assume; /* explain: this principal, without a token; NULL otherwise */
 };
 
-/* Judges. `out` needs no preparation; texts live in the arena, which must outlive it. Running out of memory is a refusal (503). decision_free afterwards. */
-void decide(const struct decide_input *input, const struct request *request, struct arena *arena, struct decision *out);
+/* Judges. `out` needs no preparation; texts live in the arena, which must outlive it. Running out of memory
+ * is a refusal (503). decision_free afterwards. */
+void decide(const struct decide_input *input, const struct request *request, struct arena *arena,
+            struct decision *out);
 
 /* Drops what a decision holds besides the arena. */
 void decision_free(struct decision *decision);
@@ -90,12 +96,15 @@ struct gate_report {
 };
 
 /* Number of gates, and the report of each for a decision just made. Texts live in the decision's arena. */
-size_t decide_report(const struct decide_input *input, const struct decision *decision, struct gate_report *reports, size_t room);
+size_t decide_report(const struct decide_input *input, const struct decision *decision,
+                     struct gate_report *reports, size_t room);
 
-/* Does the method change nothing (RFC 9110 §9.2.1: GET, HEAD, OPTIONS, TRACE)? A refused request with any other method is recorded in the journal. */
+/* Does the method change nothing (RFC 9110 §9.2.1: GET, HEAD, OPTIONS, TRACE)? A refused request with any
+ * other method is recorded in the journal. */
 bool method_is_safe(struct span method);
 
-/* The principal that an Authorization value names, and the secret in it (data NULL when the value has another form). NULL for unknown. */
+/* The principal that an Authorization value names, and the secret in it (data NULL when the value has another
+ * form). NULL for unknown. */
 const struct principal *identify(const struct policy *policy, struct span authorization, struct span *secret);
 
 #endif

@@ -1,6 +1,8 @@
-/* Header fields: what the gate does with each one that a client sends. One table; RFC 9110 §7.6.1 for the hop-by-hop ones.
+/* Header fields: what the gate does with each one that a client sends. One table; RFC 9110 §7.6.1 for the
+ * hop-by-hop ones.
  *
- * Names are compared without case and with "_" taken for "-": some servers behind a gate make the two the same. */
+ * Names are compared without case and with "_" taken for "-": some servers behind a gate make the two the
+ * same. */
 #ifndef POLICIES_FIELDS_H
 #define POLICIES_FIELDS_H
 
@@ -9,8 +11,10 @@
 enum field_use {
     FIELD_FORWARD, /* passed on as it is */
     FIELD_HOP,     /* hop by hop: dropped */
-    FIELD_CLAIM,   /* claims an identity, an origin or another method for the client: dropped (X-Forwarded-*, Forwarded, X-Real-IP, Cookie, …) */
-    FIELD_OURS,    /* written anew by the gate: Host, Content-Length, Content-Type, Authorization, Accept-Encoding, Via, traceparent, X-Request-Id, … */
+    FIELD_CLAIM,   /* claims an identity, an origin or another method for the client: dropped (X-Forwarded-*,
+                      Forwarded, X-Real-IP, Cookie, …) */
+    FIELD_OURS,    /* written anew by the gate: Host, Content-Length, Content-Type, Authorization,
+                      Accept-Encoding, Via, traceparent, X-Request-Id, … */
     FIELD_CONTROL, /* Portcullis-*: an order to the gate; one that it does not know is refused */
 };
 
@@ -28,8 +32,8 @@ const struct field *field_find(const struct request *request, const char *name);
 /* Is the name listed in a Connection field of the request? Such a field is dropped. */
 bool field_named_by_connection(const struct request *request, struct span name);
 
-/* Does Connection list a field that the gate decides by (then the request is refused: to drop it would forward something else than was judged)?
- * The name listed, or the empty span. */
+/* Does Connection list a field that the gate decides by (then the request is refused: to drop it would
+ * forward something else than was judged)? The name listed, or the empty span. */
 struct span field_connection_fault(const struct request *request);
 
 #endif

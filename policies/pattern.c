@@ -32,7 +32,8 @@ static char *copy_source(struct span expression)
 
 struct pattern *pattern_compile(struct span expression, char *error, size_t error_size)
 {
-    const uint32_t options = PCRE2_DOLLAR_ENDONLY | PCRE2_UTF | PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C;
+    const uint32_t options =
+        PCRE2_DOLLAR_ENDONLY | PCRE2_UTF | PCRE2_NO_AUTO_CAPTURE | PCRE2_NEVER_BACKSLASH_C;
     int code = 0;
     PCRE2_SIZE offset = 0;
     struct pattern *pattern = calloc(1, sizeof *pattern);
@@ -44,15 +45,18 @@ struct pattern *pattern_compile(struct span expression, char *error, size_t erro
         pattern_free(pattern);
         return NULL;
     }
-    pattern->code = pcre2_compile((PCRE2_SPTR)pattern->source, expression.length, options, &code, &offset, NULL);
+    pattern->code =
+        pcre2_compile((PCRE2_SPTR)pattern->source, expression.length, options, &code, &offset, NULL);
     if (pattern->code == NULL) {
         PCRE2_UCHAR reason[128];
         (void)pcre2_get_error_message(code, reason, sizeof reason);
-        (void)snprintf(error, error_size, "%s at offset %zu of the pattern", (const char *)reason, (size_t)offset);
+        (void)snprintf(error, error_size, "%s at offset %zu of the pattern", (const char *)reason,
+                       (size_t)offset);
         pattern_free(pattern);
         return NULL;
     }
-    (void)pcre2_jit_compile(pattern->code, PCRE2_JIT_COMPLETE); /* without JIT the interpreter serves, with the same limits */
+    (void)pcre2_jit_compile(
+        pattern->code, PCRE2_JIT_COMPLETE); /* without JIT the interpreter serves, with the same limits */
     return pattern;
 }
 
@@ -99,7 +103,8 @@ void pattern_scratch_free(struct pattern_scratch *scratch)
 enum match pattern_match(const struct pattern *pattern, struct pattern_scratch *scratch, struct span subject)
 {
     const char *bytes = subject.data ? subject.data : "";
-    int found = pcre2_match(pattern->code, (PCRE2_SPTR)bytes, subject.length, 0, 0, scratch->data, scratch->context);
+    int found =
+        pcre2_match(pattern->code, (PCRE2_SPTR)bytes, subject.length, 0, 0, scratch->data, scratch->context);
 
     if (found >= 0)
         return MATCH_YES;

@@ -60,8 +60,7 @@ static json_t *member_named(json_t *object, struct span token)
     const char *name;
     json_t *member;
 
-    json_object_foreach(object, name, member)
-    {
+    json_object_foreach (object, name, member) {
         if (token_is(token, name))
             return member;
     }

@@ -1,4 +1,5 @@
-/* The policy file, compiled: who may do what where, with which versions. Immutable; lookups are independent of its size. */
+/* The policy file, compiled: who may do what where, with which versions. Immutable; lookups are independent
+ * of its size. */
 #ifndef POLICIES_POLICY_H
 #define POLICIES_POLICY_H
 
@@ -14,7 +15,7 @@ struct policy;
 /* Where the gate finds an upstream credential that it holds. The policy names it; only the proxy reads it. */
 struct credential_source {
     enum { CREDENTIAL_ENV, CREDENTIAL_FILE } kind;
-    const char *name; /* of the variable, or the path as written (relative to the policy file) */
+    const char *name;    /* of the variable, or the path as written (relative to the policy file) */
     const char *pointer; /* JSON pointer in the policy, for error messages */
 };
 
@@ -26,11 +27,12 @@ struct principal {
     int credential; /* index into policy_credentials, or CREDENTIAL_OWN */
 };
 
-/* What one principal may do in one organisation: its own grants and those under "*", with the denials of either taken away. */
+/* What one principal may do in one organisation: its own grants and those under "*", with the denials of
+ * either taken away. */
 struct access {
     permission_set allowed; /* after denials */
     permission_set denied;
-    bool granted;     /* there is at least one grant for the principal here (or under "*") */
+    bool granted; /* there is at least one grant for the principal here (or under "*") */
 };
 
 /* What the version rules demand. */
@@ -44,10 +46,12 @@ struct version_rules {
 
 /* How mutations whose end is not known are looked into. */
 struct reconcile_settings {
-    int credential; /* index of a read-only credential; CREDENTIAL_OWN: there is none, nothing can be looked into */
+    int credential; /* index of a read-only credential; CREDENTIAL_OWN: there is none, nothing can be looked
+                       into */
     bool declined;  /* "upstream_token": null says that there shall be none */
-    unsigned settle_s;   /* between two readings that must agree */
-    unsigned retry_s;    /* before the first repetition of a reading that failed; doubled for each one after it */
+    unsigned settle_s; /* between two readings that must agree */
+    unsigned
+        retry_s; /* before the first repetition of a reading that failed; doubled for each one after it */
     unsigned deadline_s; /* for all of it */
 };
 
@@ -57,7 +61,8 @@ struct audit_row {
     enum audit_level level;
 };
 
-/* Compiles the document. NULL when it has errors; all of them, and warnings, are in `problems`. Freed with policy_free. */
+/* Compiles the document. NULL when it has errors; all of them, and warnings, are in `problems`. Freed with
+ * policy_free. */
 struct policy *policy_compile(const struct document *document, struct problems *problems);
 void policy_free(struct policy *policy);
 
@@ -70,23 +75,28 @@ const struct audit_row *policy_audit_rows(const struct policy *policy, size_t *c
 /* The level in the row of that name; false without one. For the level of an operation ask audit_level_of. */
 bool policy_audit_level(const struct policy *policy, const char *operation, enum audit_level *level);
 
-/* The principal whose token has this SHA-256; NULL for none. Time does not depend on the secret: the digest selects the slot, and a slot's
- * digest is compared in constant time. */
-const struct principal *policy_principal_by_digest(const struct policy *policy, const unsigned char digest[32]);
+/* The principal whose token has this SHA-256; NULL for none. Time does not depend on the secret: the digest
+ * selects the slot, and a slot's digest is compared in constant time. */
+const struct principal *policy_principal_by_digest(const struct policy *policy,
+                                                   const unsigned char digest[32]);
 
 /* The principal of this name; NULL for none. */
 const struct principal *policy_principal_named(const struct policy *policy, struct span name);
 
 /* What the principal may do in the organisation (a lower-case UUID). */
-struct access policy_access(const struct policy *policy, const struct principal *principal, struct span organization);
+struct access policy_access(const struct policy *policy, const struct principal *principal,
+                            struct span organization);
 
-/* The rule that gives (deny false) or takes away (deny true) `permission` from the principal in the organisation, as a JSON pointer into the policy:
- * "/organizations/<uuid>/grants/0" (UUID in lower case). "" when none does; NULL when memory is out. The first one in the order of the file; those of the organisation go before those under "*".
- * The text lives in the arena: a policy of a million grants holds no text for each. */
-const char *policy_rule(const struct policy *policy, const struct principal *principal, struct span organization,
-                        permission_set permission, bool deny, struct arena *arena);
+/* The rule that gives (deny false) or takes away (deny true) `permission` from the principal in the
+ * organisation, as a JSON pointer into the policy:
+ * "/organizations/<uuid>/grants/0" (UUID in lower case). "" when none does; NULL when memory is out. The
+ * first one in the order of the file; those of the organisation go before those under "*". The text lives in
+ * the arena: a policy of a million grants holds no text for each. */
+const char *policy_rule(const struct policy *policy, const struct principal *principal,
+                        struct span organization, permission_set permission, bool deny, struct arena *arena);
 
-/* The credential that the gate holds for the organisation, or CREDENTIAL_OWN. A principal's own credential goes before it. */
+/* The credential that the gate holds for the organisation, or CREDENTIAL_OWN. A principal's own credential
+ * goes before it. */
 int policy_organization_credential(const struct policy *policy, struct span organization);
 
 /* All credential sources; *count of them. */

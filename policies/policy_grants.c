@@ -31,8 +31,7 @@ static void note_unknown(struct compiler *compiler, const struct place *place, c
     char room[96];
 
     if (known != NULL) {
-        json_object_foreach(members, member, value)
-        {
+        json_object_foreach (members, member, value) {
             known[at++] = member;
         }
         hint = suggestion(name, known, room, sizeof room);
@@ -198,8 +197,7 @@ void organizations_compile(struct compiler *compiler, const struct place *root, 
 
     if (!value_is(compiler, &place, value, JSON_OBJECT))
         return;
-    json_object_foreach(value, key, member)
-    {
+    json_object_foreach (value, key, member) {
         const struct place here = {.above = &place, .member = key};
         uint32_t index = organization_index(compiler, &here, span_of(key));
         if (index != TABLE_NONE)

@@ -88,8 +88,7 @@ void principals_compile(struct compiler *compiler, const struct place *root, jso
 
     if (!value_is(compiler, &place, value, JSON_OBJECT))
         return;
-    json_object_foreach(value, name, member)
-    {
+    json_object_foreach (value, name, member) {
         const struct place here = {.above = &place, .member = name};
         principal_compile(compiler, &here, span_of(name), member);
     }
@@ -128,8 +127,7 @@ void roles_compile(struct compiler *compiler, const struct place *root, json_t *
 
     if (!value_is(compiler, &place, value, JSON_OBJECT))
         return;
-    json_object_foreach(value, name, member)
-    {
+    json_object_foreach (value, name, member) {
         const struct place here = {.above = &place, .member = name};
         struct role *role = &compiler->roles[compiler->role_count];
 

@@ -117,8 +117,7 @@ void members_check(struct compiler *compiler, const struct place *place, json_t 
     json_t *value;
     char room[96];
 
-    json_object_foreach(object, name, value)
-    {
+    json_object_foreach (object, name, value) {
         struct place here = {.above = place, .member = name};
         const char *const *at = known;
         while (*at != NULL && strcmp(*at, name) != 0)

@@ -4,7 +4,8 @@
 
 #include "policies/decide.h"
 
-/* Kinds of refusal: status, code and title stand in one table in refusal.c. Those of the proxy are here too, so that there is one list of what a client may meet. */
+/* Kinds of refusal: status, code and title stand in one table in refusal.c. Those of the proxy are here too,
+ * so that there is one list of what a client may meet. */
 enum refusal_kind {
     REFUSE_MALFORMED_TARGET,   /* 400 portcullis-malformed-target */
     REFUSE_REPEATED_FIELD,     /* 400 portcullis-repeated-field */
@@ -45,14 +46,17 @@ enum refusal_kind {
 /* Begins a refusal of that kind: status, code, title, no errors yet. */
 void refusal_begin(struct refusal *refusal, enum refusal_kind kind);
 
-/* Adds an error. Texts are not copied: they live in the arena or are static. pointer and parameter may be NULL. */
-void refusal_add(struct refusal *refusal, struct arena *arena, const char *detail, const char *pointer, const char *parameter);
+/* Adds an error. Texts are not copied: they live in the arena or are static. pointer and parameter may be
+ * NULL. */
+void refusal_add(struct refusal *refusal, struct arena *arena, const char *detail, const char *pointer,
+                 const char *parameter);
 
 /* Adds a `meta` member / an answer field, behind those already there. Not copied. */
 void refusal_meta(struct refusal *refusal, struct arena *arena, const char *name, const char *value);
 void refusal_field(struct refusal *refusal, struct arena *arena, const char *name, const char *value);
 
-/* Appends the document: {"jsonapi":{"version":"1.0"},"errors":[{"id":…,"status":"403","code":…,"title":…,"detail":…,"source":…,"meta":{"request_id":…}}]}.
+/* Appends the document:
+ * {"jsonapi":{"version":"1.0"},"errors":[{"id":…,"status":"403","code":…,"title":…,"detail":…,"source":…,"meta":{"request_id":…}}]}.
  * `request_id` is a UUID: it is the `id` of the first error, and stands in every error's meta. */
 void refusal_write(const struct refusal *refusal, const char *request_id, struct text *out);
 

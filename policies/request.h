@@ -15,10 +15,10 @@ struct request {
     struct span target; /* as it stood in the request line */
     const struct field *fields;
     size_t field_count;
-    struct span body;  /* content, framing removed */
-    bool has_content;  /* framing announced content: Content-Length above 0, or chunked */
+    struct span body;   /* content, framing removed */
+    bool has_content;   /* framing announced content: Content-Length above 0, or chunked */
     struct span client; /* address of the peer, without its port */
-    int64_t now;       /* seconds since the epoch: the judgement has no clock of its own */
+    int64_t now;        /* seconds since the epoch: the judgement has no clock of its own */
 };
 
 #endif

@@ -23,8 +23,7 @@ static bool is_meant_for(const struct branches *branches, const struct schema *b
 
     if ((branch->kinds & kind_of(value)) == 0)
         return false;
-    json_object_foreach(value, name, member)
-    {
+    json_object_foreach (value, name, member) {
         if (!knows(branch, name) && is_known_to_any(branches, name))
             return false;
     }
@@ -80,8 +79,7 @@ static void report_no_branch(struct check *check, const struct branches *branche
         return;
     }
     report_members(check, branches, place);
-    json_object_foreach(value, name, member)
-    {
+    json_object_foreach (value, name, member) {
         if (!is_known_to_any(branches, name))
             check_report(check, &(struct place){place, name, 0}, "The member \"%s\" is not allowed here.",
                          check_short_name(check, name));

@@ -63,8 +63,7 @@ void read_enum(const struct reading *reading)
         complain(reading->compiler, reading->pointer, NULL, "an array of one value at least was expected");
         return;
     }
-    json_array_foreach(reading->value, index, element)
-    {
+    json_array_foreach (reading->value, index, element) {
         if ((kind_of(element) & (reading->schema->kinds | KIND_NULL)) == 0)
             complain(reading->compiler, reading->pointer, NULL, "value %zu is not of type \"%s\"", index,
                      reading->schema->type);
@@ -114,8 +113,7 @@ void read_extension(const struct reading *reading)
 
     if (!json_is_object(reading->value))
         complain(reading->compiler, reading->pointer, NULL, "an object was expected: {\"secret\": true}");
-    json_object_foreach(reading->value, name, member)
-    {
+    json_object_foreach (reading->value, name, member) {
         if (strcmp(name, "secret") != 0)
             complain(reading->compiler, reading->pointer, name,
                      "unknown member \"%s\"; a schema has \"secret\" here", name);

@@ -31,8 +31,7 @@ static void check_alone(const struct document *document, json_t *value, const st
     const char *name;
     json_t *member;
 
-    json_object_foreach(value, name, member)
-    {
+    json_object_foreach (value, name, member) {
         if (strcmp(name, "$ref") == 0 || strcmp(name, "description") == 0 || strcmp(name, "summary") == 0)
             continue;
         struct text place = {0};

@@ -18,8 +18,7 @@ void read_properties(const struct reading *reading)
         compiler_take(reading->compiler, json_object_size(reading->value) + 1, sizeof *schema->properties);
     if (schema->properties == NULL)
         return;
-    json_object_foreach(reading->value, name, member)
-    {
+    json_object_foreach (reading->value, name, member) {
         struct property *property = &schema->properties[schema->property_count];
         property->name = compiler_string(reading->compiler, name);
         if (property->name == NULL)
@@ -43,8 +42,7 @@ void read_required(const struct reading *reading)
         compiler_take(reading->compiler, json_array_size(reading->value) + 1, sizeof *schema->required);
     if (schema->required == NULL)
         return;
-    json_array_foreach(reading->value, index, element)
-    {
+    json_array_foreach (reading->value, index, element) {
         if (json_is_string(element))
             schema->required[schema->required_count++] =
                 compiler_string(reading->compiler, json_string_value(element));
@@ -167,8 +165,7 @@ static bool check_discriminator(const struct reading *discriminator, json_t **ma
     bool right = true;
 
     *mapping = NULL;
-    json_object_foreach(discriminator->value, name, member)
-    {
+    json_object_foreach (discriminator->value, name, member) {
         if (strcmp(name, "mapping") == 0 && json_is_object(member)) {
             *mapping = member;
         } else if (strcmp(name, "propertyName") != 0 && strncmp(name, "x-", 2) != 0) {
@@ -209,8 +206,7 @@ void read_discriminator(const struct reading *reading)
             reading->compiler, json_string_value(json_object_get(inner.value, "propertyName")));
         if (schema->choices != NULL) {
             pointer_add(&pointer, "mapping");
-            json_object_foreach(mapping, value, target)
-            {
+            json_object_foreach (mapping, value, target) {
                 read_choice(&inner, branches, value, json_string_value(target));
             }
             choose_by_name(reading, branches, keyword);

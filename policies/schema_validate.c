@@ -171,8 +171,7 @@ static void check_object(struct check *check, const struct schema *schema, json_
     const char *name;
     json_t *member;
 
-    json_object_foreach(value, name, member)
-    {
+    json_object_foreach (value, name, member) {
         const struct schema *known = schema_member(schema, name);
         const struct place here = {place, name, 0};
         if (check_is_full(check))

@@ -20,22 +20,27 @@ struct target {
 
 /* Why a target was refused. */
 struct target_fault {
-    const char *code;      /* "dot-segment", "encoded-slash", …: stable, for tests and logs */
-    const char *detail;    /* one sentence for a person; names the way out */
-    struct span parameter; /* the query parameter at fault (decoded name); empty for the path. Never a value. */
+    const char *code;   /* "dot-segment", "encoded-slash", …: stable, for tests and logs */
+    const char *detail; /* one sentence for a person; names the way out */
+    struct span
+        parameter; /* the query parameter at fault (decoded name); empty for the path. Never a value. */
 };
 
-/* Reads a target. `host` is the Host field's value: an absolute-form target is accepted only where its authority equals it (without case) and its scheme is http or https.
- * true and *target filled (texts live in the arena or in `raw`), or false and *fault filled.
+/* Reads a target. `host` is the Host field's value: an absolute-form target is accepted only where its
+ * authority equals it (without case) and its scheme is http or https. true and *target filled (texts live in
+ * the arena or in `raw`), or false and *fault filled.
  *
- * Refused: authority-form, asterisk-form, a fragment, bytes outside RFC 3986, broken or double percent-encoding ("%25" followed by two hex digits),
- * encoded slash, backslash (raw or encoded), NUL and control characters, non-UTF-8, dot segments (raw or encoded), empty segments, a trailing slash, ";" in a path
- * (path parameters), too many segments or parameters, a parameter without "=" or with an empty name or value, a repeated name.
- * A raw "+" in a query is a plus, and is forwarded as %2B, so that no parser takes it for a space. */
-bool target_parse(struct span raw, struct span host, struct arena *arena, struct target *target, struct target_fault *fault);
+ * Refused: authority-form, asterisk-form, a fragment, bytes outside RFC 3986, broken or double
+ * percent-encoding ("%25" followed by two hex digits), encoded slash, backslash (raw or encoded), NUL and
+ * control characters, non-UTF-8, dot segments (raw or encoded), empty segments, a trailing slash, ";" in a
+ * path (path parameters), too many segments or parameters, a parameter without "=" or with an empty name or
+ * value, a repeated name. A raw "+" in a query is a plus, and is forwarded as %2B, so that no parser takes it
+ * for a space. */
+bool target_parse(struct span raw, struct span host, struct arena *arena, struct target *target,
+                  struct target_fault *fault);
 
-/* The canonical spelling: "/" and segments, "?" and parameters in the order held; every byte outside RFC 3986's unreserved set is percent-encoded
- * in upper-case hex. data is NULL when memory is out. */
+/* The canonical spelling: "/" and segments, "?" and parameters in the order held; every byte outside RFC
+ * 3986's unreserved set is percent-encoded in upper-case hex. data is NULL when memory is out. */
 struct span target_write(const struct target *target, struct arena *arena);
 
 /* The value of the named parameter (data NULL without one). */

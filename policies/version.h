@@ -9,11 +9,12 @@
 enum stability { STABILITY_WIP, STABILITY_EXPERIMENTAL, STABILITY_BETA, STABILITY_GA, STABILITY_COUNT };
 
 struct version {
-    uint32_t date; /* yyyymmdd; 0 for a bare stability word */
+    uint32_t date;            /* yyyymmdd; 0 for a bare stability word */
     enum stability stability; /* a bare date is STABILITY_GA; "work-in-progress" is STABILITY_WIP */
 };
 
-/* Reads a version by its form alone (digits and words; any two-digit month and day). false when it has another form. */
+/* Reads a version by its form alone (digits and words; any two-digit month and day). false when it has
+ * another form. */
 bool version_parse(struct span text, struct version *version);
 
 /* Is yyyymmdd a day of the (proleptic Gregorian) calendar? */

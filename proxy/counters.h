@@ -15,7 +15,7 @@
     ROW(upstream_failed, "upstream_failures_total",                                                          \
         "Requests that the upstream did not answer as it should")                                            \
     ROW(unauthenticated, "unauthenticated_total", "Requests without a known token")                          \
-    ROW(unrecorded, "journal_missed_total", "Refusals and reads that could not be recorded in the journal")            \
+    ROW(unrecorded, "journal_missed_total", "Refusals and reads that could not be recorded in the journal")  \
     ROW(version_changes, "upstream_version_changes_total",                                                   \
         "Changes seen in what version the upstream serves")                                                  \
     ROW(reloads, "reloads_total{result=\"done\"}", "Reloads by result")                                      \

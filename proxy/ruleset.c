@@ -2,8 +2,8 @@
 
 #include "proxy/credentials.h"
 
-#include <stdatomic.h>
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define FILE_LIMIT (64ul * 1024 * 1024) /* a policy may list many organisations */

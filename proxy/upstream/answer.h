@@ -1,4 +1,5 @@
-/* The grammar of answers (RFC 9112): strict, incremental, pure. It says what the bytes mean or refuses them; it never guesses. */
+/* The grammar of answers (RFC 9112): strict, incremental, pure. It says what the bytes mean or refuses them;
+ * it never guesses. */
 #ifndef PROXY_UPSTREAM_ANSWER_H
 #define PROXY_UPSTREAM_ANSWER_H
 
@@ -19,8 +20,10 @@ void answer_free(struct answer *answer);
 /* Makes ready for the next answer; `head_request`: it answers a HEAD and has no body. */
 void answer_begin(struct answer *answer, bool head_request);
 
-/* Reads from `bytes`; returns how many it took. Stops behind the header (state becomes ANSWER_BODY or ANSWER_DONE), behind each piece of body (*piece is the decoded
- * part, inside `bytes`; empty when the step brought none), and at the end. Call again while it takes something and the state is not DONE or INVALID. Bytes left when DONE are surplus. */
+/* Reads from `bytes`; returns how many it took. Stops behind the header (state becomes ANSWER_BODY or
+ * ANSWER_DONE), behind each piece of body (*piece is the decoded part, inside `bytes`; empty when the step
+ * brought none), and at the end. Call again while it takes something and the state is not DONE or INVALID.
+ * Bytes left when DONE are surplus. */
 size_t answer_read(struct answer *answer, struct span bytes, struct span *piece);
 
 /* The connection was closed cleanly: DONE for a body that ends with the connection, INVALID otherwise. */
@@ -31,9 +34,10 @@ const char *answer_fault(const struct answer *answer); /* why INVALID: stable wo
 
 /* Behind the header: */
 int answer_status(const struct answer *answer);
-const struct field *answer_fields(const struct answer *answer, size_t *count); /* all, as received, values trimmed */
-int64_t answer_length(const struct answer *answer);   /* -1: chunked or until close */
+const struct field *answer_fields(const struct answer *answer,
+                                  size_t *count);          /* all, as received, values trimmed */
+int64_t answer_length(const struct answer *answer);        /* -1: chunked or until close */
 bool answer_keeps_connection(const struct answer *answer); /* may the connection be used again? */
-bool answer_began(const struct answer *answer); /* has any byte been read since answer_begin? */
+bool answer_began(const struct answer *answer);            /* has any byte been read since answer_begin? */
 
 #endif

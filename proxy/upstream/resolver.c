@@ -97,8 +97,7 @@ static void settle(struct resolver *resolver, struct addresses *addresses, const
         resolver->addresses = addresses;
     }
     struct resolver_watch *watch;
-    LIST_FOREACH(watch, &resolver->watches, entry)
-    {
+    LIST_FOREACH (watch, &resolver->watches, entry) {
         const uint64_t one = 1;
         if (write(watch->fd, &one, sizeof(one)) < 0)
             continue; /* its counter is full: it is awake already */

@@ -1,10 +1,13 @@
 /* The upstream side: a small strict HTTP/1.1 client on libevent, one per worker.
  *
- * One request at a time on a connection, framing always written by us, answers read by a strict incremental grammar (answer.h), bodies streamed with back-pressure. A
- * connection goes back to the pool only when its answer ended exactly where it should and nothing lies behind it. Names are resolved by a helper thread (resolver.h).
+ * One request at a time on a connection, framing always written by us, answers read by a strict incremental
+ * grammar (answer.h), bodies streamed with back-pressure. A connection goes back to the pool only when its
+ * answer ended exactly where it should and nothing lies behind it. Names are resolved by a helper thread
+ * (resolver.h).
  *
- * A request is sent again, once, on a fresh connection, only when that is safe: it was never written, or it is idempotent, ran on a connection from the pool, and no byte of an answer was seen. A mutation
- * is sent again only when not one byte of it was written. */
+ * A request is sent again, once, on a fresh connection, only when that is safe: it was never written, or it
+ * is idempotent, ran on a connection from the pool, and no byte of an answer was seen. A mutation is sent
+ * again only when not one byte of it was written. */
 #ifndef PROXY_UPSTREAM_UPSTREAM_H
 #define PROXY_UPSTREAM_UPSTREAM_H
 
@@ -19,10 +22,12 @@ struct upstream;        /* the pool of one worker */
 struct upstream_shared; /* what workers share: addresses, TLS context, sessions */
 struct upstream_call;   /* one request under way */
 
-/* Makes the shared part: starts the resolver, loads the CA store. NULL with a message in error[]. `config` must outlive it. */
+/* Makes the shared part: starts the resolver, loads the CA store. NULL with a message in error[]. `config`
+ * must outlive it. */
 struct upstream_shared *upstream_shared_new(const struct config *config, char *error, size_t error_size);
 void upstream_shared_free(struct upstream_shared *shared);
-/* Reads the CA file anew (SIGHUP): connections made from now on use it; the old one is kept when it is wrong (false, message). Any thread. */
+/* Reads the CA file anew (SIGHUP): connections made from now on use it; the old one is kept when it is wrong
+ * (false, message). Any thread. */
 bool upstream_shared_reload(struct upstream_shared *shared, char *error, size_t error_size);
 
 struct upstream *upstream_new(struct event_base *base, struct upstream_shared *shared);
@@ -30,18 +35,20 @@ void upstream_free(struct upstream *upstream); /* all calls must have ended; not
 
 struct upstream_request {
     const char *method;
-    struct span target;         /* origin-form, canonical */
-    const struct field *fields; /* in order; without Host, Content-Length, Connection: the client writes those */
+    struct span target; /* origin-form, canonical */
+    const struct field
+        *fields; /* in order; without Host, Content-Length, Connection: the client writes those */
     size_t field_count;
-    struct span body;           /* data NULL: no content, and no Content-Length but for POST, PUT and PATCH (0) */
-    bool idempotent;            /* may be sent again when no byte of an answer was seen */
+    struct span body; /* data NULL: no content, and no Content-Length but for POST, PUT and PATCH (0) */
+    bool idempotent;  /* may be sent again when no byte of an answer was seen */
 };
 
 struct upstream_answer {
     int status;
-    const struct field *fields; /* Content-Length, hop-by-hop fields and those that Connection names are left out */
+    const struct field
+        *fields; /* Content-Length, hop-by-hop fields and those that Connection names are left out */
     size_t field_count;
-    int64_t length;             /* of the body, or what it would be (HEAD, 304); -1: not known before its end */
+    int64_t length; /* of the body, or what it would be (HEAD, 304); -1: not known before its end */
 };
 
 enum upstream_failure {
@@ -53,23 +60,27 @@ enum upstream_failure {
     UPSTREAM_OVERLOADED,  /* the queue for a connection is full, or descriptors are out */
 };
 
-/* Callbacks; all run in the worker's loop, never from within upstream_start. After end or fail the call is gone. Texts are borrowed for the callback's time. */
+/* Callbacks; all run in the worker's loop, never from within upstream_start. After end or fail the call is
+ * gone. Texts are borrowed for the callback's time. */
 struct upstream_events {
     void (*head)(void *arg, const struct upstream_answer *answer);
     void (*body)(void *arg, struct span piece);
     void (*end)(void *arg);
-    /* `sent`: bytes of the request may have reached the upstream, so a mutation's outcome is unknown. detail is one line for the log. May come after head: the answer is then cut short. */
+    /* `sent`: bytes of the request may have reached the upstream, so a mutation's outcome is unknown. detail
+     * is one line for the log. May come after head: the answer is then cut short. */
     void (*fail)(void *arg, enum upstream_failure failure, const char *detail, bool sent);
 };
 
-/* Starts a request. Everything that `request` points to is copied (the copy is wiped). NULL only when memory is out. */
-struct upstream_call *upstream_start(struct upstream *upstream, const struct upstream_request *request, const struct upstream_events *events,
-                                     void *arg);
+/* Starts a request. Everything that `request` points to is copied (the copy is wiped). NULL only when memory
+ * is out. */
+struct upstream_call *upstream_start(struct upstream *upstream, const struct upstream_request *request,
+                                     const struct upstream_events *events, void *arg);
 
 /* Ends a call: its connection is closed, no callback comes any more. */
 void upstream_cancel(struct upstream_call *call);
 
-/* Back-pressure: no more body callbacks (but what is in hand) until resumed. The total deadline does not run while paused. */
+/* Back-pressure: no more body callbacks (but what is in hand) until resumed. The total deadline does not run
+ * while paused. */
 void upstream_pause(struct upstream_call *call);
 void upstream_resume(struct upstream_call *call);
 

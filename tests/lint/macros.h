@@ -1,4 +1,5 @@
-/* What the macros of jansson and sys/queue.h mean, as far as cppcheck needs it, which reads no system header. Never compiled. */
+/* What the macros of jansson and sys/queue.h mean, as far as cppcheck needs it, which reads no system header.
+ * Never compiled. */
 #define json_object_foreach(object, key, value) for (; next_member(object, &key, &value);)
 #define json_array_foreach(array, index, value) for (; next_element(array, &index, &value);)
 #define LIST_HEAD(name, type)                                                                                \

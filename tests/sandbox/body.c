@@ -66,8 +66,7 @@ static bool check_members(struct call *call, json_t *object, const char *pointer
     for (size_t i = 0; i < required; i++)
         if (json_object_get(object, known[i]) == NULL)
             call_refuse_pointer(call, pointer, known[i], "is missing");
-    json_object_foreach(object, name, value)
-    {
+    json_object_foreach (object, name, value) {
         size_t i = 0;
         while (known[i] != NULL && strcmp(known[i], name) != 0)
             i++;

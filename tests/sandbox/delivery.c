@@ -11,8 +11,7 @@ static void add_fields(struct text *out, json_t *fields)
     const char *name;
     json_t *value;
 
-    json_object_foreach(fields, name, value)
-    {
+    json_object_foreach (fields, name, value) {
         text_add_string(out, name);
         text_add_string(out, ": ");
         text_add(out, json_string_value(value), json_string_length(value));

@@ -113,8 +113,7 @@ static bool are_fields(json_t *value)
     const char *name;
     json_t *field;
 
-    json_object_foreach(value, name, field)
-    {
+    json_object_foreach (value, name, field) {
         if (!is_line(name) || *name == '\0' || !is_line(json_string_value(field)))
             return false;
     }
@@ -199,8 +198,7 @@ bool fault_read(struct fault *fault, json_t *object, struct fault_error *error)
     *fault = (struct fault){0};
     if (!json_is_object(object) || json_object_size(object) == 0)
         return fault_wrong(error, "/fault", "", "fault must be an object with at least one member");
-    json_object_foreach(object, name, value)
-    {
+    json_object_foreach (object, name, value) {
         unsigned member = 0;
         while (member < MEMBERS && strcmp(rows[member].name, name) != 0)
             member++;

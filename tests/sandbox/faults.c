@@ -21,8 +21,7 @@ static bool read_match_fields(struct fault_rule *rule, json_t *value, struct fau
 
     if (!json_is_object(value))
         return fault_wrong(error, "/match", "header", "header must be an object of names and values");
-    json_object_foreach(value, name, field)
-    {
+    json_object_foreach (value, name, field) {
         for (const char *c = name; *c != '\0'; c++)
             if (*c != ascii_lower(*c))
                 return fault_wrong(error, "/match", "header",
@@ -41,8 +40,7 @@ static bool read_match(struct fault_rule *rule, json_t *match, struct fault_erro
 
     if (match != NULL && !json_is_object(match))
         return fault_wrong(error, "/match", "", "match must be an object");
-    json_object_foreach(match, name, value)
-    {
+    json_object_foreach (match, name, value) {
         if (strcmp(name, "header") == 0) {
             if (!read_match_fields(rule, value, error))
                 return false;
@@ -64,8 +62,7 @@ static bool read_rule(struct fault_rule *rule, struct fault_error *error)
 
     if (!json_is_object(rule->root))
         return fault_wrong(error, "", "", "must be an object");
-    json_object_foreach(rule->root, name, value)
-    {
+    json_object_foreach (rule->root, name, value) {
         if (strcmp(name, "match") != 0 && strcmp(name, "fault") != 0 && strcmp(name, "count") != 0)
             return fault_wrong(error, "", "", "unknown member \"%.60s\"", name);
     }
@@ -112,8 +109,7 @@ static bool has_fields(const struct http_request *request, json_t *fields)
     const char *name;
     json_t *value;
 
-    json_object_foreach(fields, name, value)
-    {
+    json_object_foreach (fields, name, value) {
         struct span wanted = {json_string_value(value), json_string_length(value)};
         struct span given = http_field(request, name);
 

@@ -37,8 +37,7 @@ static bool members_known(struct reading *reading, json_t *object, const char *c
 
     if (!json_is_object(object))
         return wrong(reading, "must be an object");
-    json_object_foreach(object, name, value)
-    {
+    json_object_foreach (object, name, value) {
         size_t i = 0;
         while (known[i] != NULL && strcmp(known[i], name) != 0)
             i++;
@@ -198,8 +197,7 @@ static bool read_list(struct reading *reading, json_t *object, const char *name,
     (void)snprintf(reading->place, sizeof reading->place, "%s/%s", reading->organization->id, name);
     if (list != NULL && !json_is_array(list))
         return wrong(reading, "must be an array");
-    json_array_foreach(list, i, value)
-    {
+    json_array_foreach (list, i, value) {
         (void)snprintf(reading->place, sizeof reading->place, "%s/%s/%zu", reading->organization->id, name,
                        i);
         if (!read(reading, value))
@@ -240,8 +238,7 @@ static bool read_root(struct reading *reading, struct store *store, json_t *root
     organizations = json_object_get(root, "organizations");
     if (!json_is_object(organizations))
         return wrong(reading, "needs the member \"organizations\", an object");
-    json_object_foreach(organizations, name, value)
-    {
+    json_object_foreach (organizations, name, value) {
         if (!read_organization(reading, store, name, value))
             return false;
     }

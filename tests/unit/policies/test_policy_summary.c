@@ -89,7 +89,7 @@ static void differences(void **state)
          "+0-0 +1-1 +1-1 +0-0 +0-0"},
         {ONE,
          "{'principals':{'ci':{'tokens':['" TOKEN "0']}},'roles':{'r':['org.integration.read']},'"
-                                                  "organizations':{'*':{'grants':[{'principal':'ci','roles':"
+         "organizations':{'*':{'grants':[{'principal':'ci','roles':"
          "['r']}]}}}",
          "+0-0 +1-1 +0-1 +0-0 +0-0"},
         /* tokens and levels */

@@ -38,16 +38,14 @@ static void check_shape(json_t *document)
     assert_int_equal(json_object_size(document), 2);
     assert_string_equal(at(document, "/jsonapi/version"), "1.0");
     assert_true(json_array_size(errors) > 0);
-    json_array_foreach(errors, index, error)
-    {
+    json_array_foreach (errors, index, error) {
         const char *status = json_string_value(json_object_get(error, "status"));
         assert_int_equal(strlen(status), 3);
         assert_true(status[0] == '4' || status[0] == '5');
         assert_true(json_string_length(json_object_get(error, "detail")) > 0);
         assert_string_equal(json_string_value(json_object_get(json_object_get(error, "meta"), "request_id")),
                             ID);
-        json_object_foreach(error, name, value)
-        {
+        json_object_foreach (error, name, value) {
             bool found = false;
             for (size_t i = 0; i < sizeof known / sizeof *known; i++)
                 found = found || strcmp(name, known[i]) == 0;

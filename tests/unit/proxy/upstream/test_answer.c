@@ -63,197 +63,188 @@ static const struct row rows[] = {
                                               "2\r\n\r\nhi")
                     GOOD("keep-alive said", KEEP, 200, 2, "hi", 0,
                          OK "Connection: keep-alive\r\nContent-Length: 2\r\n\r\nhi")
-                        GOOD(
-                            "empty Connection", KEEP, 200, 2, "hi",
-                            0, OK "Connection: , ,\r\nContent-Length: 2\r\n\r\nhi") GOOD("length, surplus",
-                                                                                         KEEP, 200, 2, "hi",
-                                                                                         3,
-                                                                                         OK
-                                                                                         "Content-Length: "
-                                                                                         "2\r\n\r\nhi\r\n!")
+                        GOOD("empty Connection", KEEP, 200, 2, "hi", 0,
+                             OK "Connection: , ,\r\nContent-Length: 2\r\n\r\nhi") GOOD("length, surplus",
+                                                                                       KEEP, 200, 2, "hi", 3,
+                                                                                       OK "Content-Length: "
+                                                                                          "2\r\n\r\nhi\r\n!")
                             GOOD("length, a second answer behind", KEEP, 200, 2, "hi", 17,
-                                 OK
-                                 "Content-Length: 2\r\n\r\nhi" OK) GOOD("length 0, surplus", KEEP, 200, 0, "",
-                                                                        1, OK "Content-Length: 0\r\n\r\nx")
+                                 OK "Content-Length: 2\r\n\r\nhi" OK) GOOD("length 0, surplus", KEEP, 200, 0,
+                                                                           "", 1,
+                                                                           OK "Content-Length: 0\r\n\r\nx")
                                 GOOD("body that looks like a header", KEEP, 200, 8, "\r\n\r\nA: b", 0,
                                      OK
-                                     "Content-Length: 8\r\n\r\n\r\n\r\nA: b")
-                                    GOOD(
-                                        "1.0 with length", 0, 200, 2, "hi", 0,
-                                        "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi") GOOD("1.0 with "
-                                                                                               "length and "
-                                                                                               "keep-alive",
-                                                                                               0, 200,
-                                                                                               2, "hi", 0,
-                                                                                               "HTTP/1.0 200 "
-                                                                                               "OK\r\nConnect"
-                                                                                               "ion: "
-                                                                                               "keep-"
-                                                                                               "alive\r\nCont"
-                                                                                               "ent-Length: "
-                                                                                               "2\r\n\r\nhi")
+                                     "Content-Length: 8\r\n\r\n\r\n\r\nA: b") GOOD("1.0 with length", 0,
+                                                                                   200, 2, "hi",
+                                                                                   0, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+                                    GOOD("1.0 with "
+                                         "length and "
+                                         "keep-alive",
+                                         0,
+                                         200, 2,
+                                         "hi", 0,
+                                         "HTTP/1.0 200 "
+                                         "OK\r\nConnect"
+                                         "ion: "
+                                         "keep-"
+                                         "alive\r\nCont"
+                                         "ent-Length: "
+                                         "2\r\n\r\nhi") GOOD("404", KEEP, 404, 2, "no", 0,
+                                                             "HTTP/1.1 404 Not Found\r\nContent-Length: "
+                                                             "2\r\n\r\nno")
                                         GOOD(
-                                            "404",
-                                            KEEP, 404, 2, "no",
-                                            0,
-                                            "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno") GOOD("59"
-                                                                                                          "9",
-                                                                                                          KEEP, 599, 0, "",
-                                                                                                          0,
-                                                                                                          "HT"
-                                                                                                          "TP"
-                                                                                                          "/1"
-                                                                                                          ".1"
-                                                                                                          " 5"
-                                                                                                          "99"
-                                                                                                          " x"
-                                                                                                          "\r"
-                                                                                                          "\n"
-                                                                                                          "Co"
-                                                                                                          "nt"
-                                                                                                          "en"
-                                                                                                          "t-"
-                                                                                                          "Le"
-                                                                                                          "ng"
-                                                                                                          "th"
-                                                                                                          ": "
-                                                                                                          "0"
-                                                                                                          "\r"
-                                                                                                          "\n"
-                                                                                                          "\r"
-                                                                                                          "\n")
-                                            GOOD("205 as any other", KEEP, 205, 0, "", 0,
-                                                 "HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n")
-                                                MORE("length, cut short", 0,
-                                                     OK
-                                                     "Content-Length: 5\r\n\r\nhell") BAD("truncated", EOF_,
-                                                                                          "length, then "
-                                                                                          "closed",
-                                                                                          OK
-                                                                                          "Content-Length: "
-                                                                                          "5\r\n\r\nhell")
-                                                    BAD("truncated", EOF_, "length, closed at once",
-                                                        OK "Content-Length: 5\r\n\r\n") BAD("two-lengths", 0,
-                                                                                            "two lengths",
-                                                                                            OK
-                                                                                            "Content-Length: "
-                                                                                            "5\r\nContent-"
-                                                                                            "Length: "
-                                                                                            "6\r\n\r\nhello")
-                                                        BAD("two-lengths", 0, "two equal lengths",
-                                                            OK "Content-Length: 5\r\nContent-Length: "
-                                                               "5\r\n\r\nhello") BAD("two-lengths", 0,
-                                                                                     "two equal lengths, "
-                                                                                     "other case",
-                                                                                     OK
-                                                                                     "content-length: "
-                                                                                     "5\r\nCONTENT-LENGTH: "
-                                                                                     "5\r\n\r\nhello")
-                                                            BAD("length", 0, "list of lengths",
-                                                                OK
-                                                                "Content-Length: 5, "
-                                                                "5\r\n\r\nhello") BAD("length", 0,
-                                                                                      "length +5",
+                                            "59"
+                                            "9",
+                                            KEEP, 599, 0, "", 0,
+                                            "HT"
+                                            "TP"
+                                            "/1"
+                                            ".1"
+                                            " 5"
+                                            "99"
+                                            " x"
+                                            "\r"
+                                            "\n"
+                                            "Co"
+                                            "nt"
+                                            "en"
+                                            "t-"
+                                            "Le"
+                                            "ng"
+                                            "th"
+                                            ": "
+                                            "0"
+                                            "\r"
+                                            "\n"
+                                            "\r"
+                                            "\n") GOOD("205 as any other", KEEP, 205,
+                                                       0, "", 0, "HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n")
+                                            MORE("length, cut short", 0, OK "Content-Length: 5\r\n\r\nhell") BAD(
+                                                "truncated", EOF_,
+                                                "length, then "
+                                                "closed",
+                                                OK
+                                                "Content-Length: "
+                                                "5\r\n\r\nhell") BAD("truncated", EOF_,
+                                                                     "length, closed at once", OK "Content-Length: 5\r\n\r\n")
+                                                BAD("two-lengths", 0, "two lengths",
+                                                    OK
+                                                    "Content-Length: "
+                                                    "5\r\nContent-"
+                                                    "Length: "
+                                                    "6\r\n\r\nhello") BAD("two-lengths", 0, "two equal lengths",
+                                                                          OK "Content-Length: "
+                                                                             "5\r\nContent-Length: "
+                                                                             "5\r\n\r\nhello")
+                                                    BAD("two-lengths", 0,
+                                                        "two equal lengths, "
+                                                        "other case",
+                                                        OK
+                                                        "content-length: "
+                                                        "5\r\nCONTENT-LENGTH: "
+                                                        "5\r\n\r\nhello") BAD("length", 0, "list of lengths",
+                                                                              OK
+                                                                              "Content-Length: 5, "
+                                                                              "5\r\n\r\nhello")
+                                                        BAD("length", 0, "length +5",
+                                                            OK "Content-Length: "
+                                                               "+5\r\n\r\nhello") BAD("length", 0,
+                                                                                      "length -5",
                                                                                       OK "Content-Length: "
-                                                                                         "+5\r\n\r\nhello")
-                                                                BAD("length", 0, "length -5", OK "Content-Length: -5\r\n\r\nhello") BAD(
-                                                                    "length", 0,
-                                                                    "length -0", OK "Content-Length: -0\r\n\r\n")
-                                                                    BAD("length", 0, "length 5.0",
+                                                                                         "-5\r\n\r\nhello")
+                                                            BAD("length", 0, "length -0",
+                                                                OK
+                                                                "Content-Length: -0\r\n\r\n")
+                                                                BAD("length", 0, "length 5.0",
+                                                                    OK "Content-Length: "
+                                                                       "5.0\r\n\r\nhello")
+                                                                    BAD("length", 0, "length 0x5",
                                                                         OK "Content-Length: "
-                                                                           "5.0\r\n\r\nhello")
-                                                                        BAD("length", 0, "length 0x5",
-                                                                            OK "Content-Length: "
-                                                                               "0x5\r\n\r\nhello")
-                                                                            BAD("l"
-                                                                                "e"
-                                                                                "n"
-                                                                                "g"
-                                                                                "t"
-                                                                                "h",
-                                                                                0,
-                                                                                "l"
-                                                                                "e"
-                                                                                "n"
-                                                                                "g"
-                                                                                "t"
-                                                                                "h"
-                                                                                " "
-                                                                                "5"
-                                                                                " "
-                                                                                "5",
+                                                                           "0x5\r\n\r\nhello")
+                                                                        BAD("l"
+                                                                            "e"
+                                                                            "n"
+                                                                            "g"
+                                                                            "t"
+                                                                            "h",
+                                                                            0,
+                                                                            "l"
+                                                                            "e"
+                                                                            "n"
+                                                                            "g"
+                                                                            "t"
+                                                                            "h"
+                                                                            " "
+                                                                            "5"
+                                                                            " "
+                                                                            "5",
+                                                                            OK "C"
+                                                                               "o"
+                                                                               "n"
+                                                                               "t"
+                                                                               "e"
+                                                                               "n"
+                                                                               "t"
+                                                                               "-"
+                                                                               "L"
+                                                                               "e"
+                                                                               "n"
+                                                                               "g"
+                                                                               "t"
+                                                                               "h"
+                                                                               ":"
+                                                                               " "
+                                                                               "5"
+                                                                               " "
+                                                                               "5"
+                                                                               "\r\n\r\nhello")
+                                                                            BAD("length", 0, "length empty",
                                                                                 OK
-                                                                                "C"
-                                                                                "o"
-                                                                                "n"
-                                                                                "t"
-                                                                                "e"
-                                                                                "n"
-                                                                                "t"
-                                                                                "-"
-                                                                                "L"
-                                                                                "e"
-                                                                                "n"
-                                                                                "g"
-                                                                                "t"
-                                                                                "h"
-                                                                                ":"
-                                                                                " "
-                                                                                "5"
-                                                                                " "
-                                                                                "5"
+                                                                                "Content-Length: "
                                                                                 "\r\n\r\nhello")
                                                                                 BAD("length", 0,
-                                                                                    "length empty",
+                                                                                    "length of 19 digits",
                                                                                     OK "Content-Length: "
-                                                                                       "\r\n\r\nhello")
+                                                                                       "10000000000000000"
+                                                                                       "00\r\n\r\nhello")
                                                                                     BAD("length", 0,
-                                                                                        "length of 19 digits",
+                                                                                        "length beyond "
+                                                                                        "64 bits",
                                                                                         OK
                                                                                         "Content-Length: "
-                                                                                        "10000000000000000"
-                                                                                        "00\r\n\r\nhello")
-                                                                                        BAD("length", 0,
-                                                                                            "length beyond "
-                                                                                            "64 bits",
-                                                                                            OK
-                                                                                            "Content-Length: "
-                                                                                            "1844674407370955"
-                                                                                            "1621\r\n\r\nhell"
-                                                                                            "o") BAD("field-"
-                                                                                                     "value",
-                                                                                                     0,
-                                                                                                     "length "
-                                                                                                     "with a "
-                                                                                                     "NUL",
-                                                                                                     OK
-                                                                                                     "Content"
-                                                                                                     "-Length"
-                                                                                                     ": "
-                                                                                                     "5\0\r\n"
-                                                                                                     "\r\nhel"
-                                                                                                     "lo")
-                                                                                            BAD("field-value",
-                                                                                                0,
-                                                                                                "length with "
-                                                                                                "a vertical "
-                                                                                                "tab",
+                                                                                        "1844674407370955"
+                                                                                        "1621\r\n\r\nhell"
+                                                                                        "o") BAD("field-"
+                                                                                                 "value",
+                                                                                                 0,
+                                                                                                 "length "
+                                                                                                 "with a "
+                                                                                                 "NUL",
+                                                                                                 OK
+                                                                                                 "Content"
+                                                                                                 "-Length"
+                                                                                                 ": "
+                                                                                                 "5\0\r\n"
+                                                                                                 "\r\nhel"
+                                                                                                 "lo")
+                                                                                        BAD("field-value", 0,
+                                                                                            "length with "
+                                                                                            "a vertical "
+                                                                                            "tab",
+                                                                                            OK "Content-"
+                                                                                               "Length: "
+                                                                                               "\v5\r\n\r"
+                                                                                               "\nhello")
+                                                                                            BAD("length", 0,
+                                                                                                "length "
+                                                                                                "in "
+                                                                                                "Arabic "
+                                                                                                "digits",
                                                                                                 OK "Content-"
                                                                                                    "Length: "
-                                                                                                   "\v5\r\n\r"
-                                                                                                   "\nhello")
-                                                                                                BAD("length",
-                                                                                                    0,
-                                                                                                    "length "
-                                                                                                    "in "
-                                                                                                    "Arabic "
-                                                                                                    "digits",
-                                                                                                    OK
-                                                                                                    "Content-"
-                                                                                                    "Length: "
-                                                                                                    "\xd9\xa5"
-                                                                                                    "\r\n\r\n"
-                                                                                                    "hello")
+                                                                                                   "\xd9\xa5"
+                                                                                                   "\r\n\r\n"
+                                                                                                   "hello")
 
     /* chunked */
     GOOD("chunked", KEEP, 200, -1, "hello world", 0, CHUNK "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
@@ -345,235 +336,263 @@ static const struct row rows[] = {
                                                                       "\n")
                                                                 BAD("chunk-end", 0,
                                                                     "no line end behind a chunk",
-                                                                    CHUNK "5\r\nhello0\r\n\r\n")
-                                                                    BAD("chunk-end", 0, "LF behind a chunk",
-                                                                        CHUNK "5\r\nhello\n0\r\n\r\n")
-                                                                        BAD("c"
-                                                                            "h"
-                                                                            "u"
-                                                                            "n"
-                                                                            "k"
-                                                                            "-"
-                                                                            "e"
-                                                                            "n"
-                                                                            "d",
-                                                                            0,
-                                                                            "C"
-                                                                            "R"
-                                                                            " "
-                                                                            "a"
-                                                                            "n"
-                                                                            "d"
-                                                                            " "
-                                                                            "s"
-                                                                            "o"
-                                                                            "m"
-                                                                            "e"
-                                                                            "t"
-                                                                            "h"
-                                                                            "i"
-                                                                            "n"
-                                                                            "g"
-                                                                            " "
-                                                                            "b"
-                                                                            "e"
-                                                                            "h"
-                                                                            "i"
-                                                                            "n"
-                                                                            "d"
-                                                                            " "
-                                                                            "a"
-                                                                            " "
-                                                                            "c"
-                                                                            "h"
-                                                                            "u"
-                                                                            "n"
-                                                                            "k",
-                                                                            CHUNK "5"
-                                                                                  "\r\nhello\rx0\r\n\r\n")
-                                                                            BAD("chunk-end", 0,
-                                                                                "chunk longer than said",
-                                                                                CHUNK "4\r\nhello\r\n0\r\n\r"
-                                                                                      "\n")
-                                                                                BAD("forbidden-trailer", 0,
-                                                                                    "Content-Length in "
-                                                                                    "trailers",
-                                                                                    CHUNK
-                                                                                    "0\r\nContent-Length: "
-                                                                                    "3\r\n\r\n") BAD("forbidd"
-                                                                                                     "en-"
-                                                                                                     "traile"
-                                                                                                     "r",
-                                                                                                     0,
-                                                                                                     "Transfe"
-                                                                                                     "r-"
-                                                                                                     "Encodin"
-                                                                                                     "g "
-                                                                                                     "in "
-                                                                                                     "trailer"
-                                                                                                     "s",
-                                                                                                     CHUNK
-                                                                                                     "0\r\ntr"
-                                                                                                     "ansf"
-                                                                                                     "er-"
-                                                                                                     "encodin"
-                                                                                                     "g: "
-                                                                                                     "chunked"
-                                                                                                     "\r\n"
-                                                                                                     "\r\n")
-                                                                                    BAD("forbidden-trailer",
-                                                                                        0,
-                                                                                        "Set-Cookie in "
-                                                                                        "trailers",
-                                                                                        CHUNK
-                                                                                        "0\r\nX: "
-                                                                                        "y\r\nSet-Cookie: "
-                                                                                        "a=b\r\n\r\n") BAD("f"
-                                                                                                           "o"
-                                                                                                           "r"
-                                                                                                           "b"
-                                                                                                           "i"
-                                                                                                           "d"
-                                                                                                           "d"
-                                                                                                           "e"
-                                                                                                           "n"
-                                                                                                           "-"
-                                                                                                           "t"
-                                                                                                           "r"
-                                                                                                           "a"
-                                                                                                           "i"
-                                                                                                           "l"
-                                                                                                           "e"
-                                                                                                           "r",
-                                                                                                           0,
-                                                                                                           "C"
-                                                                                                           "o"
-                                                                                                           "n"
-                                                                                                           "t"
-                                                                                                           "e"
-                                                                                                           "n"
-                                                                                                           "t"
-                                                                                                           "-"
-                                                                                                           "T"
-                                                                                                           "y"
-                                                                                                           "p"
-                                                                                                           "e"
-                                                                                                           " "
-                                                                                                           "i"
-                                                                                                           "n"
-                                                                                                           " "
-                                                                                                           "t"
-                                                                                                           "r"
-                                                                                                           "a"
-                                                                                                           "i"
-                                                                                                           "l"
-                                                                                                           "e"
-                                                                                                           "r"
-                                                                                                           "s",
-                                                                                                           CHUNK
-                                                                                                           "0"
-                                                                                                           "\r\n"
-                                                                                                           "C"
-                                                                                                           "o"
-                                                                                                           "n"
-                                                                                                           "t"
-                                                                                                           "e"
-                                                                                                           "n"
-                                                                                                           "t"
-                                                                                                           "-"
-                                                                                                           "T"
-                                                                                                           "y"
-                                                                                                           "p"
-                                                                                                           "e"
-                                                                                                           ":"
-                                                                                                           " "
-                                                                                                           "t"
-                                                                                                           "e"
-                                                                                                           "x"
-                                                                                                           "t"
-                                                                                                           "/"
+                                                                    CHUNK
+                                                                    "5\r\nhello0\r\n\r\n") BAD("chunk-end",
+                                                                                               0, "LF behind a chunk", CHUNK "5\r\nhello\n0\r\n\r\n")
+                                                                    BAD("c"
+                                                                        "h"
+                                                                        "u"
+                                                                        "n"
+                                                                        "k"
+                                                                        "-"
+                                                                        "e"
+                                                                        "n"
+                                                                        "d",
+                                                                        0,
+                                                                        "C"
+                                                                        "R"
+                                                                        " "
+                                                                        "a"
+                                                                        "n"
+                                                                        "d"
+                                                                        " "
+                                                                        "s"
+                                                                        "o"
+                                                                        "m"
+                                                                        "e"
+                                                                        "t"
+                                                                        "h"
+                                                                        "i"
+                                                                        "n"
+                                                                        "g"
+                                                                        " "
+                                                                        "b"
+                                                                        "e"
+                                                                        "h"
+                                                                        "i"
+                                                                        "n"
+                                                                        "d"
+                                                                        " "
+                                                                        "a"
+                                                                        " "
+                                                                        "c"
+                                                                        "h"
+                                                                        "u"
+                                                                        "n"
+                                                                        "k",
+                                                                        CHUNK "5"
+                                                                              "\r\nhello\rx0\r\n\r\n") BAD("c"
                                                                                                            "h"
-                                                                                                           "t"
-                                                                                                           "m"
+                                                                                                           "u"
+                                                                                                           "n"
+                                                                                                           "k"
+                                                                                                           "-"
+                                                                                                           "e"
+                                                                                                           "n"
+                                                                                                           "d",
+                                                                                                           0,
+                                                                                                           "c"
+                                                                                                           "h"
+                                                                                                           "u"
+                                                                                                           "n"
+                                                                                                           "k"
+                                                                                                           " "
                                                                                                            "l"
-                                                                                                           "\r\n"
-                                                                                                           "\r\n")
-                                                                                        BAD("bare-lf", 0,
-                                                                                            "trailer ended "
-                                                                                            "by LF",
-                                                                                            CHUNK
-                                                                                            "0\r\nX: y\n\r\n")
-                                                                                            BAD("bare-lf", 0,
-                                                                                                "LF instead "
-                                                                                                "of "
-                                                                                                "trailers",
-                                                                                                CHUNK
-                                                                                                "0\r\n\n")
-                                                                                                BAD("n"
-                                                                                                    "o"
-                                                                                                    "-"
-                                                                                                    "c"
-                                                                                                    "o"
-                                                                                                    "l"
-                                                                                                    "o"
-                                                                                                    "n",
+                                                                                                           "o"
+                                                                                                           "n"
+                                                                                                           "g"
+                                                                                                           "e"
+                                                                                                           "r"
+                                                                                                           " "
+                                                                                                           "t"
+                                                                                                           "h"
+                                                                                                           "a"
+                                                                                                           "n"
+                                                                                                           " "
+                                                                                                           "s"
+                                                                                                           "a"
+                                                                                                           "i"
+                                                                                                           "d",
+                                                                                                           CHUNK
+                                                                                                           "4"
+                                                                                                           "\r\nhello\r\n0\r\n\r"
+                                                                                                           "\n")
+                                                                        BAD("forbidden-trailer", 0,
+                                                                            "Content-Length in "
+                                                                            "trailers",
+                                                                            CHUNK
+                                                                            "0\r\nContent-Length: "
+                                                                            "3\r\n\r\n") BAD("forbidd"
+                                                                                             "en-"
+                                                                                             "traile"
+                                                                                             "r",
+                                                                                             0,
+                                                                                             "Transfe"
+                                                                                             "r-"
+                                                                                             "Encodin"
+                                                                                             "g "
+                                                                                             "in "
+                                                                                             "trailer"
+                                                                                             "s",
+                                                                                             CHUNK "0\r\ntr"
+                                                                                                   "ansf"
+                                                                                                   "er-"
+                                                                                                   "encodin"
+                                                                                                   "g: "
+                                                                                                   "chunked"
+                                                                                                   "\r\n"
+                                                                                                   "\r\n")
+                                                                            BAD("forbidden-trailer", 0,
+                                                                                "Set-Cookie in "
+                                                                                "trailers",
+                                                                                CHUNK "0\r\nX: "
+                                                                                      "y\r\nSet-Cookie: "
+                                                                                      "a=b\r\n\r\n") BAD("f"
+                                                                                                         "o"
+                                                                                                         "r"
+                                                                                                         "b"
+                                                                                                         "i"
+                                                                                                         "d"
+                                                                                                         "d"
+                                                                                                         "e"
+                                                                                                         "n"
+                                                                                                         "-"
+                                                                                                         "t"
+                                                                                                         "r"
+                                                                                                         "a"
+                                                                                                         "i"
+                                                                                                         "l"
+                                                                                                         "e"
+                                                                                                         "r",
+                                                                                                         0,
+                                                                                                         "C"
+                                                                                                         "o"
+                                                                                                         "n"
+                                                                                                         "t"
+                                                                                                         "e"
+                                                                                                         "n"
+                                                                                                         "t"
+                                                                                                         "-"
+                                                                                                         "T"
+                                                                                                         "y"
+                                                                                                         "p"
+                                                                                                         "e"
+                                                                                                         " "
+                                                                                                         "i"
+                                                                                                         "n"
+                                                                                                         " "
+                                                                                                         "t"
+                                                                                                         "r"
+                                                                                                         "a"
+                                                                                                         "i"
+                                                                                                         "l"
+                                                                                                         "e"
+                                                                                                         "r"
+                                                                                                         "s",
+                                                                                                         CHUNK
+                                                                                                         "0"
+                                                                                                         "\r"
+                                                                                                         "\n"
+                                                                                                         "C"
+                                                                                                         "o"
+                                                                                                         "n"
+                                                                                                         "t"
+                                                                                                         "e"
+                                                                                                         "n"
+                                                                                                         "t"
+                                                                                                         "-"
+                                                                                                         "T"
+                                                                                                         "y"
+                                                                                                         "p"
+                                                                                                         "e"
+                                                                                                         ":"
+                                                                                                         " "
+                                                                                                         "t"
+                                                                                                         "e"
+                                                                                                         "x"
+                                                                                                         "t"
+                                                                                                         "/"
+                                                                                                         "h"
+                                                                                                         "t"
+                                                                                                         "m"
+                                                                                                         "l"
+                                                                                                         "\r"
+                                                                                                         "\n"
+                                                                                                         "\r"
+                                                                                                         "\n")
+                                                                                BAD("bare-lf", 0,
+                                                                                    "trailer ended "
+                                                                                    "by LF",
+                                                                                    CHUNK
+                                                                                    "0\r\nX: y\n\r\n")
+                                                                                    BAD("bare-lf", 0,
+                                                                                        "LF instead "
+                                                                                        "of "
+                                                                                        "trailers",
+                                                                                        CHUNK "0\r\n\n")
+                                                                                        BAD("n"
+                                                                                            "o"
+                                                                                            "-"
+                                                                                            "c"
+                                                                                            "o"
+                                                                                            "l"
+                                                                                            "o"
+                                                                                            "n",
+                                                                                            0,
+                                                                                            "t"
+                                                                                            "r"
+                                                                                            "a"
+                                                                                            "i"
+                                                                                            "l"
+                                                                                            "e"
+                                                                                            "r"
+                                                                                            " "
+                                                                                            "w"
+                                                                                            "i"
+                                                                                            "t"
+                                                                                            "h"
+                                                                                            "o"
+                                                                                            "u"
+                                                                                            "t"
+                                                                                            " "
+                                                                                            "c"
+                                                                                            "o"
+                                                                                            "l"
+                                                                                            "o"
+                                                                                            "n",
+                                                                                            CHUNK "0"
+                                                                                                  "\r\nHTTP"
+                                                                                                  "/1.1 "
+                                                                                                  "200 "
+                                                                                                  "OK\r\n\r"
+                                                                                                  "\n")
+                                                                                            BAD("fold"
+                                                                                                "ed-"
+                                                                                                "fiel"
+                                                                                                "d",
+                                                                                                0,
+                                                                                                "fold"
+                                                                                                "ed "
+                                                                                                "trai"
+                                                                                                "ler",
+                                                                                                CHUNK "0\r"
+                                                                                                      "\nX:"
+                                                                                                      " "
+                                                                                                      "y\r"
+                                                                                                      "\n "
+                                                                                                      "z\r"
+                                                                                                      "\n\r"
+                                                                                                      "\n")
+                                                                                                BAD("field-"
+                                                                                                    "value",
                                                                                                     0,
-                                                                                                    "t"
-                                                                                                    "r"
-                                                                                                    "a"
-                                                                                                    "i"
-                                                                                                    "l"
-                                                                                                    "e"
-                                                                                                    "r"
-                                                                                                    " "
-                                                                                                    "w"
-                                                                                                    "i"
-                                                                                                    "t"
-                                                                                                    "h"
-                                                                                                    "o"
-                                                                                                    "u"
-                                                                                                    "t"
-                                                                                                    " "
-                                                                                                    "c"
-                                                                                                    "o"
-                                                                                                    "l"
-                                                                                                    "o"
-                                                                                                    "n",
+                                                                                                    "NUL in "
+                                                                                                    "a "
+                                                                                                    "trailer",
                                                                                                     CHUNK
-                                                                                                    "0"
-                                                                                                    "\r\nHTTP"
-                                                                                                    "/1.1 "
-                                                                                                    "200 "
-                                                                                                    "OK\r\n\r"
+                                                                                                    "0\r\nX: "
+                                                                                                    "\0\r\n\r"
                                                                                                     "\n")
-                                                                                                    BAD("fold"
-                                                                                                        "ed-"
-                                                                                                        "fiel"
-                                                                                                        "d",
-                                                                                                        0,
-                                                                                                        "fold"
-                                                                                                        "ed "
-                                                                                                        "trai"
-                                                                                                        "ler",
-                                                                                                        CHUNK
-                                                                                                        "0\r"
-                                                                                                        "\nX:"
-                                                                                                        " "
-                                                                                                        "y\r"
-                                                                                                        "\n "
-                                                                                                        "z\r"
-                                                                                                        "\n\r"
-                                                                                                        "\n")
-                                                                                                        BAD("field-"
-                                                                                                            "value",
-                                                                                                            0,
-                                                                                                            "NUL in "
-                                                                                                            "a "
-                                                                                                            "trailer",
-                                                                                                            CHUNK
-                                                                                                            "0\r\nX: "
-                                                                                                            "\0\r\n\r"
-                                                                                                            "\n")
 
     /* which framing */
     BAD("length-beside-coding", 0, "length before coding",
