@@ -71,6 +71,18 @@ def test_metadata_has_no_bodies(make_gate, sandbox):
     assert "new one" not in "".join(path.read_text() for path in gate.segments())
 
 
+def test_without_bodies_the_gate_still_finds_out(make_gate, sandbox):
+    """What is not told to the journal is known while the gate runs: a create whose answer never came is looked for by its name."""
+    reconcile = {"upstream_token": {"env": "PORTCULLIS_TEST_READER"}, "settle_seconds": 1, "retry_seconds": 1}
+    gate = make_gate(sandbox, policy=world.policy(audit={"levels": {"createIntegration": "metadata"}}, reconcile=reconcile),
+                     environment={"PORTCULLIS_TEST_READER": "a-key-that-can-only-read"})
+    sandbox.fault({"close": "after-read", "effect": True}, match={"method": "POST"})
+    assert ask(gate, CREATE).status == 502
+    [found] = told(gate, "reconciled")
+    assert found["result"] == "present" and found["resource"]
+    assert "new one" not in "".join(path.read_text() for path in gate.segments())
+
+
 def test_answers_are_told_with_their_secrets_masked(make_gate, make_upstream):
     """brokerToken and the like in an answer: masked by their names, since the contract does not describe answers."""
     document = {"data": {"id": ECR, "attributes": {"profile_name": "images", "brokerToken": "broker-token-in-an-answer",
