@@ -37,765 +37,674 @@ struct row {
     }
 /* A good answer, a refused one, one whose end is missing. */
 #define GOOD(name, flags, status, length, body, surplus, text)                                               \
-    {name, BYTES(text), flags, NULL, status, length, body, surplus},
-#define BAD(fault, flags, name, text) {name, BYTES(text), flags, fault, 0, 0, NULL, 0},
-#define MORE(name, flags, text)       {name, BYTES(text), (flags) | OPEN, NULL, 0, 0, NULL, 0},
+    {                                                                                                        \
+        name, BYTES(text), flags, NULL, status, length, body, surplus                                        \
+    }
+#define BAD(fault, flags, name, text)                                                                        \
+    {                                                                                                        \
+        name, BYTES(text), flags, fault, 0, 0, NULL, 0                                                       \
+    }
+#define MORE(name, flags, text)                                                                              \
+    {                                                                                                        \
+        name, BYTES(text), (flags) | OPEN, NULL, 0, 0, NULL, 0                                               \
+    }
 
 #define OK    "HTTP/1.1 200 OK\r\n"
 #define CHUNK OK "Transfer-Encoding: chunked\r\n\r\n"
 #define CLOSE "Connection: close\r\n"
 
-/* clang-format off: it lays the long rows out anew at every run */
 static const struct row rows[] = {
     /* bodies of known length */
-    GOOD("length", KEEP, 200, 5, "hello", 0, OK "Content-Length: 5\r\n\r\nhello") GOOD(
-        "length 0", KEEP, 200, 0, "", 0, OK "Content-Length: 0\r\n\r\n")
-        GOOD("length 000", KEEP, 200, 0, "", 0, OK "Content-Length: 000\r\n\r\n") GOOD(
-            "length with zeros before", KEEP, 200, 5, "hello", 0, OK "Content-Length: 0005\r\n\r\nhello")
-            GOOD("length, blanks around", KEEP, 200, 2, "hi", 0, OK "Content-Length: \t 2 \t\r\n\r\nhi") GOOD(
-                "length, no blank", KEEP, 200, 2, "hi", 0, OK "content-LENGTH:2\r\n\r\nhi")
-                GOOD("length with close", 0, 200, 2, "hi", 0, OK CLOSE "Content-Length: 2\r\n\r\nhi") GOOD(
-                    "length with close in a list", 0, 200, 2, "hi", 0,
-                    OK "Connection: x-a , Close,\r\nContent-Length: "
-                       "2\r\n\r\nhi") GOOD("close in a second field", 0, 200, 2, "hi", 0,
-                                           OK "Connection: "
-                                              "keep-alive\r\nConnection: "
-                                              "close\r\nContent-Length: "
-                                              "2\r\n\r\nhi")
-                    GOOD("keep-alive said", KEEP, 200, 2, "hi", 0,
-                         OK "Connection: keep-alive\r\nContent-Length: 2\r\n\r\nhi")
-                        GOOD("empty Connection", KEEP, 200, 2, "hi", 0,
-                             OK "Connection: , ,\r\nContent-Length: 2\r\n\r\nhi") GOOD("length, surplus",
-                                                                                       KEEP, 200, 2, "hi", 3,
-                                                                                       OK "Content-Length: "
-                                                                                          "2\r\n\r\nhi\r\n!")
-                            GOOD("length, a second answer behind", KEEP, 200, 2, "hi", 17,
-                                 OK "Content-Length: 2\r\n\r\nhi" OK) GOOD("length 0, surplus", KEEP, 200, 0,
-                                                                           "", 1,
-                                                                           OK "Content-Length: 0\r\n\r\nx")
-                                GOOD("body that looks like a header", KEEP, 200, 8, "\r\n\r\nA: b", 0,
-                                     OK
-                                     "Content-Length: 8\r\n\r\n\r\n\r\nA: b") GOOD("1.0 with length", 0,
-                                                                                   200, 2, "hi",
-                                                                                   0, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi")
-                                    GOOD("1.0 with "
-                                         "length and "
-                                         "keep-alive",
-                                         0,
-                                         200, 2,
-                                         "hi", 0,
-                                         "HTTP/1.0 200 "
-                                         "OK\r\nConnect"
-                                         "ion: "
-                                         "keep-"
-                                         "alive\r\nCont"
-                                         "ent-Length: "
-                                         "2\r\n\r\nhi") GOOD("404", KEEP, 404, 2, "no", 0,
-                                                             "HTTP/1.1 404 Not Found\r\nContent-Length: "
-                                                             "2\r\n\r\nno")
-                                        GOOD(
-                                            "59"
-                                            "9",
-                                            KEEP, 599, 0, "", 0,
-                                            "HT"
-                                            "TP"
-                                            "/1"
-                                            ".1"
-                                            " 5"
-                                            "99"
-                                            " x"
-                                            "\r"
-                                            "\n"
-                                            "Co"
-                                            "nt"
-                                            "en"
-                                            "t-"
-                                            "Le"
-                                            "ng"
-                                            "th"
-                                            ": "
-                                            "0"
-                                            "\r"
-                                            "\n"
-                                            "\r"
-                                            "\n") GOOD("205 as any other", KEEP, 205,
-                                                       0, "", 0, "HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n")
-                                            MORE("length, cut short", 0, OK "Content-Length: 5\r\n\r\nhell") BAD(
-                                                "truncated", EOF_,
-                                                "length, then "
-                                                "closed",
-                                                OK
-                                                "Content-Length: "
-                                                "5\r\n\r\nhell") BAD("truncated", EOF_,
-                                                                     "length, closed at once", OK "Content-Length: 5\r\n\r\n")
-                                                BAD("two-lengths", 0, "two lengths",
-                                                    OK
-                                                    "Content-Length: "
-                                                    "5\r\nContent-"
-                                                    "Length: "
-                                                    "6\r\n\r\nhello") BAD("two-lengths", 0, "two equal lengths",
-                                                                          OK "Content-Length: "
-                                                                             "5\r\nContent-Length: "
-                                                                             "5\r\n\r\nhello")
-                                                    BAD("two-lengths", 0,
-                                                        "two equal lengths, "
-                                                        "other case",
-                                                        OK
-                                                        "content-length: "
-                                                        "5\r\nCONTENT-LENGTH: "
-                                                        "5\r\n\r\nhello") BAD("length", 0, "list of lengths",
-                                                                              OK
-                                                                              "Content-Length: 5, "
-                                                                              "5\r\n\r\nhello")
-                                                        BAD("length", 0, "length +5",
-                                                            OK "Content-Length: "
-                                                               "+5\r\n\r\nhello") BAD("length", 0,
-                                                                                      "length -5",
-                                                                                      OK "Content-Length: "
-                                                                                         "-5\r\n\r\nhello")
-                                                            BAD("length", 0, "length -0",
-                                                                OK
-                                                                "Content-Length: -0\r\n\r\n")
-                                                                BAD("length", 0, "length 5.0",
-                                                                    OK "Content-Length: "
-                                                                       "5.0\r\n\r\nhello")
-                                                                    BAD("length", 0, "length 0x5",
-                                                                        OK "Content-Length: "
-                                                                           "0x5\r\n\r\nhello")
-                                                                        BAD("l"
-                                                                            "e"
-                                                                            "n"
-                                                                            "g"
-                                                                            "t"
-                                                                            "h",
-                                                                            0,
-                                                                            "l"
-                                                                            "e"
-                                                                            "n"
-                                                                            "g"
-                                                                            "t"
-                                                                            "h"
-                                                                            " "
-                                                                            "5"
-                                                                            " "
-                                                                            "5",
-                                                                            OK "C"
-                                                                               "o"
-                                                                               "n"
-                                                                               "t"
-                                                                               "e"
-                                                                               "n"
-                                                                               "t"
-                                                                               "-"
-                                                                               "L"
-                                                                               "e"
-                                                                               "n"
-                                                                               "g"
-                                                                               "t"
-                                                                               "h"
-                                                                               ":"
-                                                                               " "
-                                                                               "5"
-                                                                               " "
-                                                                               "5"
-                                                                               "\r\n\r\nhello")
-                                                                            BAD("length", 0, "length empty",
-                                                                                OK
-                                                                                "Content-Length: "
-                                                                                "\r\n\r\nhello")
-                                                                                BAD("length", 0,
-                                                                                    "length of 19 digits",
-                                                                                    OK "Content-Length: "
-                                                                                       "10000000000000000"
-                                                                                       "00\r\n\r\nhello")
-                                                                                    BAD("length", 0,
-                                                                                        "length beyond "
-                                                                                        "64 bits",
-                                                                                        OK
-                                                                                        "Content-Length: "
-                                                                                        "1844674407370955"
-                                                                                        "1621\r\n\r\nhell"
-                                                                                        "o") BAD("field-"
-                                                                                                 "value",
-                                                                                                 0,
-                                                                                                 "length "
-                                                                                                 "with a "
-                                                                                                 "NUL",
-                                                                                                 OK
-                                                                                                 "Content"
-                                                                                                 "-Length"
-                                                                                                 ": "
-                                                                                                 "5\0\r\n"
-                                                                                                 "\r\nhel"
-                                                                                                 "lo")
-                                                                                        BAD("field-value", 0,
-                                                                                            "length with "
-                                                                                            "a vertical "
-                                                                                            "tab",
-                                                                                            OK "Content-"
-                                                                                               "Length: "
-                                                                                               "\v5\r\n\r"
-                                                                                               "\nhello")
-                                                                                            BAD("length", 0,
-                                                                                                "length "
-                                                                                                "in "
-                                                                                                "Arabic "
-                                                                                                "digits",
-                                                                                                OK "Content-"
-                                                                                                   "Length: "
-                                                                                                   "\xd9\xa5"
-                                                                                                   "\r\n\r\n"
-                                                                                                   "hello")
-
+    GOOD("length", KEEP, 200, 5, "hello", 0, OK "Content-Length: 5\r\n\r\nhello"),
+    GOOD("length 0", KEEP, 200, 0, "", 0, OK "Content-Length: 0\r\n\r\n"),
+    GOOD("length 000", KEEP, 200, 0, "", 0, OK "Content-Length: 000\r\n\r\n"),
+    GOOD("length with zeros before", KEEP, 200, 5, "hello", 0, OK "Content-Length: 0005\r\n\r\nhello"),
+    GOOD("length, blanks around", KEEP, 200, 2, "hi", 0, OK "Content-Length: \t 2 \t\r\n\r\nhi"),
+    GOOD("length, no blank", KEEP, 200, 2, "hi", 0, OK "content-LENGTH:2\r\n\r\nhi"),
+    GOOD("length with close", 0, 200, 2, "hi", 0, OK CLOSE "Content-Length: 2\r\n\r\nhi"),
+    GOOD("length with close in a list", 0, 200, 2, "hi", 0,
+         OK "Connection: x-a , Close,\r\nContent-Length: "
+            "2\r\n\r\nhi"),
+    GOOD("close in a second field", 0, 200, 2, "hi", 0,
+         OK "Connection: "
+            "keep-alive\r\nConnection: "
+            "close\r\nContent-Length: "
+            "2\r\n\r\nhi"),
+    GOOD("keep-alive said", KEEP, 200, 2, "hi", 0,
+         OK "Connection: keep-alive\r\nContent-Length: 2\r\n\r\nhi"),
+    GOOD("empty Connection", KEEP, 200, 2, "hi", 0, OK "Connection: , ,\r\nContent-Length: 2\r\n\r\nhi"),
+    GOOD("length, surplus", KEEP, 200, 2, "hi", 3,
+         OK "Content-Length: "
+            "2\r\n\r\nhi\r\n!"),
+    GOOD("length, a second answer behind", KEEP, 200, 2, "hi", 17, OK "Content-Length: 2\r\n\r\nhi" OK),
+    GOOD("length 0, surplus", KEEP, 200, 0, "", 1, OK "Content-Length: 0\r\n\r\nx"),
+    GOOD("body that looks like a header", KEEP, 200, 8, "\r\n\r\nA: b", 0,
+         OK "Content-Length: 8\r\n\r\n\r\n\r\nA: b"),
+    GOOD("1.0 with length", 0, 200, 2, "hi", 0, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nhi"),
+    GOOD("1.0 with "
+         "length and "
+         "keep-alive",
+         0, 200, 2, "hi", 0,
+         "HTTP/1.0 200 "
+         "OK\r\nConnect"
+         "ion: "
+         "keep-"
+         "alive\r\nCont"
+         "ent-Length: "
+         "2\r\n\r\nhi"),
+    GOOD("404", KEEP, 404, 2, "no", 0,
+         "HTTP/1.1 404 Not Found\r\nContent-Length: "
+         "2\r\n\r\nno"),
+    GOOD("59"
+         "9",
+         KEEP, 599, 0, "", 0,
+         "HT"
+         "TP"
+         "/1"
+         ".1"
+         " 5"
+         "99"
+         " x"
+         "\r"
+         "\n"
+         "Co"
+         "nt"
+         "en"
+         "t-"
+         "Le"
+         "ng"
+         "th"
+         ": "
+         "0"
+         "\r"
+         "\n"
+         "\r"
+         "\n"),
+    GOOD("205 as any other", KEEP, 205, 0, "", 0, "HTTP/1.1 205 Reset\r\nContent-Length: 0\r\n\r\n"),
+    MORE("length, cut short", 0, OK "Content-Length: 5\r\n\r\nhell"),
+    BAD("truncated", EOF_,
+        "length, then "
+        "closed",
+        OK "Content-Length: "
+           "5\r\n\r\nhell"),
+    BAD("truncated", EOF_, "length, closed at once", OK "Content-Length: 5\r\n\r\n"),
+    BAD("two-lengths", 0, "two lengths",
+        OK "Content-Length: "
+           "5\r\nContent-"
+           "Length: "
+           "6\r\n\r\nhello"),
+    BAD("two-lengths", 0, "two equal lengths",
+        OK "Content-Length: "
+           "5\r\nContent-Length: "
+           "5\r\n\r\nhello"),
+    BAD("two-lengths", 0,
+        "two equal lengths, "
+        "other case",
+        OK "content-length: "
+           "5\r\nCONTENT-LENGTH: "
+           "5\r\n\r\nhello"),
+    BAD("length", 0, "list of lengths",
+        OK "Content-Length: 5, "
+           "5\r\n\r\nhello"),
+    BAD("length", 0, "length +5",
+        OK "Content-Length: "
+           "+5\r\n\r\nhello"),
+    BAD("length", 0, "length -5",
+        OK "Content-Length: "
+           "-5\r\n\r\nhello"),
+    BAD("length", 0, "length -0", OK "Content-Length: -0\r\n\r\n"),
+    BAD("length", 0, "length 5.0",
+        OK "Content-Length: "
+           "5.0\r\n\r\nhello"),
+    BAD("length", 0, "length 0x5",
+        OK "Content-Length: "
+           "0x5\r\n\r\nhello"),
+    BAD("l"
+        "e"
+        "n"
+        "g"
+        "t"
+        "h",
+        0,
+        "l"
+        "e"
+        "n"
+        "g"
+        "t"
+        "h"
+        " "
+        "5"
+        " "
+        "5",
+        OK "C"
+           "o"
+           "n"
+           "t"
+           "e"
+           "n"
+           "t"
+           "-"
+           "L"
+           "e"
+           "n"
+           "g"
+           "t"
+           "h"
+           ":"
+           " "
+           "5"
+           " "
+           "5"
+           "\r\n\r\nhello"),
+    BAD("length", 0, "length empty",
+        OK "Content-Length: "
+           "\r\n\r\nhello"),
+    BAD("length", 0, "length of 19 digits",
+        OK "Content-Length: "
+           "10000000000000000"
+           "00\r\n\r\nhello"),
+    BAD("length", 0,
+        "length beyond "
+        "64 bits",
+        OK "Content-Length: "
+           "1844674407370955"
+           "1621\r\n\r\nhell"
+           "o"),
+    BAD("field-"
+        "value",
+        0,
+        "length "
+        "with a "
+        "NUL",
+        OK "Content"
+           "-Length"
+           ": "
+           "5\0\r\n"
+           "\r\nhel"
+           "lo"),
+    BAD("field-value", 0,
+        "length with "
+        "a vertical "
+        "tab",
+        OK "Content-"
+           "Length: "
+           "\v5\r\n\r"
+           "\nhello"),
+    BAD("length", 0,
+        "length "
+        "in "
+        "Arabic "
+        "digits",
+        OK "Content-"
+           "Length: "
+           "\xd9\xa5"
+           "\r\n\r\n"
+           "hello"),
     /* chunked */
-    GOOD("chunked", KEEP, 200, -1, "hello world", 0, CHUNK "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n")
-        GOOD("chunked, no body", KEEP, 200, -1, "", 0, CHUNK "0\r\n\r\n") GOOD(
-            "chunked, zeros at the end", KEEP, 200, -1, "a", 0,
-            CHUNK
-            "1\r\na\r\n0000\r\n\r\n") GOOD("chunked, upper and lower hex", KEEP, 200, -1,
-                                           "0123456789abcdefghijklmnop", 0,
-                                           CHUNK "A\r\n0123456789\r\n0f\r\nabcdefghijklmno\r\n1\r\np\r\n0\r"
-                                                 "\n\r\n") GOOD("chunked, other case", KEEP, 200, -1, "a", 0,
-                                                                OK "transfer-ENCODING: "
-                                                                   "Chunked\r\n\r\n1\r\na\r\n0\r\n\r\n")
-            GOOD("chunked, 15 digits", KEEP, 200, -1, "a", 0, CHUNK "000000000000001\r\na\r\n0\r\n\r\n") GOOD(
-                "chunked with close", 0, 200, -1, "a", 0,
-                OK CLOSE
-                "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n") GOOD("chunked, surplus",
-                                                                              KEEP, 200, -1, "a", 2,
-                                                                              CHUNK "1\r\na\r\n0\r\n\r\nxy")
-                GOOD("chunk extension", KEEP, 200, -1, "a", 0, CHUNK "1;x\r\na\r\n0;y=\"z\"\r\n\r\n") GOOD(
-                    "empty chunk extension",
-                    KEEP, 200, -1, "a",
-                    0,
-                    CHUNK
-                    "1;\r\na\r\n0\r\n\r\n") GOOD("chunk that looks like an end", KEEP, 200, -1, "0\r\n\r\n", 0, CHUNK "5\r\n0\r\n\r\n\r\n0\r\n\r\n")
-                    GOOD("trailers dropped", KEEP, 200, -1, "a", 0, CHUNK "1\r\na\r\n0\r\nX-Sum: 1\r\nServer-Timing: x\r\n\r\n") GOOD(
-                        "trailers, surplus",
-                        KEEP, 200, -1, "a",
-                        1,
-                        CHUNK "1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n!") MORE("chunked, size not ended", 0,
-                                                                       CHUNK
-                                                                       "5") MORE("chunked, in a chunk",
-                                                                                 0, CHUNK "5\r\nhel")
-                        MORE("chunked, behind a chunk", 0, CHUNK "5\r\nhello") MORE(
-                            "chunked, last chunk but no end",
-                            0,
-                            CHUNK "5\r\nhello\r\n0\r\n") MORE("chunked, in a trailer", 0, CHUNK "0\r\nX-Su")
-                            BAD("truncated", EOF_, "chunked, closed before the last chunk", CHUNK "5\r\nhello\r\n") BAD(
-                                "truncated", EOF_,
-                                "chunked, closed behind the last chunk",
-                                CHUNK
-                                "5\r\nhello\r\n0\r\n") BAD("truncated", EOF_, "chunked, closed in a chunk",
-                                                           CHUNK
-                                                           "5\r\nhel") BAD("chunk-size", 0, "no size", CHUNK "\r\nhello\r\n0\r\n\r\n")
-                                BAD("chunk-size", 0, "extension without size", CHUNK ";x\r\n") BAD(
-                                    "chunk-size",
-                                    0, "size +5",
-                                    CHUNK "+5\r\nhello\r\n0\r\n\r\n") BAD("chunk-size", 0,
-                                                                          "size -5", CHUNK "-5\r\nhello\r\n0\r\n\r\n")
-                                    BAD("chunk-size", 0, "size 0x5", CHUNK "0x5\r\nhello\r\n0\r\n\r\n") BAD(
-                                        "chunk-size", 0,
-                                        "space before the "
-                                        "size",
-                                        CHUNK " 5\r\nhello\r\n0\r\n"
-                                              "\r\n")
-                                        BAD("chunk-"
-                                            "size",
-                                            0,
-                                            "space "
-                                            "behind "
-                                            "the size",
-                                            CHUNK "5 "
-                                                  "\r\nhello"
-                                                  "\r\n0\r\n"
-                                                  "\r\n") BAD("chunk-size",
-                                                              0, "junk behind the size", CHUNK "5 junk\r\nhello\r\n0\r\n\r\n")
-                                            BAD("chunk-size", 0, "size not hex", CHUNK "g\r\nhello\r\n0\r\n\r\n") BAD(
-                                                "chunk-size", 0, "16 digits",
-                                                CHUNK "0000000000000001\r"
-                                                      "\na\r\n0\r\n\r\n") BAD("chunk-size", 0,
-                                                                              "size of all ones", CHUNK "ffffffffffffffff\r\na")
-                                                BAD("chunk-size", 0, "size ended by LF", CHUNK "5\nhello\r\n0\r\n\r\n") BAD(
-                                                    "chunk-size", 0,
-                                                    "size ended by CR "
-                                                    "and something",
-                                                    CHUNK
-                                                    "5\rxhello\r\n0\r"
-                                                    "\n\r\n") BAD("chunk-size", 0,
-                                                                  "NUL in the size", CHUNK "5\0\r\nhello\r\n0\r\n\r\n")
-                                                    BAD("chunk-extension", 0, "NUL in an extension",
-                                                        CHUNK "5;a\0\r\nhello\r\n0\r\n\r\n")
-                                                        BAD("chunk-extension", 0, "LF in an extension",
-                                                            CHUNK "5;a\nhello\r\n0\r\n\r\n")
-                                                            BAD("chunk-size", 0,
-                                                                "CR in an "
-                                                                "extension",
-                                                                CHUNK "5;"
-                                                                      "a\rb\r\nhello"
-                                                                      "\r\n0\r\n\r"
-                                                                      "\n")
-                                                                BAD("chunk-end", 0,
-                                                                    "no line end behind a chunk",
-                                                                    CHUNK
-                                                                    "5\r\nhello0\r\n\r\n") BAD("chunk-end",
-                                                                                               0, "LF behind a chunk", CHUNK "5\r\nhello\n0\r\n\r\n")
-                                                                    BAD("c"
-                                                                        "h"
-                                                                        "u"
-                                                                        "n"
-                                                                        "k"
-                                                                        "-"
-                                                                        "e"
-                                                                        "n"
-                                                                        "d",
-                                                                        0,
-                                                                        "C"
-                                                                        "R"
-                                                                        " "
-                                                                        "a"
-                                                                        "n"
-                                                                        "d"
-                                                                        " "
-                                                                        "s"
-                                                                        "o"
-                                                                        "m"
-                                                                        "e"
-                                                                        "t"
-                                                                        "h"
-                                                                        "i"
-                                                                        "n"
-                                                                        "g"
-                                                                        " "
-                                                                        "b"
-                                                                        "e"
-                                                                        "h"
-                                                                        "i"
-                                                                        "n"
-                                                                        "d"
-                                                                        " "
-                                                                        "a"
-                                                                        " "
-                                                                        "c"
-                                                                        "h"
-                                                                        "u"
-                                                                        "n"
-                                                                        "k",
-                                                                        CHUNK "5"
-                                                                              "\r\nhello\rx0\r\n\r\n") BAD("c"
-                                                                                                           "h"
-                                                                                                           "u"
-                                                                                                           "n"
-                                                                                                           "k"
-                                                                                                           "-"
-                                                                                                           "e"
-                                                                                                           "n"
-                                                                                                           "d",
-                                                                                                           0,
-                                                                                                           "c"
-                                                                                                           "h"
-                                                                                                           "u"
-                                                                                                           "n"
-                                                                                                           "k"
-                                                                                                           " "
-                                                                                                           "l"
-                                                                                                           "o"
-                                                                                                           "n"
-                                                                                                           "g"
-                                                                                                           "e"
-                                                                                                           "r"
-                                                                                                           " "
-                                                                                                           "t"
-                                                                                                           "h"
-                                                                                                           "a"
-                                                                                                           "n"
-                                                                                                           " "
-                                                                                                           "s"
-                                                                                                           "a"
-                                                                                                           "i"
-                                                                                                           "d",
-                                                                                                           CHUNK
-                                                                                                           "4"
-                                                                                                           "\r\nhello\r\n0\r\n\r"
-                                                                                                           "\n")
-                                                                        BAD("forbidden-trailer", 0,
-                                                                            "Content-Length in "
-                                                                            "trailers",
-                                                                            CHUNK
-                                                                            "0\r\nContent-Length: "
-                                                                            "3\r\n\r\n") BAD("forbidd"
-                                                                                             "en-"
-                                                                                             "traile"
-                                                                                             "r",
-                                                                                             0,
-                                                                                             "Transfe"
-                                                                                             "r-"
-                                                                                             "Encodin"
-                                                                                             "g "
-                                                                                             "in "
-                                                                                             "trailer"
-                                                                                             "s",
-                                                                                             CHUNK "0\r\ntr"
-                                                                                                   "ansf"
-                                                                                                   "er-"
-                                                                                                   "encodin"
-                                                                                                   "g: "
-                                                                                                   "chunked"
-                                                                                                   "\r\n"
-                                                                                                   "\r\n")
-                                                                            BAD("forbidden-trailer", 0,
-                                                                                "Set-Cookie in "
-                                                                                "trailers",
-                                                                                CHUNK "0\r\nX: "
-                                                                                      "y\r\nSet-Cookie: "
-                                                                                      "a=b\r\n\r\n") BAD("f"
-                                                                                                         "o"
-                                                                                                         "r"
-                                                                                                         "b"
-                                                                                                         "i"
-                                                                                                         "d"
-                                                                                                         "d"
-                                                                                                         "e"
-                                                                                                         "n"
-                                                                                                         "-"
-                                                                                                         "t"
-                                                                                                         "r"
-                                                                                                         "a"
-                                                                                                         "i"
-                                                                                                         "l"
-                                                                                                         "e"
-                                                                                                         "r",
-                                                                                                         0,
-                                                                                                         "C"
-                                                                                                         "o"
-                                                                                                         "n"
-                                                                                                         "t"
-                                                                                                         "e"
-                                                                                                         "n"
-                                                                                                         "t"
-                                                                                                         "-"
-                                                                                                         "T"
-                                                                                                         "y"
-                                                                                                         "p"
-                                                                                                         "e"
-                                                                                                         " "
-                                                                                                         "i"
-                                                                                                         "n"
-                                                                                                         " "
-                                                                                                         "t"
-                                                                                                         "r"
-                                                                                                         "a"
-                                                                                                         "i"
-                                                                                                         "l"
-                                                                                                         "e"
-                                                                                                         "r"
-                                                                                                         "s",
-                                                                                                         CHUNK
-                                                                                                         "0"
-                                                                                                         "\r"
-                                                                                                         "\n"
-                                                                                                         "C"
-                                                                                                         "o"
-                                                                                                         "n"
-                                                                                                         "t"
-                                                                                                         "e"
-                                                                                                         "n"
-                                                                                                         "t"
-                                                                                                         "-"
-                                                                                                         "T"
-                                                                                                         "y"
-                                                                                                         "p"
-                                                                                                         "e"
-                                                                                                         ":"
-                                                                                                         " "
-                                                                                                         "t"
-                                                                                                         "e"
-                                                                                                         "x"
-                                                                                                         "t"
-                                                                                                         "/"
-                                                                                                         "h"
-                                                                                                         "t"
-                                                                                                         "m"
-                                                                                                         "l"
-                                                                                                         "\r"
-                                                                                                         "\n"
-                                                                                                         "\r"
-                                                                                                         "\n")
-                                                                                BAD("bare-lf", 0,
-                                                                                    "trailer ended "
-                                                                                    "by LF",
-                                                                                    CHUNK
-                                                                                    "0\r\nX: y\n\r\n")
-                                                                                    BAD("bare-lf", 0,
-                                                                                        "LF instead "
-                                                                                        "of "
-                                                                                        "trailers",
-                                                                                        CHUNK "0\r\n\n")
-                                                                                        BAD("n"
-                                                                                            "o"
-                                                                                            "-"
-                                                                                            "c"
-                                                                                            "o"
-                                                                                            "l"
-                                                                                            "o"
-                                                                                            "n",
-                                                                                            0,
-                                                                                            "t"
-                                                                                            "r"
-                                                                                            "a"
-                                                                                            "i"
-                                                                                            "l"
-                                                                                            "e"
-                                                                                            "r"
-                                                                                            " "
-                                                                                            "w"
-                                                                                            "i"
-                                                                                            "t"
-                                                                                            "h"
-                                                                                            "o"
-                                                                                            "u"
-                                                                                            "t"
-                                                                                            " "
-                                                                                            "c"
-                                                                                            "o"
-                                                                                            "l"
-                                                                                            "o"
-                                                                                            "n",
-                                                                                            CHUNK "0"
-                                                                                                  "\r\nHTTP"
-                                                                                                  "/1.1 "
-                                                                                                  "200 "
-                                                                                                  "OK\r\n\r"
-                                                                                                  "\n")
-                                                                                            BAD("fold"
-                                                                                                "ed-"
-                                                                                                "fiel"
-                                                                                                "d",
-                                                                                                0,
-                                                                                                "fold"
-                                                                                                "ed "
-                                                                                                "trai"
-                                                                                                "ler",
-                                                                                                CHUNK "0\r"
-                                                                                                      "\nX:"
-                                                                                                      " "
-                                                                                                      "y\r"
-                                                                                                      "\n "
-                                                                                                      "z\r"
-                                                                                                      "\n\r"
-                                                                                                      "\n")
-                                                                                                BAD("field-"
-                                                                                                    "value",
-                                                                                                    0,
-                                                                                                    "NUL in "
-                                                                                                    "a "
-                                                                                                    "trailer",
-                                                                                                    CHUNK
-                                                                                                    "0\r\nX: "
-                                                                                                    "\0\r\n\r"
-                                                                                                    "\n")
-
+    GOOD("chunked", KEEP, 200, -1, "hello world", 0, CHUNK "5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"),
+    GOOD("chunked, no body", KEEP, 200, -1, "", 0, CHUNK "0\r\n\r\n"),
+    GOOD("chunked, zeros at the end", KEEP, 200, -1, "a", 0, CHUNK "1\r\na\r\n0000\r\n\r\n"),
+    GOOD("chunked, upper and lower hex", KEEP, 200, -1, "0123456789abcdefghijklmnop", 0,
+         CHUNK "A\r\n0123456789\r\n0f\r\nabcdefghijklmno\r\n1\r\np\r\n0\r"
+               "\n\r\n"),
+    GOOD("chunked, other case", KEEP, 200, -1, "a", 0,
+         OK "transfer-ENCODING: "
+            "Chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"),
+    GOOD("chunked, 15 digits", KEEP, 200, -1, "a", 0, CHUNK "000000000000001\r\na\r\n0\r\n\r\n"),
+    GOOD("chunked with close", 0, 200, -1, "a", 0,
+         OK CLOSE "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\n\r\n"),
+    GOOD("chunked, surplus", KEEP, 200, -1, "a", 2, CHUNK "1\r\na\r\n0\r\n\r\nxy"),
+    GOOD("chunk extension", KEEP, 200, -1, "a", 0, CHUNK "1;x\r\na\r\n0;y=\"z\"\r\n\r\n"),
+    GOOD("empty chunk extension", KEEP, 200, -1, "a", 0, CHUNK "1;\r\na\r\n0\r\n\r\n"),
+    GOOD("chunk that looks like an end", KEEP, 200, -1, "0\r\n\r\n", 0, CHUNK "5\r\n0\r\n\r\n\r\n0\r\n\r\n"),
+    GOOD("trailers dropped", KEEP, 200, -1, "a", 0,
+         CHUNK "1\r\na\r\n0\r\nX-Sum: 1\r\nServer-Timing: x\r\n\r\n"),
+    GOOD("trailers, surplus", KEEP, 200, -1, "a", 1, CHUNK "1\r\na\r\n0\r\nX-Sum: 1\r\n\r\n!"),
+    MORE("chunked, size not ended", 0, CHUNK "5"), MORE("chunked, in a chunk", 0, CHUNK "5\r\nhel"),
+    MORE("chunked, behind a chunk", 0, CHUNK "5\r\nhello"),
+    MORE("chunked, last chunk but no end", 0, CHUNK "5\r\nhello\r\n0\r\n"),
+    MORE("chunked, in a trailer", 0, CHUNK "0\r\nX-Su"),
+    BAD("truncated", EOF_, "chunked, closed before the last chunk", CHUNK "5\r\nhello\r\n"),
+    BAD("truncated", EOF_, "chunked, closed behind the last chunk", CHUNK "5\r\nhello\r\n0\r\n"),
+    BAD("truncated", EOF_, "chunked, closed in a chunk", CHUNK "5\r\nhel"),
+    BAD("chunk-size", 0, "no size", CHUNK "\r\nhello\r\n0\r\n\r\n"),
+    BAD("chunk-size", 0, "extension without size", CHUNK ";x\r\n"),
+    BAD("chunk-size", 0, "size +5", CHUNK "+5\r\nhello\r\n0\r\n\r\n"),
+    BAD("chunk-size", 0, "size -5", CHUNK "-5\r\nhello\r\n0\r\n\r\n"),
+    BAD("chunk-size", 0, "size 0x5", CHUNK "0x5\r\nhello\r\n0\r\n\r\n"),
+    BAD("chunk-size", 0,
+        "space before the "
+        "size",
+        CHUNK " 5\r\nhello\r\n0\r\n"
+              "\r\n"),
+    BAD("chunk-"
+        "size",
+        0,
+        "space "
+        "behind "
+        "the size",
+        CHUNK "5 "
+              "\r\nhello"
+              "\r\n0\r\n"
+              "\r\n"),
+    BAD("chunk-size", 0, "junk behind the size", CHUNK "5 junk\r\nhello\r\n0\r\n\r\n"),
+    BAD("chunk-size", 0, "size not hex", CHUNK "g\r\nhello\r\n0\r\n\r\n"),
+    BAD("chunk-size", 0, "16 digits",
+        CHUNK "0000000000000001\r"
+              "\na\r\n0\r\n\r\n"),
+    BAD("chunk-size", 0, "size of all ones", CHUNK "ffffffffffffffff\r\na"),
+    BAD("chunk-size", 0, "size ended by LF", CHUNK "5\nhello\r\n0\r\n\r\n"),
+    BAD("chunk-size", 0,
+        "size ended by CR "
+        "and something",
+        CHUNK "5\rxhello\r\n0\r"
+              "\n\r\n"),
+    BAD("chunk-size", 0, "NUL in the size", CHUNK "5\0\r\nhello\r\n0\r\n\r\n"),
+    BAD("chunk-extension", 0, "NUL in an extension", CHUNK "5;a\0\r\nhello\r\n0\r\n\r\n"),
+    BAD("chunk-extension", 0, "LF in an extension", CHUNK "5;a\nhello\r\n0\r\n\r\n"),
+    BAD("chunk-size", 0,
+        "CR in an "
+        "extension",
+        CHUNK "5;"
+              "a\rb\r\nhello"
+              "\r\n0\r\n\r"
+              "\n"),
+    BAD("chunk-end", 0, "no line end behind a chunk", CHUNK "5\r\nhello0\r\n\r\n"),
+    BAD("chunk-end", 0, "LF behind a chunk", CHUNK "5\r\nhello\n0\r\n\r\n"),
+    BAD("c"
+        "h"
+        "u"
+        "n"
+        "k"
+        "-"
+        "e"
+        "n"
+        "d",
+        0,
+        "C"
+        "R"
+        " "
+        "a"
+        "n"
+        "d"
+        " "
+        "s"
+        "o"
+        "m"
+        "e"
+        "t"
+        "h"
+        "i"
+        "n"
+        "g"
+        " "
+        "b"
+        "e"
+        "h"
+        "i"
+        "n"
+        "d"
+        " "
+        "a"
+        " "
+        "c"
+        "h"
+        "u"
+        "n"
+        "k",
+        CHUNK "5"
+              "\r\nhello\rx0\r\n\r\n"),
+    BAD("c"
+        "h"
+        "u"
+        "n"
+        "k"
+        "-"
+        "e"
+        "n"
+        "d",
+        0,
+        "c"
+        "h"
+        "u"
+        "n"
+        "k"
+        " "
+        "l"
+        "o"
+        "n"
+        "g"
+        "e"
+        "r"
+        " "
+        "t"
+        "h"
+        "a"
+        "n"
+        " "
+        "s"
+        "a"
+        "i"
+        "d",
+        CHUNK "4"
+              "\r\nhello\r\n0\r\n\r"
+              "\n"),
+    BAD("forbidden-trailer", 0,
+        "Content-Length in "
+        "trailers",
+        CHUNK "0\r\nContent-Length: "
+              "3\r\n\r\n"),
+    BAD("forbidd"
+        "en-"
+        "traile"
+        "r",
+        0,
+        "Transfe"
+        "r-"
+        "Encodin"
+        "g "
+        "in "
+        "trailer"
+        "s",
+        CHUNK "0\r\ntr"
+              "ansf"
+              "er-"
+              "encodin"
+              "g: "
+              "chunked"
+              "\r\n"
+              "\r\n"),
+    BAD("forbidden-trailer", 0,
+        "Set-Cookie in "
+        "trailers",
+        CHUNK "0\r\nX: "
+              "y\r\nSet-Cookie: "
+              "a=b\r\n\r\n"),
+    BAD("f"
+        "o"
+        "r"
+        "b"
+        "i"
+        "d"
+        "d"
+        "e"
+        "n"
+        "-"
+        "t"
+        "r"
+        "a"
+        "i"
+        "l"
+        "e"
+        "r",
+        0,
+        "C"
+        "o"
+        "n"
+        "t"
+        "e"
+        "n"
+        "t"
+        "-"
+        "T"
+        "y"
+        "p"
+        "e"
+        " "
+        "i"
+        "n"
+        " "
+        "t"
+        "r"
+        "a"
+        "i"
+        "l"
+        "e"
+        "r"
+        "s",
+        CHUNK "0"
+              "\r"
+              "\n"
+              "C"
+              "o"
+              "n"
+              "t"
+              "e"
+              "n"
+              "t"
+              "-"
+              "T"
+              "y"
+              "p"
+              "e"
+              ":"
+              " "
+              "t"
+              "e"
+              "x"
+              "t"
+              "/"
+              "h"
+              "t"
+              "m"
+              "l"
+              "\r"
+              "\n"
+              "\r"
+              "\n"),
+    BAD("bare-lf", 0,
+        "trailer ended "
+        "by LF",
+        CHUNK "0\r\nX: y\n\r\n"),
+    BAD("bare-lf", 0,
+        "LF instead "
+        "of "
+        "trailers",
+        CHUNK "0\r\n\n"),
+    BAD("n"
+        "o"
+        "-"
+        "c"
+        "o"
+        "l"
+        "o"
+        "n",
+        0,
+        "t"
+        "r"
+        "a"
+        "i"
+        "l"
+        "e"
+        "r"
+        " "
+        "w"
+        "i"
+        "t"
+        "h"
+        "o"
+        "u"
+        "t"
+        " "
+        "c"
+        "o"
+        "l"
+        "o"
+        "n",
+        CHUNK "0"
+              "\r\nHTTP"
+              "/1.1 "
+              "200 "
+              "OK\r\n\r"
+              "\n"),
+    BAD("fold"
+        "ed-"
+        "fiel"
+        "d",
+        0,
+        "fold"
+        "ed "
+        "trai"
+        "ler",
+        CHUNK "0\r"
+              "\nX:"
+              " "
+              "y\r"
+              "\n "
+              "z\r"
+              "\n\r"
+              "\n"),
+    BAD("field-"
+        "value",
+        0,
+        "NUL in "
+        "a "
+        "trailer",
+        CHUNK "0\r\nX: "
+              "\0\r\n\r"
+              "\n"),
     /* which framing */
     BAD("length-beside-coding", 0, "length before coding",
-        OK
-        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n") BAD("length-beside-coding", 0,
-                                                                                "length behind coding",
-                                                                                OK
-                                                                                "Transfer-Encoding: "
-                                                                                "chunked\r\nContent-Length: "
-                                                                                "0\r\n\r\n0\r\n\r\n")
-        BAD("length-beside-coding", HEAD, "both, to HEAD",
-            OK "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n") BAD("coding-on-1.0", 0,
-                                                                              "chunked on 1.0",
-                                                                              "HTTP/1.0 200 "
-                                                                              "OK\r\nTransfer-Encoding: "
-                                                                              "chunked\r\n\r\n0\r\n\r\n")
-            BAD("transfer-coding", 0, "identity", OK "Transfer-Encoding: identity\r\n\r\n") BAD(
-                "transfer-coding", 0, "gzip",
-                OK "Transfer-Encoding: gzip\r\n\r\n") BAD("transfer-coding", 0, "gzip, chunked",
-                                                          OK
-                                                          "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n")
-                BAD("transfer-coding", 0, "chunked, identity",
-                    OK "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n")
-                    BAD("transfer-coding", 0, "chunked, chunked",
-                        OK "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n")
-                        BAD("transfer-coding", 0, "chunked twice",
-                            OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
-                            BAD("transfer-coding", 0, "xchunked",
-                                OK "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n")
-                                BAD("transfer-coding", 0, "chunked with a parameter",
-                                    OK "Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n")
-                                    BAD("transfer-coding", 0, "empty coding",
-                                        OK "Transfer-Encoding:\r\n\r\n0\r\n\r\n")
-                                        BAD("transfer-coding", 0, "quoted chunked",
-                                            OK "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n")
-                                            BAD("field-value", 0, "chunked and a vertical tab",
-                                                OK "Transfer-Encoding: chunked\v\r\n\r\n0\r\n\r\n")
-                                                BAD("space-before-colon", 0, "Transfer-Encoding and a space",
-                                                    OK "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n")
-                                                    BAD("connection-field", 0,
-                                                        "Connection that is no list of tokens",
-                                                        OK "Connection: clo se\r\nContent-Length: 0\r\n\r\n")
-                                                        BAD("no-framing", 0,
-                                                            "1.1 without length that lives on",
-                                                            OK "A: b\r\n\r\nhello")
-                                                            BAD("no-framing", EOF_,
-                                                                "1.1 without length and keep-alive",
-                                                                OK "Connection: keep-alive\r\n\r\nhello")
-                                                                GOOD("1.1 until close", EOF_, 200, -1,
-                                                                     "hello", 0,
-                                                                     OK CLOSE
-                                                                     "\r\nhello") GOOD("1.1 until close, "
-                                                                                       "empty",
-                                                                                       EOF_, 200, -1, "",
-                                                                                       0, OK CLOSE "\r\n")
-                                                                    GOOD("1.0 until close", EOF_, 200, -1,
-                                                                         "hello", 0,
-                                                                         "HTTP/1.0 200 OK\r\n\r\nhello")
-                                                                        GOOD("1.0 until close, even with "
-                                                                             "keep-alive",
-                                                                             EOF_, 200, -1, "hi", 0,
-                                                                             "HTTP/1.0 200 OK\r\nConnection: "
-                                                                             "keep-alive\r\n\r\nhi")
-                                                                            MORE(
-                                                                                "1.0 until close, not closed",
-                                                                                0,
-                                                                                "HTTP/1.0 200 "
-                                                                                "OK\r\n\r\nhello")
-
+        OK "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    BAD("length-beside-coding", 0, "length behind coding",
+        OK "Transfer-Encoding: "
+           "chunked\r\nContent-Length: "
+           "0\r\n\r\n0\r\n\r\n"),
+    BAD("length-beside-coding", HEAD, "both, to HEAD",
+        OK "Transfer-Encoding: chunked\r\nContent-Length: 0\r\n\r\n"),
+    BAD("coding-on-1.0", 0, "chunked on 1.0",
+        "HTTP/1.0 200 "
+        "OK\r\nTransfer-Encoding: "
+        "chunked\r\n\r\n0\r\n\r\n"),
+    BAD("transfer-coding", 0, "identity", OK "Transfer-Encoding: identity\r\n\r\n"),
+    BAD("transfer-coding", 0, "gzip", OK "Transfer-Encoding: gzip\r\n\r\n"),
+    BAD("transfer-coding", 0, "gzip, chunked", OK "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+    BAD("transfer-coding", 0, "chunked, identity",
+        OK "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n"),
+    BAD("transfer-coding", 0, "chunked, chunked", OK "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"),
+    BAD("transfer-coding", 0, "chunked twice",
+        OK "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    BAD("transfer-coding", 0, "xchunked", OK "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n"),
+    BAD("transfer-coding", 0, "chunked with a parameter",
+        OK "Transfer-Encoding: chunked;q=1\r\n\r\n0\r\n\r\n"),
+    BAD("transfer-coding", 0, "empty coding", OK "Transfer-Encoding:\r\n\r\n0\r\n\r\n"),
+    BAD("transfer-coding", 0, "quoted chunked", OK "Transfer-Encoding: \"chunked\"\r\n\r\n0\r\n\r\n"),
+    BAD("field-value", 0, "chunked and a vertical tab", OK "Transfer-Encoding: chunked\v\r\n\r\n0\r\n\r\n"),
+    BAD("space-before-colon", 0, "Transfer-Encoding and a space",
+        OK "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n"),
+    BAD("connection-field", 0, "Connection that is no list of tokens",
+        OK "Connection: clo se\r\nContent-Length: 0\r\n\r\n"),
+    BAD("no-framing", 0, "1.1 without length that lives on", OK "A: b\r\n\r\nhello"),
+    BAD("no-framing", EOF_, "1.1 without length and keep-alive", OK "Connection: keep-alive\r\n\r\nhello"),
+    GOOD("1.1 until close", EOF_, 200, -1, "hello", 0, OK CLOSE "\r\nhello"),
+    GOOD("1.1 until close, "
+         "empty",
+         EOF_, 200, -1, "", 0, OK CLOSE "\r\n"),
+    GOOD("1.0 until close", EOF_, 200, -1, "hello", 0, "HTTP/1.0 200 OK\r\n\r\nhello"),
+    GOOD("1.0 until close, even with "
+         "keep-alive",
+         EOF_, 200, -1, "hi", 0,
+         "HTTP/1.0 200 OK\r\nConnection: "
+         "keep-alive\r\n\r\nhi"),
+    MORE("1.0 until close, not closed", 0,
+         "HTTP/1.0 200 "
+         "OK\r\n\r\nhello"),
     /* no body */
-    GOOD("HEAD with length", HEAD | KEEP, 200, 5, "", 0, OK "Content-Length: 5\r\n\r\n")
-        GOOD("HEAD with length and a body: surplus", HEAD | KEEP, 200, 5, "", 5,
-             OK "Content-Length: 5\r\n\r\nhello") GOOD("HEAD chunked", HEAD | KEEP, 200, -1, "", 0,
-                                                       OK "Transfer-Encoding: chunked\r\n\r\n")
-            GOOD("HEAD without length", HEAD | KEEP, 200, -1, "", 0,
-                 OK "\r\n") GOOD("HEAD with close", HEAD, 200, -1, "", 0, OK CLOSE "\r\n")
-                GOOD("204", KEEP, 204, 0, "", 0, "HTTP/1.1 204 No Content\r\n\r\n")
-                    GOOD("204 with length 0", KEEP, 204, 0, "", 0,
-                         "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")
-                        GOOD("204, surplus", KEEP, 204, 0, "", 2, "HTTP/1.1 204 No Content\r\n\r\nhi") BAD(
-                            "body-on-204", 0, "204 with length",
-                            "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nhi")
-                            BAD("body-on-204", 0, "204 chunked",
-                                "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n")
-                                BAD("body-on-204", HEAD, "204 with length, to HEAD",
-                                    "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n")
-                                    GOOD("304", KEEP, 304, -1, "", 0,
-                                         "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n")
-                                        GOOD("304 with length", KEEP, 304, 9, "", 0,
-                                             "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n")
-                                            GOOD("304 with length and a body: surplus", KEEP, 304, 2, "", 2,
-                                                 "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\nhi")
-
+    GOOD("HEAD with length", HEAD | KEEP, 200, 5, "", 0, OK "Content-Length: 5\r\n\r\n"),
+    GOOD("HEAD with length and a body: surplus", HEAD | KEEP, 200, 5, "", 5,
+         OK "Content-Length: 5\r\n\r\nhello"),
+    GOOD("HEAD chunked", HEAD | KEEP, 200, -1, "", 0, OK "Transfer-Encoding: chunked\r\n\r\n"),
+    GOOD("HEAD without length", HEAD | KEEP, 200, -1, "", 0, OK "\r\n"),
+    GOOD("HEAD with close", HEAD, 200, -1, "", 0, OK CLOSE "\r\n"),
+    GOOD("204", KEEP, 204, 0, "", 0, "HTTP/1.1 204 No Content\r\n\r\n"),
+    GOOD("204 with length 0", KEEP, 204, 0, "", 0, "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n"),
+    GOOD("204, surplus", KEEP, 204, 0, "", 2, "HTTP/1.1 204 No Content\r\n\r\nhi"),
+    BAD("body-on-204", 0, "204 with length", "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nhi"),
+    BAD("body-on-204", 0, "204 chunked",
+        "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    BAD("body-on-204", HEAD, "204 with length, to HEAD",
+        "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\n"),
+    GOOD("304", KEEP, 304, -1, "", 0, "HTTP/1.1 304 Not Modified\r\nETag: \"x\"\r\n\r\n"),
+    GOOD("304 with length", KEEP, 304, 9, "", 0, "HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n"),
+    GOOD("304 with length and a body: surplus", KEEP, 304, 2, "", 2,
+         "HTTP/1.1 304 Not Modified\r\nContent-Length: 2\r\n\r\nhi"),
     /* interim answers: none is asked for */
-    BAD("interim-answer", 0, "100", "HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 0\r\n\r\n")
-        BAD("interim-answer", 0, "101", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n")
-            BAD("interim-answer", 0, "102", "HTTP/1.1 102 Processing\r\n\r\n")
-                BAD("interim-answer", 0, "103", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
-                    BAD("interim-answer", 0, "199", "HTTP/1.1 199 x\r\n\r\n")
-
+    BAD("interim-answer", 0, "100", "HTTP/1.1 100 Continue\r\n\r\n" OK "Content-Length: 0\r\n\r\n"),
+    BAD("interim-answer", 0, "101", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"),
+    BAD("interim-answer", 0, "102", "HTTP/1.1 102 Processing\r\n\r\n"),
+    BAD("interim-answer", 0, "103", "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
+    BAD("interim-answer", 0, "199", "HTTP/1.1 199 x\r\n\r\n"),
     /* the status line */
-    GOOD("empty reason", KEEP, 200, 0, "", 0, "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n") GOOD(
-        "reason with words, a tab and UTF-8", KEEP, 200, 0, "", 0,
-        "HTTP/1.1 200 a  b\tc \xc3\xa9\r\nContent-Length: 0\r\n\r\n")
-        BAD("status-line", 0, "no space behind the code", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n") BAD(
-            "status-line", 0, "letters behind the code",
-            "HTTP/1.1 200abc\r\n\r\n") BAD("status-line", 0, "two digits",
-                                           "HTTP/1.1 20 OK, it is\r\n\r\n") BAD("status-line", 0,
-                                                                                "four digits",
-                                                                                "HTTP/1.1 2000 OK\r\n\r\n")
-            BAD("status-line", 0, "negative code", "HTTP/1.1 -20 OK\r\n\r\n") BAD(
-                "status-line", 0, "signed code",
-                "HTTP/1.1 +20 OK\r\n\r\n") BAD("status-code", 0, "000", "HTTP/1.1 000 x\r\n\r\n")
-                BAD("status-code", 0, "099", "HTTP/1.1 099 x\r\n\r\n") BAD(
-                    "status-code", 0, "600",
-                    "HTTP/1.1 600 x\r\n\r\n") BAD("status-code", 0, "999", "HTTP/1.1 999 x\r\n\r\n")
-                    BAD("status-line", 0, "two spaces", "HTTP/1.1  200 OK\r\n\r\n") BAD(
-                        "status-line", 0, "tab", "HTTP/1.1\t200 OK\r\n\r\n") BAD("status-line", 0, "HTTP/1.2",
-                                                                                 "HTTP/1.2 200 OK\r\n\r\n")
-                        BAD("status-line", 0, "HTTP/2.0", "HTTP/2.0 200 OK\r\n\r\n") BAD(
-                            "status-line", 0, "HTTP/0.9", "HTTP/0.9 200 OK\r\n\r\n")
-                            BAD("status-line", 0, "HTTP/1.10", "HTTP/1.10 200 OK\r\n\r\n") BAD(
-                                "status-line", 0, "HTTP/01.1", "HTTP/01.1 200 OK\r\n\r\n")
-                                BAD("status-line", 0, "lower case", "http/1.1 200 OK\r\n\r\n") BAD(
-                                    "status-line", 0, "another protocol",
-                                    "ICY 200 OK in all\r\n\r\n") BAD("status-line", 0, "empty line first",
-                                                                     "\r\n" OK "Content-Length: 0\r\n\r\n")
-                                    BAD("status-line", 0, "space first", " HTTP/1.1 200 OK\r\n\r\n") BAD(
-                                        "status-line", 0, "a request", "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-                                        BAD("status-line", 0, "NUL in the reason",
-                                            "HTTP/1.1 200 O\0K\r\n\r\n") BAD("status-line", 0,
-                                                                             "escape in the reason",
-                                                                             "HTTP/1.1 200 \x1b[31m\r\n\r\n")
-                                            BAD("status-line", 0, "CR in the reason",
-                                                "HTTP/1.1 200 O\rK\r\n\r\n")
-                                                BAD("status-line", 0, "DEL in the reason",
-                                                    "HTTP/1.1 200 O\x7fK\r\n\r\n")
-                                                    BAD("bare-lf", 0, "LF behind the status line",
-                                                        "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n")
-                                                        BAD("bare-lf", 0, "LF alone", "\n")
-                                                            MORE("nothing", 0, "") MORE("half a status line",
-                                                                                        0, "HTTP/1.1 20")
-                                                                BAD("truncated", EOF_, "closed at once", "")
-                                                                    BAD("truncated", EOF_,
-                                                                        "closed in the status line",
-                                                                        "HTTP/1.1 200 OK\r")
-                                                                        BAD("truncated", EOF_,
-                                                                            "closed in the fields",
-                                                                            OK "Content-Length: 0\r\n")
-
+    GOOD("empty reason", KEEP, 200, 0, "", 0, "HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n"),
+    GOOD("reason with words, a tab and UTF-8", KEEP, 200, 0, "", 0,
+         "HTTP/1.1 200 a  b\tc \xc3\xa9\r\nContent-Length: 0\r\n\r\n"),
+    BAD("status-line", 0, "no space behind the code", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n"),
+    BAD("status-line", 0, "letters behind the code", "HTTP/1.1 200abc\r\n\r\n"),
+    BAD("status-line", 0, "two digits", "HTTP/1.1 20 OK, it is\r\n\r\n"),
+    BAD("status-line", 0, "four digits", "HTTP/1.1 2000 OK\r\n\r\n"),
+    BAD("status-line", 0, "negative code", "HTTP/1.1 -20 OK\r\n\r\n"),
+    BAD("status-line", 0, "signed code", "HTTP/1.1 +20 OK\r\n\r\n"),
+    BAD("status-code", 0, "000", "HTTP/1.1 000 x\r\n\r\n"),
+    BAD("status-code", 0, "099", "HTTP/1.1 099 x\r\n\r\n"),
+    BAD("status-code", 0, "600", "HTTP/1.1 600 x\r\n\r\n"),
+    BAD("status-code", 0, "999", "HTTP/1.1 999 x\r\n\r\n"),
+    BAD("status-line", 0, "two spaces", "HTTP/1.1  200 OK\r\n\r\n"),
+    BAD("status-line", 0, "tab", "HTTP/1.1\t200 OK\r\n\r\n"),
+    BAD("status-line", 0, "HTTP/1.2", "HTTP/1.2 200 OK\r\n\r\n"),
+    BAD("status-line", 0, "HTTP/2.0", "HTTP/2.0 200 OK\r\n\r\n"),
+    BAD("status-line", 0, "HTTP/0.9", "HTTP/0.9 200 OK\r\n\r\n"),
+    BAD("status-line", 0, "HTTP/1.10", "HTTP/1.10 200 OK\r\n\r\n"),
+    BAD("status-line", 0, "HTTP/01.1", "HTTP/01.1 200 OK\r\n\r\n"),
+    BAD("status-line", 0, "lower case", "http/1.1 200 OK\r\n\r\n"),
+    BAD("status-line", 0, "another protocol", "ICY 200 OK in all\r\n\r\n"),
+    BAD("status-line", 0, "empty line first", "\r\n" OK "Content-Length: 0\r\n\r\n"),
+    BAD("status-line", 0, "space first", " HTTP/1.1 200 OK\r\n\r\n"),
+    BAD("status-line", 0, "a request", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    BAD("status-line", 0, "NUL in the reason", "HTTP/1.1 200 O\0K\r\n\r\n"),
+    BAD("status-line", 0, "escape in the reason", "HTTP/1.1 200 \x1b[31m\r\n\r\n"),
+    BAD("status-line", 0, "CR in the reason", "HTTP/1.1 200 O\rK\r\n\r\n"),
+    BAD("status-line", 0, "DEL in the reason", "HTTP/1.1 200 O\x7fK\r\n\r\n"),
+    BAD("bare-lf", 0, "LF behind the status line", "HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n"),
+    BAD("bare-lf", 0, "LF alone", "\n"), MORE("nothing", 0, ""), MORE("half a status line", 0, "HTTP/1.1 20"),
+    BAD("truncated", EOF_, "closed at once", ""),
+    BAD("truncated", EOF_, "closed in the status line", "HTTP/1.1 200 OK\r"),
+    BAD("truncated", EOF_, "closed in the fields", OK "Content-Length: 0\r\n"),
     /* fields */
     GOOD("names of all token octets", KEEP, 200, 0, "", 0,
-         OK "a!#$%&'*+-.^_`|~9Z: x\r\nContent-Length: 0\r\n\r\n") GOOD("empty value", KEEP, 200, 0, "", 0,
-                                                                       OK "A:\r\nB: \t \r\nContent-Length: "
-                                                                          "0\r\n\r\n")
-        GOOD(
-            "value with colons, tabs and UTF-8", KEEP, 200, 0, "", 0,
-            OK
-            "A: b:\tc: \xe2\x82\xac\r\nContent-Length: 0\r\n\r\n") GOOD("one name twice", KEEP, 200, 0, "", 0,
-                                                                        OK "Set-Cookie: a=b\r\nSet-Cookie: "
-                                                                           "c=d\r\nContent-Length: 0\r\n\r\n")
-            BAD("bare-lf", 0, "LF behind a field", OK "A: b\nContent-Length: 0\r\n\r\n") BAD(
-                "bare-lf", 0, "LF instead of the empty line",
-                OK "Content-Length: 0\r\n\n") BAD("field-value",
-                                                  0, "CR CR LF", OK "A: b\r\r\nContent-Length: 0\r\n\r\n")
-                BAD("field-value", 0, "CR in a value", OK "A: b\rc\r\nContent-Length: 0\r\n\r\n") BAD(
-                    "no-colon",
-                    0, "CR CR LF as the empty line",
-                    OK "Content-Length: 0\r\n\r\r\n") BAD("folded-field", 0, "fold by space",
-                                                          OK "A: b\r\n c\r\nContent-Length: 0\r\n\r\n")
-                    BAD("folded-field", 0, "fold by tab", OK "A: b\r\n\tc\r\nContent-Length: 0\r\n\r\n") BAD(
-                        "folded-field",
-                        0, "space before the first field", OK " A: b\r\nContent-Length: 0\r\n\r\n")
-                        BAD("folded-field", 0, "line of blanks", OK "  \r\nContent-Length: 0\r\n\r\n") BAD(
-                            "space-before-colon", 0, "space before the colon",
-                            OK "Content-Length : 0\r\n\r\n") BAD("space-before-colon",
-                                                                 0, "tab before the colon",
-                                                                 OK "Content-Length\t: 0\r\n\r\n")
-                            BAD("no-colon", 0, "no colon", OK "Content-Length\r\n\r\n")
-                                BAD("field-name", 0, "no name", OK ": b\r\nContent-Length: 0\r\n\r\n") BAD(
-                                    "field-name", 0, "name with a space",
-                                    OK "A b: c\r\nContent-Length: 0\r\n\r\n")
-                                    BAD("field-name", 0, "name with a quote",
-                                        OK "A\": c\r\nContent-Length: 0\r\n\r\n")
-                                        BAD("field-name", 0, "name with a slash",
-                                            OK "A/b: c\r\nContent-Length: 0\r\n\r\n")
-                                            BAD("field-name", 0, "name with UTF-8",
-                                                OK "\xc3\xa9: c\r\nContent-Length: 0\r\n\r\n")
-                                                BAD("field-name", 0, "name with a NUL",
-                                                    OK "A\0: c\r\nContent-Length: 0\r\n\r\n")
-                                                    BAD("no-colon", 0, "line that begins with a NUL",
-                                                        OK "\0\r\nContent-Length: 0\r\n\r\n")
-                                                        BAD("field-value", 0, "NUL in a value",
-                                                            OK "A: b\0c\r\nContent-Length: 0\r\n\r\n")
-                                                            BAD("field-value", 0, "bell in a value",
-                                                                OK "A: \a\r\nContent-Length: 0\r\n\r\n")
-                                                                BAD("field-value", 0, "DEL in a value",
-                                                                    OK "A: \x7f\r\nContent-Length: 0\r\n\r\n")
-                                                                    BAD("field-value", 0,
-                                                                        "vertical tab around a value",
-                                                                        OK "A: \vb\r\nContent-Length: "
-                                                                           "0\r\n\r\n")};
+         OK "a!#$%&'*+-.^_`|~9Z: x\r\nContent-Length: 0\r\n\r\n"),
+    GOOD("empty value", KEEP, 200, 0, "", 0,
+         OK "A:\r\nB: \t \r\nContent-Length: "
+            "0\r\n\r\n"),
+    GOOD("value with colons, tabs and UTF-8", KEEP, 200, 0, "", 0,
+         OK "A: b:\tc: \xe2\x82\xac\r\nContent-Length: 0\r\n\r\n"),
+    GOOD("one name twice", KEEP, 200, 0, "", 0,
+         OK "Set-Cookie: a=b\r\nSet-Cookie: "
+            "c=d\r\nContent-Length: 0\r\n\r\n"),
+    BAD("bare-lf", 0, "LF behind a field", OK "A: b\nContent-Length: 0\r\n\r\n"),
+    BAD("bare-lf", 0, "LF instead of the empty line", OK "Content-Length: 0\r\n\n"),
+    BAD("field-value", 0, "CR CR LF", OK "A: b\r\r\nContent-Length: 0\r\n\r\n"),
+    BAD("field-value", 0, "CR in a value", OK "A: b\rc\r\nContent-Length: 0\r\n\r\n"),
+    BAD("no-colon", 0, "CR CR LF as the empty line", OK "Content-Length: 0\r\n\r\r\n"),
+    BAD("folded-field", 0, "fold by space", OK "A: b\r\n c\r\nContent-Length: 0\r\n\r\n"),
+    BAD("folded-field", 0, "fold by tab", OK "A: b\r\n\tc\r\nContent-Length: 0\r\n\r\n"),
+    BAD("folded-field", 0, "space before the first field", OK " A: b\r\nContent-Length: 0\r\n\r\n"),
+    BAD("folded-field", 0, "line of blanks", OK "  \r\nContent-Length: 0\r\n\r\n"),
+    BAD("space-before-colon", 0, "space before the colon", OK "Content-Length : 0\r\n\r\n"),
+    BAD("space-before-colon", 0, "tab before the colon", OK "Content-Length\t: 0\r\n\r\n"),
+    BAD("no-colon", 0, "no colon", OK "Content-Length\r\n\r\n"),
+    BAD("field-name", 0, "no name", OK ": b\r\nContent-Length: 0\r\n\r\n"),
+    BAD("field-name", 0, "name with a space", OK "A b: c\r\nContent-Length: 0\r\n\r\n"),
+    BAD("field-name", 0, "name with a quote", OK "A\": c\r\nContent-Length: 0\r\n\r\n"),
+    BAD("field-name", 0, "name with a slash", OK "A/b: c\r\nContent-Length: 0\r\n\r\n"),
+    BAD("field-name", 0, "name with UTF-8", OK "\xc3\xa9: c\r\nContent-Length: 0\r\n\r\n"),
+    BAD("field-name", 0, "name with a NUL", OK "A\0: c\r\nContent-Length: 0\r\n\r\n"),
+    BAD("no-colon", 0, "line that begins with a NUL", OK "\0\r\nContent-Length: 0\r\n\r\n"),
+    BAD("field-value", 0, "NUL in a value", OK "A: b\0c\r\nContent-Length: 0\r\n\r\n"),
+    BAD("field-value", 0, "bell in a value", OK "A: \a\r\nContent-Length: 0\r\n\r\n"),
+    BAD("field-value", 0, "DEL in a value", OK "A: \x7f\r\nContent-Length: 0\r\n\r\n"),
+    BAD("field-value", 0, "vertical tab around a value",
+        OK "A: \vb\r\nContent-Length: "
+           "0\r\n\r\n")};
 
 struct outcome {
     enum answer_state state;
@@ -806,7 +715,6 @@ struct outcome {
     size_t surplus, field_count;
     struct text fields, body;
 };
-/* clang-format on */
 
 static void note_fields(struct answer *answer, struct outcome *outcome)
 {
