@@ -42,8 +42,8 @@ static const struct command commands[] = {
     {"show", audit_show, "DIR ID [--json]", "Tells the whole story of one mutation.",
      "      --json   the records as they are, a line each\n"
      "\n"
-     "ID is a request's id, or that of a resource: then of its newest mutation. Exit status 1 when there is\n"
-     "none.\n",
+     "ID is a request's id, or that of a resource: then of its newest mutation. Of later records only what\n"
+     "is not as in the first one is shown. Exit status 1 when there is none.\n",
      NULL},
     {"prove", audit_prove, "DIR ID [--stage STAGE] [--key VKEY|FILE]... [-o FILE]",
      "Makes a proof that a record is in the log.",

@@ -24,10 +24,11 @@ void audit_add_shown(struct text *out, struct span bytes);
 /* Appends a value of a record: a string without its quotes, all else as it stands, made fit as above. */
 void audit_add_value(struct text *out, struct span value);
 
-/* Appends a record for a person, a member a line, indented; those named in `without` (which ends with NULL)
- * are left out. The members of objects in it are indented more. */
-void audit_add_record(struct text *out, const struct scan *scan, const char *indent,
-                      const char *const *without);
+/* Appends a record for a person, a member a line, indented, those of objects in it more. Those named in
+ * `without` (which ends with NULL) are left out, and those that `known` has with the same value (NULL: none).
+ */
+void audit_add_record(struct text *out, const struct scan *scan, const char *const *without,
+                      const struct scan *known);
 
 /* Appends a line of the journal as it is; where stdout is a terminal, made fit for it. */
 void audit_add_line(struct text *out, struct span line);

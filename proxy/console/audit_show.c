@@ -15,6 +15,8 @@ struct options {
 struct story {
     const struct options *options;
     struct scan scan;
+    struct text first_line; /* the first record, and its members */
+    struct scan first;
     struct text out;
     struct text request_id; /* found for a resource */
     size_t records;
@@ -68,8 +70,9 @@ static const char *describe(struct span stage)
     return NULL;
 }
 
-/* "2026-01-31T23:59:59.123456Z intent (number 7): what that means", and the other members. */
-static void write_record(const struct scan *scan, struct text *out)
+/* "2026-01-31T23:59:59.123456Z intent (number 7): what that means", and the other members. What a later
+ * record only repeats is left out. */
+static void write_record(const struct scan *scan, const struct scan *first, struct text *out)
 {
     static const char *const in_heading[] = {"prev", "seq", "stage", "time", NULL};
     struct span stage = scan_find(scan, "stage");
@@ -81,7 +84,14 @@ static void write_record(const struct scan *scan, struct text *out)
     text_add_string(out, " (number ");
     audit_add_value(out, scan_find(scan, "seq"));
     text_add_format(out, ")%s%s\n", meaning != NULL ? ": " : "", meaning != NULL ? meaning : "");
-    audit_add_record(out, scan, "  ", in_heading);
+    audit_add_record(out, scan, in_heading, first);
+}
+
+static void keep_first(struct story *story, struct span line)
+{
+    text_add(&story->first_line, line.data, line.length);
+    if (!story->first_line.failed)
+        (void)scan_line((struct span){story->first_line.data, line.length}, &story->first);
 }
 
 /* One record of the story. */
@@ -95,7 +105,9 @@ static void tell(struct story *story, struct span line)
         audit_add_line(&story->out, line);
     } else {
         text_add_string(&story->out, story->records > 0 ? "\n" : "");
-        write_record(&story->scan, &story->out);
+        write_record(&story->scan, story->records > 0 ? &story->first : NULL, &story->out);
+        if (story->records == 0)
+            keep_first(story, line);
     }
     story->records++;
     story->broken = !audit_print(&story->out);
@@ -153,31 +165,40 @@ static int finish(const struct story *story)
     return story->broken ? CONSOLE_BAD : CONSOLE_DONE;
 }
 
+/* By the request, or by the newest request that was about the resource. */
+static int tell_all(struct story *story)
+{
+    const struct options *options = story->options;
+    char error[512];
+    bool read = search(story, QUERY_REQUEST_ID, options->id, tell, error, sizeof error);
+
+    if (read && story->records == 0)
+        read = search(story, QUERY_RESOURCE, options->id, remember, error, sizeof error);
+    if (read && story->request_id.length > 0)
+        read = search(story, QUERY_REQUEST_ID, story->request_id.data, tell, error, sizeof error);
+    if (read)
+        return finish(story);
+    output_fault("%s", error);
+    return CONSOLE_BAD;
+}
+
 int audit_show(int argc, char **argv)
 {
     struct options options = {0};
     int status = read_options(argc, argv, &options);
-    struct story *story = status == CONSOLE_DONE ? calloc(1, sizeof *story) : NULL;
-    char error[512] = "out of memory";
 
     if (status != CONSOLE_DONE)
         return status;
-    bool read = story != NULL;
-    if (read) {
-        story->options = &options;
-        read = search(story, QUERY_REQUEST_ID, options.id, tell, error, sizeof error);
+    struct story *story = calloc(1, sizeof *story);
+    if (story == NULL) {
+        output_fault("out of memory");
+        return CONSOLE_BAD;
     }
-    if (read && story->records == 0)
-        read = search(story, QUERY_RESOURCE, options.id, remember, error, sizeof error);
-    if (read && story->request_id.length > 0)
-        read = search(story, QUERY_REQUEST_ID, story->request_id.data, tell, error, sizeof error);
-    if (!read)
-        output_fault("%s", error);
-    status = read ? finish(story) : CONSOLE_BAD;
-    if (story != NULL) {
-        text_free(&story->out);
-        text_free(&story->request_id);
-    }
+    story->options = &options;
+    status = tell_all(story);
+    text_free(&story->out);
+    text_free(&story->request_id);
+    text_free(&story->first_line);
     free(story);
     return status;
 }

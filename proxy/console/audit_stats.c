@@ -74,6 +74,23 @@ static bool count_name(json_t *counts, struct span name)
     return json_object_setn_new(counts, name.data, name.length, json_integer(1)) == 0;
 }
 
+/* A string's value with its escapes undone. */
+static bool count_value(json_t *counts, struct span value)
+{
+    struct span name = scan_text(value);
+
+    if (name.data == NULL)
+        return true;
+    if (memchr(name.data, '\\', name.length) == NULL)
+        return count_name(counts, name);
+
+    json_t *string = json_loadb(value.data, value.length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+    bool counted = string != NULL &&
+                   count_name(counts, (struct span){json_string_value(string), json_string_length(string)});
+    json_decref(string);
+    return counted;
+}
+
 /* Intents that have no end yet. */
 static bool note_intent(struct stats *stats)
 {
@@ -110,12 +127,9 @@ static void count_line(struct stats *stats, struct span line)
         return;
     }
     stats->records++;
-    for (size_t i = 0; i < GROUPS; i++) {
-        struct span name = scan_text(scan_find(&stats->scan, group_members[i]));
-
-        if (name.data != NULL && !count_name(stats->counts[i], name))
+    for (size_t i = 0; i < GROUPS; i++)
+        if (!count_value(stats->counts[i], scan_find(&stats->scan, group_members[i])))
             stats->failed = true;
-    }
     if (scan_number(scan_find(&stats->scan, "seq"), &seq)) {
         stats->first_seq = stats->first_seq == 0 ? seq : stats->first_seq;
         stats->last_seq = seq;

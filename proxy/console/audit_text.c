@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-#define NAME_WIDTH 20
+#define INDENT "  "
 
 /* The code point of a well-formed sequence of two or three bytes; 0 for others. */
 static unsigned code_point(struct span bytes, size_t at, size_t length)
@@ -62,19 +62,23 @@ void audit_add_value(struct text *out, struct span value)
     audit_add_shown(out, text.data != NULL ? text : value);
 }
 
-static void add_name(struct text *out, const char *indent, struct span name, size_t width)
+/* Outside of strings: is this behind the value's last byte? */
+static bool ends_value(char c, size_t *depth)
 {
-    text_add_string(out, indent);
-    audit_add_shown(out, name);
-    text_add(out, "                    ", name.length < width ? width - name.length : 1);
-    text_add(out, " ", 1);
+    if (c == '{' || c == '[')
+        ++*depth;
+    else if ((c == '}' || c == ']') && *depth > 0)
+        --*depth;
+    else
+        return *depth == 0 && (c == ',' || c == ':' || c == '}' || c == ']');
+    return false;
 }
 
 /* Where the value that begins at `from` ends. The text is JSON without white space. */
 static size_t value_end(struct span json, size_t from)
 {
-    bool quoted = false;
     size_t depth = 0, at = from;
+    bool quoted = false;
 
     for (; at < json.length; at++) {
         char c = json.data[at];
@@ -83,38 +87,42 @@ static size_t value_end(struct span json, size_t from)
             at++;
         else if (c == '"')
             quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '['))
-            depth++;
-        else if (!quoted && (c == '}' || c == ']') && depth-- == 0)
-            break;
-        else if (!quoted && depth == 0 && (c == ',' || c == ':'))
+        else if (!quoted && ends_value(c, &depth))
             break;
     }
     return at < json.length ? at : json.length;
 }
 
+static bool is_nested(struct span value)
+{
+    return value.length > 2 && (value.data[0] == '{' || value.data[0] == '[');
+}
+
 /* An object or array, an element a line. */
-static void add_nested(struct text *out, struct span json, const char *indent, unsigned more)
+static void add_nested(struct text *out, struct span json, unsigned depth)
 {
     for (size_t at = 1; at + 1 < json.length;) {
         size_t end = value_end(json, at);
 
-        text_add_string(out, indent);
-        for (unsigned i = 0; i < more; i++)
-            text_add_string(out, "  ");
+        for (unsigned i = 0; i < depth; i++)
+            text_add_string(out, INDENT);
         if (json.data[0] == '{') {
             audit_add_value(out, (struct span){json.data + at, end - at});
             at = end + 1;
             end = value_end(json, at);
-            text_add_string(out, ": ");
+            text_add_string(out, ":");
+        } else {
+            text_add_string(out, "-");
         }
         struct span value = {json.data + at, end - at};
-        bool nested = value.length > 2 && (value.data[0] == '{' || value.data[0] == '[') && more < SCAN_DEPTH;
-        if (!nested)
+        bool nested = is_nested(value) && depth < SCAN_DEPTH;
+        if (!nested) {
+            text_add_string(out, " ");
             audit_add_shown(out, value);
+        }
         text_add_string(out, "\n");
         if (nested)
-            add_nested(out, value, indent, more + 1);
+            add_nested(out, value, depth + 1);
         at = end + 1;
     }
 }
@@ -127,24 +135,39 @@ static bool is_among(struct span name, const char *const *names)
     return false;
 }
 
-void audit_add_record(struct text *out, const struct scan *scan, const char *indent,
-                      const char *const *without)
+static bool has_same(const struct scan *scan, const struct scan_member *member)
 {
-    for (size_t i = 0; i < scan->count; i++) {
-        const struct scan_member *member = &scan->members[i];
+    for (size_t i = 0; i < scan->count; i++)
+        if (span_equal(scan->members[i].name, member->name))
+            return span_equal(scan->members[i].value, member->value);
+    return false;
+}
 
-        if (is_among(member->name, without))
-            continue;
-        bool nested =
-            member->value.length > 2 && (member->value.data[0] == '{' || member->value.data[0] == '[');
+static void add_member(struct text *out, const struct scan_member *member)
+{
+    static const char spaces[] = "                    ";
+    size_t width = sizeof spaces - 1;
 
-        add_name(out, indent, member->name, nested ? 0 : NAME_WIDTH);
-        if (!nested)
-            audit_add_value(out, member->value);
+    text_add_string(out, INDENT);
+    audit_add_shown(out, member->name);
+    if (is_nested(member->value)) {
         text_add_string(out, "\n");
-        if (nested)
-            add_nested(out, member->value, indent, 1);
+        add_nested(out, member->value, 2);
+        return;
     }
+    text_add(out, spaces, member->name.length < width ? width - member->name.length : 0);
+    text_add_string(out, " ");
+    audit_add_value(out, member->value);
+    text_add_string(out, "\n");
+}
+
+void audit_add_record(struct text *out, const struct scan *scan, const char *const *without,
+                      const struct scan *known)
+{
+    for (size_t i = 0; i < scan->count; i++)
+        if (!is_among(scan->members[i].name, without) &&
+            (known == NULL || !has_same(known, &scan->members[i])))
+            add_member(out, &scan->members[i]);
 }
 
 void audit_add_line(struct text *out, struct span line)

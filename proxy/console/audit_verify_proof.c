@@ -50,7 +50,7 @@ static void write_record(struct span record, struct text *out)
     struct scan *scan = calloc(1, sizeof *scan);
 
     if (scan != NULL && scan_line(record, scan)) {
-        audit_add_record(out, scan, "  ", (const char *const[]){NULL});
+        audit_add_record(out, scan, (const char *const[]){NULL}, NULL);
     } else {
         audit_add_shown(out, record);
         text_add_string(out, "\n");
