@@ -49,7 +49,7 @@ def test_the_log_as_it_was_written_passes(log):
     assert report["good"] and report["findings"] == []
     assert report["segments"] == len(log.names) > 4
     assert report["records"] == report["last_seq"] == report["covered"] == log.size
-    assert report["checkpoints"] == len(log.notes) > 10
+    assert report["checkpoints"] == len(log.notes) > 5
     assert report["origin"] == ORIGIN and report["key"] == log.vkey
     assert log.verify("--key", log.vkey)["good"]
     assert log.verify("--key", log.directory / "verifier.vkey", "--checkpoint", log.notes[3])["good"]
@@ -383,7 +383,7 @@ def test_changed_and_hashed_anew(log, what):
     places = [(name, number) for name, number, _ in log.lines()]
     bounds = [tuple(place.rsplit(":", 1)) for place in (first, last)]
     low, high = (places.index((name, int(number))) for name, number in bounds)
-    assert low <= seq - 1 <= high + 1 and high - low < 20, report
+    assert low <= seq <= high + 2, report  # a copy put in changes nothing before the line behind it
 
 
 def test_hashed_anew_without_the_checkpoints_that_show_it(log):
@@ -525,10 +525,15 @@ def test_a_checkpoint_kept_elsewhere_that_proves_nothing(log, tmp_path):
 # A segment alone
 
 def test_one_segment(log):
+    """The newest, in which the checkpoint of the gate's stop ends; then one in the middle."""
+    name = log.names[-1]
+    report = log.verify(path=log.directory / name)
+    assert report["good"] and report["records"] == len(log.segments[name]), report
     name = log.names[3]
     path = log.directory / name
-    report = log.verify(path=path)
-    assert report["good"] and report["records"] == len(log.segments[name]), report
+    log.note(header_seq(log, 4) - 1).touch()
+    log.resign(Signer(ORIGIN))  # so that a checkpoint ends with the segment
+    assert log.verify(path=path)["good"]
     place = log.change(header_seq(log, 3) + 2)
     assert found(log.save().verify(path=path)) == [("changed", *place)]
     log.segments[name].pop()
