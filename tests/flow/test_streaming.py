@@ -198,6 +198,7 @@ def test_what_is_held_is_bounded(make_gate, make_upstream):
             connection = gate.connect(receive_buffer=4096)
             connection.sendall(request)
             waiting.append(connection)
+            assert connection.recv(1)  # one after the other: all at once could all be refused, and nothing be held
         wait_until(lambda: gate.request("GET", READ.target, READ.token).status == 503, what="a refusal")
     finally:
         for connection in waiting:
