@@ -261,7 +261,7 @@ static void write_value(const struct writer *writer, json_t *value, enum showing
     bool holds = kind == KIND_OBJECT || kind == KIND_ARRAY;
     bool masked = showing == SHOW_BY_SCHEMA ? !view_shows(view, kind) : showing == SHOW_NAMES && !holds;
 
-    if (masked || (holds && is_crowded(value, showing, view)))
+    if (showing != SHOW_ALL && (masked || (holds && is_crowded(value, showing, view))))
         write_mask(writer, value);
     else if (kind == KIND_OBJECT)
         write_object(writer, value, showing, view);

@@ -78,11 +78,9 @@ void pool_settle(struct upstream *upstream)
 {
     struct connection *connection;
     upstream->settling = false;
-    TAILQ_FOREACH (connection, &upstream->idle, entry) {
-        if (connection->rested)
-            break;
+    for (connection = TAILQ_FIRST(&upstream->idle); connection != NULL && !connection->rested;
+         connection = TAILQ_NEXT(connection, entry))
         connection->rested = true;
-    }
 }
 
 /* The newest idle connection, or NULL. Bytes that came since the loop last asked would be read as the answer
