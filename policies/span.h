@@ -53,4 +53,14 @@ static inline bool span_equal_nocase(struct span a, struct span b)
     return true;
 }
 
+/* Without the spaces and tabs at both ends: RFC 9110's optional white space. */
+static inline struct span span_trim(struct span span)
+{
+    while (span.length > 0 && (span.data[0] == ' ' || span.data[0] == '\t'))
+        span = (struct span){span.data + 1, span.length - 1};
+    while (span.length > 0 && (span.data[span.length - 1] == ' ' || span.data[span.length - 1] == '\t'))
+        span.length--;
+    return span;
+}
+
 #endif

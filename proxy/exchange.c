@@ -149,17 +149,6 @@ void exchange_cut(struct exchange *exchange)
 
 /* ---- the request as the judgement sees it ---- */
 
-static struct span trimmed(const char *value)
-{
-    struct span span = span_of(value);
-
-    while (span.length > 0 && (span.data[0] == ' ' || span.data[0] == '\t'))
-        span = (struct span){span.data + 1, span.length - 1};
-    while (span.length > 0 && (span.data[span.length - 1] == ' ' || span.data[span.length - 1] == '\t'))
-        span.length--;
-    return span;
-}
-
 static bool view_fields(struct exchange *exchange, struct evhttp_request *request)
 {
     const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
@@ -173,7 +162,7 @@ static bool view_fields(struct exchange *exchange, struct evhttp_request *reques
         return false;
     exchange->request.fields = fields;
     TAILQ_FOREACH (header, headers, next)
-        *fields++ = (struct field){span_of(header->key), trimmed(header->value)};
+        *fields++ = (struct field){span_of(header->key), span_trim(span_of(header->value))};
     exchange->request.field_count = count;
     return true;
 }
@@ -338,7 +327,6 @@ static void refuse_unparsed(struct client *client, enum refusal_kind kind, const
         client_cut(client);
         return;
     }
-    exchange->wire_refused = true;
     exchange->keep = false;
     exchange->decision.arena = &exchange->arena;
     exchange->decision.credential = CREDENTIAL_OWN;

@@ -1,5 +1,6 @@
 /* From the upstream's answer to the client's: status, fields and body stay; framing is ours, and absolute
  * links that lead past the gate are made to lead to it. */
+#include "policies/fields.h"
 #include "policies/links.h"
 #include "proxy/client.h"
 #include "proxy/exchange_internal.h"
@@ -175,13 +176,10 @@ static void reject(struct exchange *exchange, enum refusal_kind kind, const char
 static const char *gate_origin(struct exchange *exchange)
 {
     const struct config *config = exchange->worker->service->config;
-    const struct field *host = NULL;
+    const struct field *host = field_find(&exchange->request, "Host");
 
     if (config->public_url != NULL)
         return config->public_url;
-    for (size_t i = 0; i < exchange->request.field_count && host == NULL; i++)
-        if (span_equal_nocase(exchange->request.fields[i].name, SPAN("Host")))
-            host = &exchange->request.fields[i];
     if (host == NULL || host->value.length == 0)
         return "";
     struct span name = host->value;

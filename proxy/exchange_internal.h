@@ -37,10 +37,9 @@ struct exchange {
     struct decision decision;
     struct trace trace;
     char request_id[UUID_TEXT];
-    bool passed;       /* the judgement let it through, whatever came after */
-    bool mutation;     /* obliged to the journal */
-    bool keep;         /* the connection may serve another request */
-    bool wire_refused; /* never became a request */
+    bool passed;   /* the judgement let it through, whatever came after */
+    bool mutation; /* obliged to the journal */
+    bool keep;     /* the connection may serve another request */
 
     struct upstream_call *call;
     bool sent;           /* bytes of the request may have reached the upstream */

@@ -25,15 +25,6 @@ static bool split(struct span text, char mark, struct span *before, struct span 
     return true;
 }
 
-static struct span trim(struct span text)
-{
-    while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = (struct span){text.data + 1, text.length - 1};
-    while (text.length > 0 && (text.data[text.length - 1] == ' ' || text.data[text.length - 1] == '\t'))
-        text.length--;
-    return text;
-}
-
 static size_t count_lines(struct span bytes)
 {
     size_t count = 0;
@@ -55,7 +46,7 @@ bool header_view(struct span bytes, struct arena *arena, struct request *request
     for (line = next_line(&bytes); line.length > 0; line = next_line(&bytes)) {
         if (!split(line, ':', &fields[count].name, &fields[count].value))
             return false;
-        fields[count].value = trim(fields[count].value);
+        fields[count].value = span_trim(fields[count].value);
         count++;
     }
     request->fields = fields;

@@ -12,15 +12,6 @@ static bool is_token_character(char c)
            (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
-static struct span trim_blanks(struct span text)
-{
-    while (text.length > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-        text = (struct span){text.data + 1, text.length - 1};
-    while (text.length > 0 && (text.data[text.length - 1] == ' ' || text.data[text.length - 1] == '\t'))
-        text.length--;
-    return text;
-}
-
 /* "Name: value" as a field; false when the wire guard would not let it through. */
 static bool field_parse(const char *line, struct field *field)
 {
@@ -29,7 +20,7 @@ static bool field_parse(const char *line, struct field *field)
     if (colon == NULL || colon == line)
         return false;
     field->name = (struct span){line, (size_t)(colon - line)};
-    field->value = trim_blanks(span_of(colon + 1));
+    field->value = span_trim(span_of(colon + 1));
     for (size_t i = 0; i < field->name.length; i++)
         if (!is_token_character(field->name.data[i]))
             return false;

@@ -1,4 +1,5 @@
 #include "proxy/upstream/answer.h"
+#include "policies/ascii.h"
 #include "proxy/upstream/octets.h"
 
 #include <stdlib.h>
@@ -112,8 +113,8 @@ static bool split_field(struct answer *answer, struct span line, struct field *f
 
     size_t length = (size_t)(colon - line.data);
     field->name = (struct span){line.data, length};
-    field->value = octets_trim((struct span){colon + 1, line.length - length - 1});
-    if (octets_trim(field->name).length != length)
+    field->value = span_trim((struct span){colon + 1, line.length - length - 1});
+    if (span_trim(field->name).length != length)
         return invalid(answer, "space-before-colon");
     if (!octets_are_token(field->name))
         return invalid(answer, "field-name");
@@ -274,17 +275,9 @@ static size_t take_line(struct answer *answer, struct span bytes)
     return length;
 }
 
-static int hex_value(char c)
-{
-    char lower = ascii_lower(c);
-    if (is_digit(c))
-        return c - '0';
-    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
 static bool read_size(struct answer *answer, char c)
 {
-    int digit = hex_value(c);
+    int digit = ascii_hex(c);
     if (digit >= 0) {
         if (answer->digits == 0)
             answer->left = 0;

@@ -12,28 +12,12 @@ bool octets_are_value(struct span bytes)
     return ascii_run(bytes, ASCII_VALUE) == bytes.length;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
-
-struct span octets_trim(struct span bytes)
-{
-    while (bytes.length > 0 && is_blank(bytes.data[0])) {
-        bytes.data++;
-        bytes.length--;
-    }
-    while (bytes.length > 0 && is_blank(bytes.data[bytes.length - 1]))
-        bytes.length--;
-    return bytes;
-}
-
 bool octets_next_item(struct span *list, struct span *item)
 {
     while (list->length > 0) {
         const char *comma = memchr(list->data, ',', list->length);
         size_t length = comma ? (size_t)(comma - list->data) : list->length;
-        *item = octets_trim((struct span){list->data, length});
+        *item = span_trim((struct span){list->data, length});
         size_t step = comma ? length + 1 : length;
         list->data += step;
         list->length -= step;

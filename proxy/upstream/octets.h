@@ -11,9 +11,6 @@ bool octets_are_token(struct span bytes);
 /* May it be a field's value: no control octet but the tab (so no CR, LF or NUL)? */
 bool octets_are_value(struct span bytes);
 
-/* The bytes without spaces and tabs around them. */
-struct span octets_trim(struct span bytes);
-
 /* Takes the next item off a comma-separated list; false at its end. Items are trimmed; empty ones, which the
  * grammar allows, are skipped. */
 bool octets_next_item(struct span *list, struct span *item);
