@@ -1,5 +1,6 @@
 #include "proxy/upstream/tls.h"
 #include "proxy/clock.h"
+#include "proxy/net/tls_bio.h"
 
 #include <arpa/inet.h>
 #include <openssl/err.h>
@@ -18,53 +19,6 @@ struct tls {
     pthread_mutex_t lock; /* of `context` */
     SSL_CTX *context;
 };
-
-/* The BIO. It keeps no bytes; its data is the transport. */
-
-static int bio_result(BIO *bio, struct transport *transport, enum transport_result result)
-{
-    transport->error = result == TRANSPORT_BROKEN ? transport->error : 0;
-    BIO_clear_retry_flags(bio);
-    if (result == TRANSPORT_WANTS_READ)
-        BIO_set_retry_read(bio);
-    if (result == TRANSPORT_WANTS_WRITE)
-        BIO_set_retry_write(bio);
-    if (result == TRANSPORT_ENDED)
-        BIO_set_flags(bio, BIO_FLAGS_IN_EOF);
-    return result == TRANSPORT_DONE;
-}
-
-static int bio_read(BIO *bio, char *bytes, size_t room, size_t *length)
-{
-    struct transport *transport = BIO_get_data(bio);
-    return bio_result(bio, transport, transport_receive(transport, bytes, room, length));
-}
-
-static int bio_write(BIO *bio, const char *bytes, size_t length, size_t *taken)
-{
-    struct transport *transport = BIO_get_data(bio);
-    return bio_result(bio, transport, transport_send(transport, bytes, length, taken));
-}
-
-static long bio_control(BIO *bio, int command, long number, void *pointer)
-{
-    (void)number;
-    (void)pointer;
-    if (command == BIO_CTRL_EOF)
-        return BIO_test_flags(bio, BIO_FLAGS_IN_EOF) != 0;
-    return command == BIO_CTRL_FLUSH;
-}
-
-static BIO_METHOD *make_method(void)
-{
-    BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "upstream");
-    if (method == NULL)
-        return NULL;
-    BIO_meth_set_read_ex(method, bio_read);
-    BIO_meth_set_write_ex(method, bio_write);
-    BIO_meth_set_ctrl(method, bio_control);
-    return method;
-}
 
 static int on_new_session(SSL *ssl, SSL_SESSION *session)
 {
@@ -121,7 +75,7 @@ struct tls *tls_new(const struct config *config, char *error, size_t error_size)
     tls->context = make_context(config, error, error_size);
     if (tls->context == NULL)
         goto fail_tls;
-    tls->method = make_method();
+    tls->method = tls_bio_method();
     if (tls->method == NULL || pthread_mutex_init(&tls->lock, NULL) != 0) {
         snprintf(error, error_size, "out of memory");
         goto fail_context;
@@ -207,20 +161,14 @@ bool tls_attach(struct tls *tls, struct tls_memory *memory, struct transport *tr
     SSL *ssl = SSL_new(memory->context);
     if (ssl == NULL)
         return false;
-    BIO *bio = BIO_new(tls->method);
-    if (bio == NULL || !expect_host(ssl, tls->config->upstream.host)) {
-        BIO_free(bio);
+    if (!expect_host(ssl, tls->config->upstream.host) || !tls_bio_attach(tls->method, ssl, transport)) {
         SSL_free(ssl);
         return false;
     }
-    BIO_set_data(bio, transport);
-    BIO_set_init(bio, 1);
-    SSL_set_bio(ssl, bio, bio);
     SSL_set_app_data(ssl, memory);
     if (memory->session != NULL)
         SSL_set_session(ssl, memory->session);
     SSL_set_connect_state(ssl);
-    transport->ssl = ssl;
     return true;
 }
 

@@ -1,12 +1,11 @@
 /* TLS towards the upstream: whom to trust, how to verify, and the session that the next connection resumes.
  *
- * Sockets are read and written by a BIO of our own over transport.h, on the same events as plain ones:
- * nothing is buffered between the two, no write raises SIGPIPE, and it is known whether a byte went out. */
+ * Sockets are read and written by net/tls_bio.h, so that it is known whether a byte went out. */
 #ifndef PROXY_UPSTREAM_TLS_H
 #define PROXY_UPSTREAM_TLS_H
 
 #include "proxy/config.h"
-#include "proxy/upstream/transport.h"
+#include "proxy/net/transport.h"
 
 #include <openssl/ssl.h>
 

@@ -1,4 +1,4 @@
-#include "proxy/upstream/transport.h"
+#include "proxy/net/transport.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define TURNS 16 /* a record takes two, one for its header and one for the rest */
 
 static enum transport_result broken(struct transport *transport, int error)
 {
@@ -69,6 +71,7 @@ enum transport_result transport_read(struct transport *transport, char *bytes, s
     if (transport->ssl == NULL)
         return transport_receive(transport, bytes, room, length);
     ERR_clear_error();
+    transport->turns = TURNS;
     int result = SSL_read_ex(transport->ssl, bytes, room, length);
     return result == 1 ? TRANSPORT_DONE : tls_result(transport, result);
 }
@@ -86,6 +89,7 @@ enum transport_result transport_write(struct transport *transport, const char *b
 enum transport_result transport_handshake(struct transport *transport)
 {
     ERR_clear_error();
+    transport->turns = TURNS;
     int result = SSL_do_handshake(transport->ssl);
     return result == 1 ? TRANSPORT_DONE : tls_result(transport, result);
 }
@@ -104,15 +108,21 @@ void transport_fault(const struct transport *transport, char *text, size_t size)
         snprintf(text, size, "cut off by the peer");
 }
 
+void transport_end_tls(struct transport *transport, bool politely)
+{
+    if (transport->ssl == NULL)
+        return;
+    /* OpenSSL forgets the session of a connection that ended without close_notify; ours stays good. */
+    if (!politely || SSL_shutdown(transport->ssl) < 0)
+        SSL_set_shutdown(transport->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    ERR_clear_error();
+    SSL_free(transport->ssl);
+    transport->ssl = NULL;
+}
+
 void transport_close(struct transport *transport, bool politely)
 {
-    if (transport->ssl != NULL) {
-        /* OpenSSL forgets the session of a connection that ended without close_notify; ours stays good. */
-        if (!politely || SSL_shutdown(transport->ssl) < 0)
-            SSL_set_shutdown(transport->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
-        ERR_clear_error();
-        SSL_free(transport->ssl);
-    }
+    transport_end_tls(transport, politely);
     if (transport->fd >= 0)
         close(transport->fd);
     *transport = (struct transport){.fd = -1};

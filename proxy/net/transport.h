@@ -1,7 +1,7 @@
-/* The bytes of one connection: a socket, or TLS over it. Nothing here blocks or waits for events, raises
- * SIGPIPE, or calls back. */
-#ifndef PROXY_UPSTREAM_TRANSPORT_H
-#define PROXY_UPSTREAM_TRANSPORT_H
+/* The bytes of one connection, of a client or to the upstream: a socket, or TLS over it. Nothing here blocks
+ * or waits for events, raises SIGPIPE, or calls back. */
+#ifndef PROXY_NET_TRANSPORT_H
+#define PROXY_NET_TRANSPORT_H
 
 #include "policies/span.h"
 
@@ -22,9 +22,12 @@ struct transport {
     uint64_t sent; /* bytes that the socket took, those of TLS itself included */
     int error;     /* errno of what broke it; 0: TLS did, or the peer cut it off */
     unsigned long tls_error;
+    unsigned turns; /* recv calls that OpenSSL may still make before it has to let go: see transport_read */
 };
 
-/* Reads once, at most `room` bytes; *length is how many. */
+/* Reads once, at most `room` bytes; *length is how many. TLS takes no more than a record or two at a time: a
+ * peer that sends records without data in them (renegotiation, key updates) cannot keep it busy, but gets
+ * TRANSPORT_WANTS_READ while the socket is readable. So wait for events that are level-triggered. */
 enum transport_result transport_read(struct transport *transport, char *bytes, size_t room, size_t *length);
 
 /* Writes once; *length is how many bytes were taken. */
@@ -36,6 +39,9 @@ enum transport_result transport_handshake(struct transport *transport);
 
 /* What broke it, in words, into `text`. */
 void transport_fault(const struct transport *transport, char *text, size_t size);
+
+/* Frees what there is of TLS and leaves the socket alone; `politely`: says close_notify first. */
+void transport_end_tls(struct transport *transport, bool politely);
 
 /* Closes what there is and makes it empty; `politely`: says close_notify first. */
 void transport_close(struct transport *transport, bool politely);
