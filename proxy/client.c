@@ -1,6 +1,7 @@
 #include "proxy/client.h"
 
 #include "proxy/exchange.h"
+#include "proxy/listener.h"
 #include "proxy/worker.h"
 
 #include <arpa/inet.h>
@@ -50,11 +51,13 @@ void client_free_spare(struct worker *worker)
  * has, before the loop looks at any descriptor again. */
 struct bufferevent *client_bufferevent(struct event_base *base, void *arg)
 {
-    struct worker *worker = arg;
+    struct listener *listener = arg;
+    struct worker *worker = listener->worker;
     struct client *client = worker->spare;
 
     worker->spare = NULL;
     client->state = CLIENT_STARTING;
+    client->listener = listener->config;
     TAILQ_INSERT_TAIL(&worker->clients, client, link);
     worker->client_count++;
     bufferevent_incref(client->bufferevent);

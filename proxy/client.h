@@ -24,6 +24,7 @@
 #include <sys/queue.h>
 
 struct bufferevent;
+struct config_listener;
 struct evbuffer;
 struct event_base;
 struct evhttp_connection;
@@ -43,6 +44,7 @@ enum client_state {
 struct client {
     TAILQ_ENTRY(client) link;
     struct worker *worker;
+    const struct config_listener *listener; /* where it came in */
     enum client_state state;
     int descriptor;
     struct bufferevent *bufferevent;      /* one reference */
@@ -66,9 +68,9 @@ struct client {
     char address[INET6_ADDRSTRLEN];
 };
 
-/* evhttp's bufferevent factory. Never returns NULL, because evhttp would then read the socket itself: the
- * connection uses worker->spare. */
-struct bufferevent *client_bufferevent(struct event_base *base, void *worker);
+/* The bufferevent factory of a listener's evhttp. Never returns NULL, because evhttp would then read the
+ * socket itself: the connection uses worker->spare. */
+struct bufferevent *client_bufferevent(struct event_base *base, void *listener);
 
 /* evhttp's general callback. */
 void client_on_request(struct evhttp_request *request, void *worker);

@@ -15,8 +15,10 @@
 /* One row for each setting. Reading, bounds, defaults and the manual follow from it; the schema beside the
  * sample file is held against it by a test. */
 static const struct setting table[] = {
-    {"listen", SETTING_ADDRESSES, AT(listen), 1, 64, false, "[\"127.0.0.1:8080\"]",
-     "Addresses to accept clients at: literal IPv4 or [IPv6] with a port; port 0 takes a free one."},
+    {"listen", SETTING_LISTENERS, AT(listen), 1, 64, false, "[\"127.0.0.1:8080\"]",
+     "Where clients are accepted: addresses, or objects of `address`, `tls`, `proxy_protocol` and `mode`; "
+     "see "
+     "Listeners."},
     {"workers", SETTING_COUNT, AT(workers), 0, 1024, false, "0",
      "Worker threads; 0 starts one for each core that the process may use."},
     {"public_url", SETTING_ORIGIN, AT(public_url), 0, 0, true, "null",
@@ -166,11 +168,7 @@ void config_free(struct config *config)
     for (char **word = config->audit.checkpoint_command; word != NULL && *word != NULL; word++)
         free(*word);
     free(config->audit.checkpoint_command);
-    for (size_t i = 0; i < config->listen_count; i++) {
-        free(config->listen[i].text);
-        free(config->listen[i].host);
-    }
-    free(config->listen);
+    config_listen_free(config);
     free(config->admin.listen.text);
     free(config->admin.listen.host);
     free(config->ship.webhook_token.env);
@@ -184,7 +182,7 @@ void config_free(struct config *config)
 static const char *kind_name(enum setting_kind kind)
 {
     static const char *const names[SETTING_KINDS] = {
-        [SETTING_ADDRESSES] = "addresses",
+        [SETTING_LISTENERS] = "listeners",
         [SETTING_LOOPBACK] = "address",
         [SETTING_COUNT] = "number",
         [SETTING_MILLISECONDS] = "milliseconds",

@@ -8,10 +8,24 @@
 
 #include <stdint.h>
 
-struct config_address { /* "127.0.0.1:8080", "[::1]:0" */
+enum address_kind {
+    ADDRESS_TCP,     /* "127.0.0.1:8080", "[::1]:0" */
+    ADDRESS_UNIX,    /* "unix:/run/portcullis/portcullis.sock" */
+    ADDRESS_SYSTEMD, /* "systemd:NAME": a socket that systemd listens at and hands over */
+};
+
+struct config_address {
     char *text;
-    char *host;
-    uint16_t port;
+    enum address_kind kind;
+    char *host;    /* TCP: without brackets; UNIX: absolute path; systemd: NAME */
+    uint16_t port; /* TCP only */
+};
+
+struct config_listener {
+    struct config_address address;
+    bool tls;
+    bool proxy_protocol; /* every connection begins with a PROXY header */
+    unsigned mode;       /* UNIX: permissions of the socket's file */
 };
 
 struct config_secret { /* where one is to be had; both NULL: there is none */
@@ -22,7 +36,7 @@ struct config_secret { /* where one is to be had; both NULL: there is none */
 struct config {
     struct document document; /* the file itself, for error messages */
 
-    struct config_address *listen; /* one at least */
+    struct config_listener *listen; /* one at least */
     size_t listen_count;
     unsigned workers; /* resolved: never 0 */
     char *public_url; /* "https://gate.example" that links are rewritten to; NULL: scheme and Host of the

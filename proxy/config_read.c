@@ -175,62 +175,10 @@ static void read_secret(struct reading *reading, const struct setting *setting, 
         wrong(reading, pointer, setting, "cannot be kept: memory is out");
 }
 
-/* Would binding both fail, or be of no use? */
-static bool is_listed(const struct config *config, const struct config_address *address)
-{
-    for (size_t i = 0; i < config->listen_count; i++)
-        if (address->port != 0 && address->port == config->listen[i].port &&
-            strcmp(address->host, config->listen[i].host) == 0)
-            return true;
-    return false;
-}
-
-static void read_address(struct reading *reading, const struct setting *setting, const char *list,
-                         size_t index, json_t *value)
-{
-    struct config *config = reading->config;
-    struct config_address *address = &config->listen[config->listen_count];
-    const char *text = json_string_value(value);
-    struct text pointer = {0};
-
-    text_add_format(&pointer, "%s/%zu", list, index);
-    const char *at = pointer.failed ? list : pointer.data;
-    const char *fault = text ? address_parse(text, address) : "must be a list of texts";
-    if (fault == NULL && is_listed(config, address)) {
-        free(address->text);
-        free(address->host);
-        fault = "names this address twice";
-    }
-    if (fault != NULL)
-        wrong(reading, at, setting, fault);
-    else
-        config->listen_count++;
-    if (fault == NULL && !host_is_loopback(address->host))
-        problems_add(reading->problems, SEVERITY_WARNING, &config->document, at,
-                     "%s can be reached from other machines without encryption: clients' tokens cross the "
-                     "network in clear",
-                     text);
-    text_free(&pointer);
-}
-
-static void read_addresses(struct reading *reading, const struct setting *setting, const char *pointer,
+static void read_listeners(struct reading *reading, const struct setting *setting, const char *pointer,
                            json_t *value)
 {
-    size_t count = json_array_size(value);
-
-    if (!json_is_array(value) || count < setting->least || count > setting->most) {
-        problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document, pointer,
-                     "%s must be a list of %" PRIu64 " to %" PRIu64 " addresses", setting->name,
-                     setting->least, setting->most);
-        return;
-    }
-    reading->config->listen = calloc(count, sizeof *reading->config->listen);
-    if (reading->config->listen == NULL) {
-        wrong(reading, pointer, setting, "cannot be kept: memory is out");
-        return;
-    }
-    for (size_t i = 0; i < count; i++)
-        read_address(reading, setting, pointer, i, json_array_get(value, i));
+    config_listen_read(reading->config, setting, pointer, value, reading->problems);
 }
 
 static void read_loopback(struct reading *reading, const struct setting *setting, const char *pointer,
@@ -255,7 +203,7 @@ typedef void setting_reader(struct reading *reading, const struct setting *setti
                             json_t *value);
 
 static setting_reader *const readers[SETTING_KINDS] = {
-    [SETTING_ADDRESSES] = read_addresses,
+    [SETTING_LISTENERS] = read_listeners,
     [SETTING_LOOPBACK] = read_loopback,
     [SETTING_COUNT] = read_number,
     [SETTING_MILLISECONDS] = read_number,
@@ -452,6 +400,20 @@ static void resolve_public_url(struct reading *reading)
     origin_free(&origin);
 }
 
+/* A listener that is to be encrypted is never served in clear. */
+static void check_tls_listeners(struct reading *reading)
+{
+    const struct config *config = reading->config;
+    char pointer[NAME_BYTES];
+
+    for (size_t i = 0; i < config->listen_count; i++) {
+        (void)snprintf(pointer, sizeof pointer, "/listen/%zu/tls", i);
+        if (config->listen[i].tls)
+            problems_add(reading->problems, SEVERITY_ERROR, &config->document, pointer,
+                         "listen.tls needs a certificate in tls.certificate");
+    }
+}
+
 /* What lies in the journal's directory is handed out with it. */
 static void check_outside(struct reading *reading, const char *path, const char *pointer, const char *name)
 {
@@ -475,6 +437,7 @@ static void read_settings(struct reading *reading)
     resolve_workers(reading->config);
     resolve_upstream(reading);
     resolve_public_url(reading);
+    check_tls_listeners(reading);
     check_outside(reading, reading->config->audit.keys, "/audit/keys", "audit.keys");
     check_outside(reading, reading->config->ship.state, "/ship/state", "ship.state");
 }

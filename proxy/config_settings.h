@@ -5,7 +5,7 @@
 #include "proxy/config.h"
 
 enum setting_kind {
-    SETTING_ADDRESSES,    /* struct config_address *listen, with listen_count */
+    SETTING_LISTENERS,    /* struct config_listener *listen, with listen_count */
     SETTING_LOOPBACK,     /* struct config_address of this machine; text NULL for none */
     SETTING_COUNT,        /* unsigned */
     SETTING_MILLISECONDS, /* unsigned */
@@ -35,6 +35,11 @@ struct setting {
 
 /* All settings, in the order of the manual. Static storage. */
 const struct setting *config_settings(size_t *count);
+
+/* config_listen.c: reads the list of listeners into `listen`. */
+void config_listen_read(struct config *config, const struct setting *setting, const char *pointer,
+                        json_t *value, struct problems *problems);
+void config_listen_free(struct config *config);
 
 /* Is the value of this setting a char * that the configuration owns? */
 bool setting_is_text(const struct setting *setting);

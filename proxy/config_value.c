@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
 
 #define OUT_OF_MEMORY "memory is out"
 
@@ -184,6 +185,62 @@ const char *address_parse(const char *text, struct config_address *address)
     }
     *address = (struct config_address){.text = copy, .host = host, .port = port};
     return NULL;
+}
+
+/* Behind "unix:": what fits into a sockaddr_un, and leads to the same file from wherever the gate is started.
+ */
+static const char *path_fault(const char *path)
+{
+    if (path[0] != '/' || path[strlen(path) - 1] == '/')
+        return "must name a UNIX socket by an absolute path, as in \"unix:/run/portcullis/portcullis.sock\"";
+    return strlen(path) < sizeof((struct sockaddr_un *)NULL)->sun_path
+               ? NULL
+               : "has a path that is too long for a UNIX socket: it holds 107 bytes at most";
+}
+
+/* Behind "systemd:": FileDescriptorName= of a socket unit (systemd.socket(5)). */
+static const char *unit_name_fault(const char *name)
+{
+    size_t length = strlen(name);
+    bool right = length > 0 && length < 256;
+
+    for (size_t i = 0; i < length; i++)
+        right = right && name[i] > ' ' && name[i] <= '~' && name[i] != ':';
+    return right ? NULL
+                 : "must name a socket as its unit's FileDescriptorName does: visible ASCII without a colon";
+}
+
+const char *address_parse_any(const char *text, struct config_address *address)
+{
+    static const struct {
+        const char *prefix;
+        enum address_kind kind;
+        const char *(*fault)(const char *rest);
+    } kinds[] = {{"unix:", ADDRESS_UNIX, path_fault}, {"systemd:", ADDRESS_SYSTEMD, unit_name_fault}};
+
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t length = strlen(kinds[i].prefix);
+        if (strncmp(text, kinds[i].prefix, length) != 0)
+            continue;
+        *address = (struct config_address){0};
+        const char *fault = kinds[i].fault(text + length);
+        if (fault != NULL)
+            return fault;
+        *address = (struct config_address){
+            .text = strdup(text), .kind = kinds[i].kind, .host = strdup(text + length)};
+        if (address->text != NULL && address->host != NULL)
+            return NULL;
+        address_free(address);
+        return OUT_OF_MEMORY;
+    }
+    return address_parse(text, address);
+}
+
+void address_free(struct config_address *address)
+{
+    free(address->text);
+    free(address->host);
+    *address = (struct config_address){0};
 }
 
 bool name_is_right(const char *text)

@@ -18,8 +18,12 @@ const char *origin_parse(const char *text, struct origin *origin);
 void origin_free(struct origin *origin);
 
 /* Reads "127.0.0.1:8080" or "[::1]:0". NULL when it is right, else what is wrong (static); *address is then
- * empty. The texts in *address are malloc'ed. */
+ * empty. The texts in *address are malloc'ed: address_free. */
 const char *address_parse(const char *text, struct config_address *address);
+
+/* The same for every kind of address that clients can be accepted at. */
+const char *address_parse_any(const char *text, struct config_address *address);
+void address_free(struct config_address *address);
 
 /* May it name a journal and its key: visible ASCII, no '+', 1 to 255 bytes? */
 bool name_is_right(const char *text);

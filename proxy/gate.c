@@ -101,9 +101,9 @@ static bool make_worker(struct gate *gate, struct ruleset *ruleset)
     size_t opened = 0;
 
     for (; sockets != NULL && opened < config->listen_count; opened++) {
-        uint16_t port = gate->ports[opened] ? gate->ports[opened] : config->listen[opened].port;
-        sockets[opened] =
-            listener_socket(&config->listen[opened], port, config->limits.backlog, error, sizeof error);
+        const struct config_address *address = &config->listen[opened].address;
+        uint16_t port = gate->ports[opened] ? gate->ports[opened] : address->port;
+        sockets[opened] = listener_socket(address, port, config->limits.backlog, error, sizeof error);
         if (sockets[opened] < 0)
             break;
         gate->ports[opened] = listener_port(sockets[opened]);
@@ -127,7 +127,7 @@ static bool addresses_are_free(const struct config *config)
     char error[512] = "";
 
     for (size_t i = 0; i < config->listen_count; i++)
-        if (!listener_is_free(&config->listen[i], error, sizeof error))
+        if (!listener_is_free(&config->listen[i].address, error, sizeof error))
             return complain("listen", error);
     return true;
 }
@@ -189,7 +189,7 @@ static void announce(const struct gate *gate)
     log_event(LOG_INFO, "start", "portcullis %s: %u workers, upstream %s, journal %s", PORTCULLIS_VERSION,
               gate->worker_count, config->upstream.url, config->audit.directory);
     for (size_t i = 0; i < config->listen_count; i++)
-        log_event(LOG_INFO, "listen", "%s (port %u)", config->listen[i].text, gate->ports[i]);
+        log_event(LOG_INFO, "listen", "%s (port %u)", config->listen[i].address.text, gate->ports[i]);
 }
 
 static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_file)

@@ -1,5 +1,6 @@
 #include "proxy/listener.h"
 
+#include "proxy/client.h"
 #include "proxy/log.h"
 #include "proxy/worker.h"
 
@@ -11,6 +12,8 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define EVHTTP_SLACK 65536
 
 union address {
     struct sockaddr any;
@@ -45,11 +48,11 @@ static bool set_on(int socket, int level, int option)
 static int bound_socket(const struct config_address *address, uint16_t port, bool shared)
 {
     union address to;
-    socklen_t size = fill_address(&to, address->host, port);
+    socklen_t size = address->kind == ADDRESS_TCP ? fill_address(&to, address->host, port) : 0;
     int fd = size == 0 ? -1 : socket(to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     if (size == 0)
-        errno = EINVAL;
+        errno = EAFNOSUPPORT;
     if (fd < 0 || !set_on(fd, SOL_SOCKET, SO_REUSEADDR) ||
         (shared && !set_on(fd, SOL_SOCKET, SO_REUSEPORT)) ||
         (to.any.sa_family == AF_INET6 && !set_on(fd, IPPROTO_IPV6, IPV6_V6ONLY)) ||
@@ -118,16 +121,44 @@ static void on_accept_error(struct evconnlistener *handle, void *arg)
     (void)evconnlistener_disable(handle);
 }
 
-bool listener_open(struct listener *listener, struct worker *worker, int socket)
+/* evhttp is given only what the wire guard let through, under the configured bounds. Its own are a second
+ * fence, with room for chunk framing. */
+static struct evhttp *make_http(struct listener *listener)
+{
+    const struct worker *worker = listener->worker;
+    const struct config *config = worker->service->config;
+    struct evhttp *http = evhttp_new(worker->base);
+
+    if (http == NULL)
+        return NULL;
+    evhttp_set_bevcb(http, client_bufferevent, listener);
+    evhttp_set_gencb(http, client_on_request, listener->worker);
+    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST | EVHTTP_REQ_PUT |
+                                         EVHTTP_REQ_PATCH | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+                                         EVHTTP_REQ_TRACE);
+    evhttp_set_max_headers_size(
+        http, (ev_ssize_t)(config->limits.header_bytes + config->limits.target_bytes + EVHTTP_SLACK));
+    evhttp_set_max_body_size(http, (ev_ssize_t)(config->limits.body_bytes + EVHTTP_SLACK));
+    return http;
+}
+
+bool listener_open(struct listener *listener, struct worker *worker, const struct config_listener *config,
+                   int socket)
 {
     const unsigned flags = LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED;
 
-    listener->handle = evconnlistener_new(worker->base, NULL, NULL, flags, 0, socket);
-    if (listener->handle == NULL)
+    listener->worker = worker;
+    listener->config = config;
+    listener->http = make_http(listener);
+    if (listener->http != NULL)
+        listener->handle = evconnlistener_new(worker->base, NULL, NULL, flags, 0, socket);
+    if (listener->handle == NULL) {
+        (void)close(socket);
         return false;
-    listener->bound = evhttp_bind_listener(worker->http, listener->handle);
+    }
+    listener->bound = evhttp_bind_listener(listener->http, listener->handle);
     if (listener->bound == NULL) {
-        evconnlistener_free(listener->handle);
+        evconnlistener_free(listener->handle); /* closes the socket */
         listener->handle = NULL;
         return false;
     }
@@ -145,10 +176,18 @@ void listener_pause(struct listener *listener, bool pause)
         (void)evconnlistener_enable(listener->handle);
 }
 
-void listener_close(struct listener *listener, struct evhttp *http)
+void listener_close(struct listener *listener)
 {
     if (listener->bound != NULL)
-        evhttp_del_accept_socket(http, listener->bound);
+        evhttp_del_accept_socket(listener->http, listener->bound);
     listener->bound = NULL;
     listener->handle = NULL;
+}
+
+void listener_free(struct listener *listener)
+{
+    listener_close(listener);
+    if (listener->http != NULL)
+        evhttp_free(listener->http);
+    listener->http = NULL;
 }

@@ -23,20 +23,28 @@ int listener_socket(const struct config_address *address, uint16_t port, unsigne
 /* The port that a socket is really bound to; 0 when it cannot be told. */
 uint16_t listener_port(int socket);
 
-/* One listening socket of one worker. */
+/* One listening socket of one worker, with an evhttp of its own: that is how a new connection tells where it
+ * came in. */
 struct listener {
+    struct worker *worker;
+    const struct config_listener *config;
+    struct evhttp *http;
     struct evhttp_bound_socket *bound;
     struct evconnlistener *handle;
 };
 
-/* Gives the socket to the worker's evhttp. The socket is taken over when true is returned. Paused until
- * listener_pause(false). */
-bool listener_open(struct listener *listener, struct worker *worker, int socket);
+/* Serves the socket in the worker's loop, which takes the socket over, also on failure. Paused until
+ * listener_pause(false). listener_free afterwards, also on failure. */
+bool listener_open(struct listener *listener, struct worker *worker, const struct config_listener *config,
+                   int socket);
 
 /* Stops / resumes accepting; connections wait in the kernel's queue meanwhile. */
 void listener_pause(struct listener *listener, bool pause);
 
-/* Closes the socket. */
-void listener_close(struct listener *listener, struct evhttp *http);
+/* Closes the socket; connections that came in by it go on. */
+void listener_close(struct listener *listener);
+
+/* Closes the socket and frees what listener_open made, with the connections. */
+void listener_free(struct listener *listener);
 
 #endif

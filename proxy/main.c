@@ -38,7 +38,8 @@ static const struct command commands[] = {
      "\n"
      "Goes through every gate as the running gate does and prints what each one saw. Sends nothing to anyone "
      "and\n"
-     "needs no credential. Host is the first address of `listen`, and content is application/vnd.api+json,\n"
+     "needs no credential. Host is the first address of `listen` (localhost where that is no TCP address), "
+     "and content is application/vnd.api+json,\n"
      "unless a header says otherwise. Exit status 1 for a refusal.\n",
      NULL},
     {"token", console_token, "[--new] [--json]",

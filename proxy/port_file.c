@@ -17,7 +17,7 @@ static void compose(struct text *text, const struct config *config, const uint16
     text_add_string(text, "{\"listen\":[");
     for (size_t i = 0; i < config->listen_count; i++) {
         text_add_string(text, i > 0 ? "," : "");
-        add_address(text, &config->listen[i], ports[i]);
+        add_address(text, &config->listen[i].address, ports[i]);
     }
     text_add_string(text, "]");
     if (admin_port != 0) {

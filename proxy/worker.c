@@ -10,7 +10,6 @@
 #include "proxy/upstream/upstream.h"
 
 #include <errno.h>
-#include <event2/http.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -19,9 +18,6 @@
 
 #define TICK_MS        100
 #define LINES_HANDOVER (32 * 1024)
-/* evhttp is given only what the wire guard let through, under the configured bounds. Its own are a second
- * fence, with room for chunk framing. */
-#define EVHTTP_SLACK 65536
 
 static void on_tick(int fd, short what, void *arg)
 {
@@ -57,7 +53,7 @@ static void begin_stop(struct worker *worker)
 
     worker->stopping = true;
     for (size_t i = 0; i < worker->listener_count; i++)
-        listener_close(&worker->listeners[i], worker->http);
+        listener_close(&worker->listeners[i]);
     for (client = TAILQ_FIRST(&worker->clients); client != NULL; client = next) {
         next = TAILQ_NEXT(client, link);
         client_stop(client);
@@ -134,24 +130,6 @@ static struct event_base *make_base(void)
     return base;
 }
 
-static bool make_http(struct worker *worker)
-{
-    const struct config *config = worker->service->config;
-
-    worker->http = evhttp_new(worker->base);
-    if (worker->http == NULL)
-        return false;
-    evhttp_set_bevcb(worker->http, client_bufferevent, worker);
-    evhttp_set_gencb(worker->http, client_on_request, worker);
-    evhttp_set_allowed_methods(worker->http, EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_POST |
-                                                 EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH | EVHTTP_REQ_DELETE |
-                                                 EVHTTP_REQ_OPTIONS | EVHTTP_REQ_TRACE);
-    evhttp_set_max_headers_size(
-        worker->http, (ev_ssize_t)(config->limits.header_bytes + config->limits.target_bytes + EVHTTP_SLACK));
-    evhttp_set_max_body_size(worker->http, (ev_ssize_t)(config->limits.body_bytes + EVHTTP_SLACK));
-    return true;
-}
-
 static bool make_events(struct worker *worker)
 {
     const struct timeval every = {0, TICK_MS * 1000};
@@ -169,7 +147,7 @@ static bool make_parts(struct worker *worker)
 {
     struct service *service = worker->service;
 
-    return (worker->base = make_base()) != NULL && make_http(worker) && make_events(worker) &&
+    return (worker->base = make_base()) != NULL && make_events(worker) &&
            (worker->scratch = pattern_scratch_new()) != NULL &&
            (worker->versions = version_seen_new(service->versions)) != NULL &&
            (worker->port = journal_port_new(service->journal, worker->base)) != NULL &&
@@ -183,11 +161,13 @@ static bool open_listeners(struct worker *worker, const int *sockets, size_t cou
     bool opened = worker->listeners != NULL;
 
     for (size_t i = 0; i < count; i++) {
-        opened = opened && listener_open(&worker->listeners[i], worker, sockets[i]);
-        if (opened)
-            worker->listener_count++;
-        else
+        if (!opened) {
             (void)close(sockets[i]);
+            continue;
+        }
+        worker->listener_count++;
+        opened =
+            listener_open(&worker->listeners[i], worker, &worker->service->config->listen[i], sockets[i]);
     }
     return opened;
 }
@@ -288,10 +268,8 @@ void worker_free(struct worker *worker)
     if (worker == NULL)
         return;
     for (size_t i = 0; i < worker->listener_count; i++)
-        listener_close(&worker->listeners[i], worker->http);
+        listener_free(&worker->listeners[i]);
     free(worker->listeners);
-    if (worker->http != NULL)
-        evhttp_free(worker->http);
     client_free_spare(worker);
     client_sweep(worker);
     exchange_free_idle(worker);

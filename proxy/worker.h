@@ -16,7 +16,6 @@
 #include <sys/queue.h>
 
 struct client;
-struct evhttp;
 struct exchange;
 struct journal_port;
 struct listener;
@@ -33,7 +32,6 @@ struct worker {
     struct service *service;
     unsigned index;
     struct event_base *base;
-    struct evhttp *http;
     struct upstream *upstream;
     struct journal_port *port;
     struct version_seen *versions;
@@ -73,8 +71,8 @@ struct worker {
     pthread_t thread;
 };
 
-/* Makes a worker that serves on the sockets (its own duplicates; taken over, also on failure). NULL with a
- * message. Takes a reference of the ruleset. */
+/* Makes a worker that serves on the sockets, one for each of the configuration's listeners (taken over, also
+ * on failure). NULL with a message. Takes a reference of the ruleset. */
 struct worker *worker_new(struct service *service, unsigned index, const int *sockets, size_t count,
                           struct ruleset *ruleset, char *error, size_t error_size);
 

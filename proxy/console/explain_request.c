@@ -100,6 +100,14 @@ static const char *take_body(struct explain_request *made, const char *path, str
     return NULL;
 }
 
+/* What a client that knows the first listener only would write. */
+static struct span default_host(const struct config *config)
+{
+    const struct config_address *first = &config->listen[0].address;
+
+    return span_of(first->kind == ADDRESS_TCP ? first->text : "localhost");
+}
+
 const char *explain_request_make(struct explain_request *made, const struct explain_options *options,
                                  const struct config *config, struct arena *arena)
 {
@@ -113,7 +121,7 @@ const char *explain_request_make(struct explain_request *made, const struct expl
     const char *fault = take_headers(made, options, arena);
 
     if (fault == NULL && !has_field(made, "host"))
-        add_field(made, "Host", span_of(config->listen[0].text));
+        add_field(made, "Host", default_host(config));
     if (fault == NULL && options->token_stdin)
         fault = take_token(made, arena);
     if (fault == NULL && options->body != NULL)

@@ -45,6 +45,9 @@ static struct config *read_text(const char *text, struct text *shown)
     return config;
 }
 
+#define TEXT_107                                                                                             \
+    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
+    "aaaaa"
 #define REQUIRED "\"contract\":\"c.json\",\"policy\":\"p.json\""
 
 /* A file that holds no more than it must. */
@@ -56,9 +59,9 @@ static void reads_defaults(void **state)
     (void)state;
     assert_string_equal(shown.data, "");
     assert_int_equal(config->listen_count, 1);
-    assert_string_equal(config->listen[0].text, "127.0.0.1:8080");
-    assert_string_equal(config->listen[0].host, "127.0.0.1");
-    assert_int_equal(config->listen[0].port, 8080);
+    assert_string_equal(config->listen[0].address.text, "127.0.0.1:8080");
+    assert_string_equal(config->listen[0].address.host, "127.0.0.1");
+    assert_int_equal(config->listen[0].address.port, 8080);
     assert_true(config->workers >= 1);
     assert_null(config->public_url);
     assert_string_equal(config->upstream.url, "https://api.snyk.io");
@@ -98,7 +101,7 @@ static void reads_every_kind(void **state)
     (void)state;
     assert_string_equal(shown.data, "");
     assert_int_equal(config->listen_count, 3);
-    assert_string_equal(config->listen[0].host, "::1");
+    assert_string_equal(config->listen[0].address.host, "::1");
     assert_int_equal(config->workers, 3);
     assert_string_equal(config->public_url, "https://gate.example");
     assert_string_equal(config->contract, "/etc/c.json");
@@ -113,6 +116,86 @@ static void reads_every_kind(void **state)
     assert_int_equal(config->stop_timeout_ms, 0);
     config_free(config);
     text_free(&shown);
+}
+
+static void reads_listeners(void **state)
+{
+    struct text shown = {0};
+    struct config *config =
+        read_text("{" REQUIRED ",\"listen\":[{\"address\":\"[::1]:0\",\"proxy_protocol\":true},"
+                  "\"unix:/run/a\",{\"address\":\"unix:/run/b\",\"mode\":\"0600\"},\"systemd:http\","
+                  "{\"address\":\"127.0.0.1:1\",\"tls\":false,\"proxy_protocol\":false}]}",
+                  &shown);
+
+    (void)state;
+    assert_string_equal(shown.data, "");
+    assert_int_equal(config->listen_count, 5);
+    assert_true(config->listen[0].proxy_protocol);
+    assert_int_equal(config->listen[0].address.kind, ADDRESS_TCP);
+    assert_int_equal(config->listen[1].address.kind, ADDRESS_UNIX);
+    assert_string_equal(config->listen[1].address.text, "unix:/run/a");
+    assert_string_equal(config->listen[1].address.host, "/run/a");
+    assert_int_equal(config->listen[1].mode, 0660);
+    assert_int_equal(config->listen[2].mode, 0600);
+    assert_int_equal(config->listen[3].address.kind, ADDRESS_SYSTEMD);
+    assert_string_equal(config->listen[3].address.host, "http");
+    assert_false(config->listen[4].tls);
+    assert_false(config->listen[4].proxy_protocol);
+    config_free(config);
+    text_free(&shown);
+}
+
+/* Everything that is wrong with a list of listeners, each at its place. */
+static void says_what_is_wrong_with_listeners(void **state)
+{
+    static const struct {
+        const char *entry, *shown;
+    } rows[] = {
+        {"{}", ":2:12: error: listen has an entry without its address (/listen/0)\n"},
+        {"null", ":2:12: error: listen must be a text such as \"127.0.0.1:8080\", \"unix:/run/gate.sock\" or "
+                 "\"systemd:NAME\" (/listen/0)\n"},
+        {"{\"address\":7,\"tsl\":true}",
+         ":2:13: error: listen.address must be a text such as \"127.0.0.1:8080\", \"unix:/run/gate.sock\" or "
+         "\"systemd:NAME\" (/listen/0/address)\n"
+         ":2:25: error: listen.tsl is no member of a listener; did you mean \"tls\"? (/listen/0/tsl)\n"},
+        {"{\"address\":\"127.0.0.1:1\",\"tls\":1}",
+         ":2:37: error: listen.tls must be true or false (/listen/0/tls)\n"},
+        {"{\"address\":\"127.0.0.1:1\",\"proxy_protocol\":\"v1\"}",
+         ":2:37: error: listen.proxy_protocol must be true or false (/listen/0/proxy_protocol)\n"},
+        {"{\"address\":\"127.0.0.1:1\",\"tls\":true}",
+         ":2:37: error: listen.tls needs a certificate in tls.certificate (/listen/0/tls)\n"},
+        {"{\"address\":\"127.0.0.1:1\",\"mode\":\"0660\"}",
+         ":2:37: error: listen.mode is for UNIX sockets only (/listen/0/mode)\n"},
+        {"{\"address\":\"unix:/a\",\"mode\":\"0680\"}",
+         ":2:33: error: listen.mode must be permissions in octal, such as \"0660\" (/listen/0/mode)\n"},
+        {"{\"address\":\"unix:/a\",\"mode\":\"1000\"}",
+         ":2:33: error: listen.mode must be permissions in octal, such as \"0660\" (/listen/0/mode)\n"},
+        {"{\"address\":\"unix:/a\",\"mode\":432}",
+         ":2:33: error: listen.mode must be permissions in octal, such as \"0660\" (/listen/0/mode)\n"},
+        {"\"unix:a\"", ":2:12: error: listen must name a UNIX socket by an absolute path, as in "
+                       "\"unix:/run/portcullis/portcullis.sock\" (/listen/0)\n"},
+        {"\"unix:/a/\"", ":2:12: error: listen must name a UNIX socket by an absolute path, as in "
+                         "\"unix:/run/portcullis/portcullis.sock\" (/listen/0)\n"},
+        {"\"unix:/" TEXT_107 "\"", ":2:12: error: listen has a path that is too long for a UNIX socket: it "
+                                   "holds 107 bytes at most (/listen/0)\n"},
+        {"\"systemd:\"", ":2:12: error: listen must name a socket as its unit's FileDescriptorName does: "
+                         "visible ASCII without a colon (/listen/0)\n"},
+        {"\"systemd:a b\"", ":2:12: error: listen must name a socket as its unit's FileDescriptorName does: "
+                            "visible ASCII without a colon (/listen/0)\n"},
+        {"\"unix:/a\", \"unix:/a\"", ":2:23: error: listen names this address twice (/listen/1)\n"},
+        {"\"systemd:a\", {\"address\":\"systemd:a\"}",
+         ":2:25: error: listen names this address twice (/listen/1)\n"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct text shown = {0}, file = {0};
+        text_add_format(&file, "{" REQUIRED ",\n \"listen\":[%s]}", rows[i].entry);
+        assert_null(read_text(file.data, &shown));
+        assert_string_equal(shown.data, rows[i].shown);
+        text_free(&shown);
+        text_free(&file);
+    }
 }
 
 /* What a setting is made of. */
@@ -174,12 +257,13 @@ static void says_what_is_wrong(void **state)
         {"{\"contract\":7,\"policy\":null}",
          ":1:2: error: contract must be a path (/contract)\n:1:15: error: policy must be a path (/policy)\n"},
         {"{" REQUIRED ",\n \"listen\":[]}",
-         ":2:2: error: listen must be a list of 1 to 64 addresses (/listen)\n"},
+         ":2:2: error: listen must be a list of 1 to 64 listeners (/listen)\n"},
         {"{" REQUIRED ",\n \"listen\":\"127.0.0.1:1\"}",
-         ":2:2: error: listen must be a list of 1 to 64 addresses (/listen)\n"},
+         ":2:2: error: listen must be a list of 1 to 64 listeners (/listen)\n"},
         {"{" REQUIRED ",\n \"listen\":[\"127.0.0.1:1\",\"127.0.0.1:1\", 7]}",
          ":2:26: error: listen names this address twice (/listen/1)\n"
-         ":2:41: error: listen must be a list of texts (/listen/2)\n"},
+         ":2:41: error: listen must be a text such as \"127.0.0.1:8080\", "
+         "\"unix:/run/gate.sock\" or \"systemd:NAME\" (/listen/2)\n"},
         {"{" REQUIRED ",\n \"audit\":{\"origin\":\"a b\",\"signing_key\":\"\",\"checkpoint_command\":[]}}",
          ":2:11: error: audit.origin must be a name of 1 to 255 visible ASCII characters without space and "
          "plus, or null (/audit/origin)\n"
@@ -405,6 +489,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_defaults),
         cmocka_unit_test(reads_every_kind),
+        cmocka_unit_test(reads_listeners),
+        cmocka_unit_test(says_what_is_wrong_with_listeners),
         cmocka_unit_test(reads_the_journals_own),
         cmocka_unit_test(says_what_is_wrong),
         cmocka_unit_test(warns),
