@@ -1,0 +1,15 @@
+/* What the upstream side says of itself: for the metrics page, and for whoever asks whether it is ready. Any
+ * thread may ask, as long as the shared part lives. */
+#ifndef PROXY_UPSTREAM_STATUS_H
+#define PROXY_UPSTREAM_STATUS_H
+
+#include "policies/text.h"
+#include "proxy/upstream/upstream.h"
+
+#define UPSTREAM_WHY 192 /* enough for `why`, its NUL included */
+
+/* Is an address of the upstream to be had that has not failed of late? Else `why` says what is wrong. Never
+ * waits for a name server and connects to nobody: it tells what requests have met. */
+bool upstream_alive(struct upstream_shared *shared, char why[static UPSTREAM_WHY]);
+
+#endif
