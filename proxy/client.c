@@ -13,7 +13,6 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 
 static void on_start(int descriptor, short what, void *arg);
 static void on_writable(int descriptor, short what, void *arg);
@@ -33,7 +32,7 @@ bool client_prepare(struct worker *worker)
         return false;
     }
     client->worker = worker;
-    client->descriptor = -1;
+    client->transport.fd = -1;
     worker->spare = client;
     return true;
 }
@@ -75,7 +74,7 @@ static void note_address(struct client *client)
     socklen_t size = sizeof peer;
     const void *bytes = NULL;
 
-    if (getpeername(client->descriptor, (struct sockaddr *)&peer, &size) == 0)
+    if (getpeername(client->transport.fd, (struct sockaddr *)&peer, &size) == 0)
         bytes = peer.ss_family == AF_INET    ? (const void *)&((struct sockaddr_in *)&peer)->sin_addr
                 : peer.ss_family == AF_INET6 ? (const void *)&((struct sockaddr_in6 *)&peer)->sin6_addr
                                              : NULL;
@@ -114,13 +113,13 @@ static void on_start(int descriptor, short what, void *arg)
         retire(client);
         return;
     }
-    client->descriptor = bufferevent_getfd(client->bufferevent);
+    client->transport.fd = bufferevent_getfd(client->bufferevent);
     (void)bufferevent_setfd(client->bufferevent, -1);
     note_address(client);
-    (void)setsockopt(client->descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    (void)event_assign(&client->readable, worker->base, client->descriptor, EV_READ | EV_PERSIST,
+    (void)setsockopt(client->transport.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    (void)event_assign(&client->readable, worker->base, client->transport.fd, EV_READ | EV_PERSIST,
                        client_on_readable, client);
-    (void)event_assign(&client->writable, worker->base, client->descriptor, EV_WRITE | EV_PERSIST,
+    (void)event_assign(&client->writable, worker->base, client->transport.fd, EV_WRITE | EV_PERSIST,
                        on_writable, client);
     COUNT(worker->service, connections);
     client_receive(client);
@@ -240,7 +239,7 @@ static void close_gently(struct client *client)
     client->state = CLIENT_LINGERING;
     client->drained = client->surplus.length;
     client->deadline_us = after_ms(client->worker->service->config->limits.drain_timeout_ms);
-    (void)shutdown(client->descriptor, SHUT_WR);
+    (void)shutdown(client->transport.fd, SHUT_WR);
     if (client->ended || event_add(&client->readable, NULL) != 0)
         client_close(client);
 }
@@ -314,19 +313,11 @@ static void on_writable(int descriptor, short what, void *arg)
 /* Sends what the socket takes at once; how much that was. */
 static size_t send_now(struct client *client, struct span first, struct span second)
 {
-    struct iovec parts[2] = {{(void *)(uintptr_t)first.data, first.length},
-                             {(void *)(uintptr_t)second.data, second.length}};
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = second.length > 0 ? 2 : 1};
-    ssize_t sent;
+    size_t sent = 0;
 
-    do
-        sent = sendmsg(client->descriptor, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (sent < 0 && errno == EINTR);
-    if (sent >= 0)
-        return (size_t)sent;
-    if (errno != EAGAIN && errno != EWOULDBLOCK)
+    if (transport_write_both(&client->transport, first, second, &sent) == TRANSPORT_BROKEN)
         client->gone = true;
-    return 0;
+    return sent;
 }
 
 static bool keep_rest(struct client *client, struct span part, size_t sent)
@@ -380,7 +371,7 @@ void client_cut(struct client *client)
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
     client->exchange = NULL;
-    (void)connect(client->descriptor, &nobody, sizeof nobody);
+    (void)connect(client->transport.fd, &nobody, sizeof nobody);
     client_close(client);
 }
 

@@ -17,6 +17,7 @@
 #define PROXY_CLIENT_H
 
 #include "policies/text.h"
+#include "proxy/net/transport.h"
 #include "proxy/wire.h"
 
 #include <event2/event_struct.h>
@@ -46,7 +47,7 @@ struct client {
     struct worker *worker;
     const struct config_listener *listener; /* where it came in */
     enum client_state state;
-    int descriptor;
+    struct transport transport;           /* how the socket is read and written */
     struct bufferevent *bufferevent;      /* one reference */
     struct evhttp_connection *connection; /* NULL before the first request */
     struct evhttp_request *request;       /* the one being answered */

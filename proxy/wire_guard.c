@@ -7,11 +7,9 @@
 #include "proxy/exchange.h"
 #include "proxy/worker.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <stdio.h>
-#include <sys/socket.h>
 
 #define SURPLUS_BYTES                                                                                        \
     (64 * 1024) /* of pipelined requests held back; a client that sends more is not read                     \
@@ -184,19 +182,23 @@ void client_on_readable(int descriptor, short what, void *arg)
     struct worker *worker = client->worker;
     size_t room =
         client->state == CLIENT_ANSWERING ? SURPLUS_BYTES - client->surplus.length : sizeof worker->buffer;
-    ssize_t received = recv(descriptor, worker->buffer, room, 0);
+    struct span bytes = {worker->buffer, 0};
+    (void)descriptor;
     (void)what;
 
-    if (received < 0) {
-        if (errno != EAGAIN && errno != EINTR)
-            client_lose(client);
+    switch (transport_read(&client->transport, worker->buffer, room, &bytes.length)) {
+    case TRANSPORT_DONE:
+        break;
+    case TRANSPORT_WANTS_READ:
+    case TRANSPORT_WANTS_WRITE:
         return;
-    }
-    if (received == 0) {
+    case TRANSPORT_ENDED:
         end_of_input(client);
         return;
+    case TRANSPORT_BROKEN:
+        client_lose(client);
+        return;
     }
-    struct span bytes = {worker->buffer, (size_t)received};
     switch (client->state) {
     case CLIENT_RECEIVING:
         client->pumping = true; /* what a reply within this call leaves as surplus is run by the loop below,

@@ -4,10 +4,13 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-#define TURNS 16 /* a record takes two, one for its header and one for the rest */
+#define JOINED 4096
+#define TURNS  16 /* a record takes two, one for its header and one for the rest */
 
 static enum transport_result broken(struct transport *transport, int error)
 {
@@ -84,6 +87,72 @@ enum transport_result transport_write(struct transport *transport, const char *b
     ERR_clear_error();
     int result = SSL_write_ex(transport->ssl, bytes, length, taken);
     return result == 1 ? TRANSPORT_DONE : tls_result(transport, result);
+}
+
+static enum transport_result send_both(struct transport *transport, struct span first, struct span second,
+                                       size_t *taken)
+{
+    struct iovec parts[2] = {{(void *)(uintptr_t)first.data, first.length},
+                             {(void *)(uintptr_t)second.data, second.length}};
+    struct msghdr message = {.msg_iov = parts, .msg_iovlen = second.length > 0 ? 2 : 1};
+    ssize_t put;
+    do {
+        put = sendmsg(transport->fd, &message, MSG_NOSIGNAL);
+    } while (put < 0 && errno == EINTR);
+
+    *taken = put > 0 ? (size_t)put : 0;
+    transport->sent += *taken;
+    if (put >= 0)
+        return *taken < first.length + second.length ? TRANSPORT_WANTS_WRITE : TRANSPORT_DONE;
+    return errno == EAGAIN || errno == EWOULDBLOCK ? TRANSPORT_WANTS_WRITE : broken(transport, errno);
+}
+
+static enum transport_result write_all(struct transport *transport, struct span bytes, size_t *taken)
+{
+    enum transport_result result = TRANSPORT_DONE;
+    size_t written;
+
+    for (*taken = 0; *taken < bytes.length && result == TRANSPORT_DONE; *taken += written) {
+        written = 0;
+        result = transport_write(transport, bytes.data + *taken, bytes.length - *taken, &written);
+    }
+    return result;
+}
+
+/* A header and the beginning of a body as one record, so that they go out as one packet. */
+static enum transport_result write_joined(struct transport *transport, struct span first, struct span second,
+                                          size_t *taken)
+{
+    char joined[JOINED];
+    size_t more = sizeof joined - first.length;
+
+    if (more > second.length)
+        more = second.length;
+    memcpy(joined, first.data, first.length);
+    memcpy(joined + first.length, second.data, more);
+    return write_all(transport, (struct span){joined, first.length + more}, taken);
+}
+
+enum transport_result transport_write_both(struct transport *transport, struct span first, struct span second,
+                                           size_t *taken)
+{
+    enum transport_result result;
+    size_t begun = 0;
+
+    if (transport->ssl == NULL)
+        return send_both(transport, first, second, taken);
+    if (second.length > 0 && first.length < JOINED)
+        result = write_joined(transport, first, second, &begun);
+    else
+        result = write_all(transport, first, &begun);
+    *taken = begun;
+    if (result != TRANSPORT_DONE || begun < first.length)
+        return result;
+
+    size_t of_second = begun - first.length;
+    result = write_all(transport, (struct span){second.data + of_second, second.length - of_second}, taken);
+    *taken += begun;
+    return result;
 }
 
 enum transport_result transport_handshake(struct transport *transport)

@@ -34,6 +34,13 @@ enum transport_result transport_read(struct transport *transport, char *bytes, s
 enum transport_result transport_write(struct transport *transport, const char *bytes, size_t length,
                                       size_t *taken);
 
+/* Writes two spans, one behind the other, until the socket takes no more; *taken is how many bytes it took.
+ * What it did not take must be written again, the same bytes first, and of TLS at least TRANSPORT_RECORD of
+ * them or all there are, in one span. */
+enum transport_result transport_write_both(struct transport *transport, struct span first, struct span second,
+                                           size_t *taken);
+#define TRANSPORT_RECORD 16384
+
 /* Goes on with the TLS handshake. */
 enum transport_result transport_handshake(struct transport *transport);
 
