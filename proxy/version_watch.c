@@ -1,5 +1,6 @@
 #include "proxy/version_watch.h"
 
+#include "proxy/exposition.h"
 #include "proxy/log.h"
 
 #include <pthread.h>
@@ -137,28 +138,18 @@ void version_seen_answer(struct version_seen *seen, const char *operation, const
     note_change(seen->watch, operation, values);
 }
 
-/* A label value as Prometheus' text format has it: backslash, quote and line feed escaped; JSON's escapes of
- * these three are the same. */
-static void write_label(struct text *out, const char *name, const char *value)
-{
-    text_add_format(out, "%s=", name);
-    text_add_json(out, span_of(value));
-}
-
 void version_watch_write(struct version_watch *watch, struct text *out)
 {
-    text_add_string(
-        out, "# HELP portcullis_upstream_version_info What the upstream said of the version it serves.\n"
-             "# TYPE portcullis_upstream_version_info gauge\n");
+    const char *name = "upstream_version_info";
+
+    exposition_family(out, name, "gauge", "What the upstream said of the version it serves");
     (void)pthread_mutex_lock(&watch->lock);
     for (size_t i = 0; i < ROWS && watch->table[i].operation[0] != '\0'; i++) {
-        text_add_string(out, "portcullis_upstream_version_info{");
-        write_label(out, "operation", watch->table[i].operation);
-        for (size_t f = 0; f < VERSION_FACTS; f++) {
-            text_add(out, ",", 1);
-            write_label(out, FACT_LABELS[f], watch->table[i].values[f]);
-        }
-        text_add_string(out, "} 1\n");
+        exposition_name(out, name);
+        exposition_label(out, true, "operation", span_of(watch->table[i].operation));
+        for (size_t f = 0; f < VERSION_FACTS; f++)
+            exposition_label(out, false, FACT_LABELS[f], span_of(watch->table[i].values[f]));
+        exposition_value(out, true, 1, 1);
     }
     (void)pthread_mutex_unlock(&watch->lock);
 }

@@ -2,10 +2,10 @@
 
 #include "proxy/audit/directory.h"
 #include "proxy/audit/journal.h"
+#include "proxy/exposition.h"
 #include "proxy/log.h"
 #include "proxy/ship/shipper.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,12 +131,12 @@ void ship_write(struct ship *ship, struct text *page)
         const char *name, *kind, *help;
         uint64_t (*value)(const struct figures *figures);
     } rows[] = {
-        {"lag_records", "gauge", "Durable records that the destination does not have yet", lag},
-        {"records_total", "counter", "Records that the destination took", records},
-        {"errors_total", "counter", "Attempts to ship that failed", errors},
-        {"missing_total", "counter", "Records that were removed before they were shipped", missing},
-        {"last_success_time_seconds", "gauge", "When the destination last took a record, since the epoch",
-         last_success},
+        {"ship_lag_records", "gauge", "Durable records that the destination does not have yet", lag},
+        {"ship_records_total", "counter", "Records that the destination took", records},
+        {"ship_errors_total", "counter", "Attempts to ship that failed", errors},
+        {"ship_missing_total", "counter", "Records that were removed before they were shipped", missing},
+        {"ship_last_success_time_seconds", "gauge",
+         "When the destination last took a record, since the epoch", last_success},
     };
     struct figures figures[KINDS];
 
@@ -148,10 +148,11 @@ void ship_write(struct ship *ship, struct text *page)
         shipper_status(ship->shippers[i], &figures[i].status);
     }
     for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
-        text_add_format(page, "# HELP portcullis_ship_%s %s.\n# TYPE portcullis_ship_%s %s\n", rows[row].name,
-                        rows[row].help, rows[row].name, rows[row].kind);
-        for (size_t i = 0; i < ship->count; i++)
-            text_add_format(page, "portcullis_ship_%s{destination=\"%s\"} %" PRIu64 "\n", rows[row].name,
-                            figures[i].status.name, rows[row].value(&figures[i]));
+        exposition_family(page, rows[row].name, rows[row].kind, rows[row].help);
+        for (size_t i = 0; i < ship->count; i++) {
+            exposition_name(page, rows[row].name);
+            exposition_label(page, true, "destination", span_of(figures[i].status.name));
+            exposition_value(page, true, rows[row].value(&figures[i]), 1);
+        }
     }
 }
