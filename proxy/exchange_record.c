@@ -62,6 +62,7 @@ static struct record_fields common(struct exchange *exchange, enum record_stage 
         .resource = decision->resource,
         .rule = span_of(decision->rule),
         .target = target_of(exchange),
+        .trace_id = trace_id(&exchange->trace),
         .version = decision->version,
     };
 }

@@ -1,5 +1,7 @@
 #include "proxy/trace.h"
 
+#include "policies/ascii.h"
+
 #define TRACE_ID_AT  3
 #define PARENT_AT    36
 #define FLAGS_AT     53
@@ -23,15 +25,28 @@ static bool all_zero(struct span text, size_t from, size_t count)
     return true;
 }
 
-/* Version 00 alone is continued: what a later version means is not known here, and the specification lets us
- * begin anew. */
+/* Of version 00 it is the whole text; of a later one that may grow behind these fields, but for ff, which is
+ * none (§3.2.2.1, §3.2.3). */
+static bool has_known_length(struct span text)
+{
+    if (text.length < TRACE_LENGTH || memcmp(text.data, "ff", 2) == 0)
+        return false;
+    return text.length == TRACE_LENGTH || (memcmp(text.data, "00", 2) != 0 && text.data[TRACE_LENGTH] == '-');
+}
+
 static bool is_valid(struct span text)
 {
-    return text.length == TRACE_LENGTH && memcmp(text.data, "00-", 3) == 0 &&
+    return has_known_length(text) && is_lower_hex(text, 0, 2) && text.data[TRACE_ID_AT - 1] == '-' &&
            text.data[PARENT_AT - 1] == '-' && text.data[FLAGS_AT - 1] == '-' &&
            is_lower_hex(text, TRACE_ID_AT, 32) && is_lower_hex(text, PARENT_AT, 16) &&
            is_lower_hex(text, FLAGS_AT, 2) && !all_zero(text, TRACE_ID_AT, 32) &&
            !all_zero(text, PARENT_AT, 16);
+}
+
+/* The one flag that is defined; all others must be sent as zero (§3.2.2.5). */
+static bool is_sampled(struct span text)
+{
+    return (ascii_hex(text.data[FLAGS_AT + 1]) & 1) != 0;
 }
 
 void trace_begin(struct trace *trace, struct span received, struct entropy *entropy)
@@ -45,6 +60,6 @@ void trace_begin(struct trace *trace, struct span received, struct entropy *entr
     trace->parent[PARENT_AT - 1] = '-';
     entropy_hex(entropy, 8, trace->parent + PARENT_AT);
     trace->parent[FLAGS_AT - 1] = '-';
-    memcpy(trace->parent + FLAGS_AT, trace->continued ? received.data + FLAGS_AT : "01", 2);
+    memcpy(trace->parent + FLAGS_AT, !trace->continued || is_sampled(received) ? "01" : "00", 2);
     trace->parent[TRACE_LENGTH] = '\0';
 }

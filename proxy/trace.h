@@ -1,5 +1,6 @@
-/* W3C Trace Context (https://www.w3.org/TR/trace-context/): a valid traceparent of the client is continued
- * under a parent id of ours, anything else begins a new trace. */
+/* W3C Trace Context (https://www.w3.org/TR/trace-context-1/): a valid traceparent of the client is continued
+ * under a parent id of ours, anything else begins a new trace. What is sent on is of version 00, whatever
+ * version was received. */
 #ifndef PROXY_TRACE_H
 #define PROXY_TRACE_H
 

@@ -60,6 +60,7 @@ static const struct member members[] = {
     {"status", KIND_NUMBER, AT(status)},
     {"target", KIND_STRING, AT(target)},
     {"time", KIND_TIME, AT(time_us)},
+    {"trace_id", KIND_STRING, AT(trace_id)},
     {"tree_size", KIND_NUMBER, AT(tree_size)},
     {"uid", KIND_NUMBER, AT(uid)},
     {"upstream_request_id", KIND_STRING, AT(upstream_request_id)},

@@ -72,6 +72,7 @@ struct record_fields {
     struct span rule;
     struct span segment; /* file name */
     struct span target;  /* canonical */
+    struct span trace_id;
     struct span upstream_request_id;
     struct span version;
 

@@ -7,8 +7,8 @@ import uuid
 import pytest
 
 import world
-from checks import access_line, fields_of
-from world import CREATE, ECR, INTEGRATIONS, READ, TOKENS, UPDATE, VERSION
+from checks import access_line, fields_of, records_of, request_id
+from world import CREATE, DELETE, ECR, INTEGRATIONS, READ, TOKENS, UPDATE, VERSION
 
 # Sent by a client, must never arrive.
 DROPPED = [
@@ -91,6 +91,25 @@ def test_trace_goes_on(gate, sandbox):
     assert trace.split("-")[2] != parent.split("-")[2], "another span"
     assert trace.split("-")[3] == "01"
     assert fields_of(line, "tracestate") == ["a=1"]
+
+
+def test_ids_are_the_same_everywhere(gate, sandbox):
+    """Trace id, request id and the API's own id: in the answer, at the API, in the access log and in the journal."""
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    answer = gate.request("PATCH", UPDATE.target, UPDATE.token, body=UPDATE.body, headers={"traceparent": f"cc-{trace}-00f067aa0ba902b7-03-later"})
+    line = seen_by(sandbox)
+    identity = answer.field("portcullis-request-id")
+    assert fields_of(line, "x-request-id") == [identity]
+    [sent] = fields_of(line, "traceparent")
+    assert re.fullmatch(f"00-{trace}-[0-9a-f]{{16}}-01", sent), "version and flags are those that the gate knows"
+    logged = access_line(gate, identity)
+    intent, outcome = records_of(gate, identity, ["intent", "outcome"])
+    assert logged["trace_id"] == intent["trace_id"] == outcome["trace_id"] == trace
+    assert logged["upstream_request_id"] == outcome["upstream_request_id"] == answer.field("snyk-request-id")
+    refused = gate.request("DELETE", DELETE.target, TOKENS["viewer"])
+    assert refused.status == 403
+    [record] = records_of(gate, request_id(refused), ["refused"])
+    assert record["trace_id"] == access_line(gate, request_id(refused))["trace_id"] != trace
 
 
 @pytest.mark.parametrize("parent", [

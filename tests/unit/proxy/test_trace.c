@@ -21,7 +21,13 @@ static void continues_or_begins(void **state)
         {"00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01", false}, /* upper case is not the form */
         {"00-00000000000000000000000000000000-b7ad6b7169203331-01", false},
         {"00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01", false},
-        {"01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false},
+        {"01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", true}, /* later versions begin alike */
+        {"cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes", true},
+        {"cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01.what-comes", false},
+        {"ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-what-comes", false},
+        {"0x-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false},
+        {"00_0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false},
+        {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0G", false},
         {"ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", false},
         {GOOD "-more", false},
         {"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0", false},
@@ -43,15 +49,24 @@ static void continues_or_begins(void **state)
     }
 }
 
-static void keeps_id_and_flags(void **state)
+/* The id stays; of the flags, the one that is defined; the version is ours. */
+static void keeps_id_and_sampling(void **state)
 {
+    static const struct {
+        const char *flags, *sent;
+    } rows[] = {{"00", "-00"}, {"01", "-01"}, {"03", "-01"}, {"fe", "-00"}, {"ff", "-01"}};
     struct entropy entropy = {.left = 0};
-    struct trace trace;
     (void)state;
 
-    trace_begin(&trace, span_of(GOOD), &entropy);
-    assert_memory_equal(trace.parent, GOOD, 36);
-    assert_string_equal(trace.parent + 52, "-00");
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char received[] = GOOD;
+        struct trace trace;
+        memcpy(received, i % 2 ? "00" : "a1", 2);
+        memcpy(received + 53, rows[i].flags, 2);
+        trace_begin(&trace, span_of(received), &entropy);
+        assert_memory_equal(trace.parent, GOOD, 36);
+        assert_string_equal(trace.parent + 52, rows[i].sent);
+    }
 }
 
 static void makes_uuids(void **state)
@@ -74,7 +89,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(continues_or_begins),
-        cmocka_unit_test(keeps_id_and_flags),
+        cmocka_unit_test(keeps_id_and_sampling),
         cmocka_unit_test(makes_uuids),
     };
 

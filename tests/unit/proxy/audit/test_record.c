@@ -31,6 +31,7 @@ static const struct record_fields everything = {
     .rule = {"/organizations/x", 16},
     .segment = {"s", 1},
     .target = {"/rest", 5},
+    .trace_id = {"0af7", 4},
     .upstream_request_id = {"u", 1},
     .version = {"2024-10-15", 10},
     .answer_bytes = {true, 11},
@@ -67,7 +68,7 @@ static const char everything_line[] =
     "\"unknown\",\"root\":\"ab\","
     "\"rule\":\"/organizations/x\",\"run\":7,\"segment\":\"s\",\"sent\":true,\"seq\":18446744073709551615,"
     "\"stage\":\"outcome\",\"status\":204,\"target\":\"/"
-    "rest\",\"time\":\"2026-01-31T23:59:59.123456Z\",\"tree_size\":10,\"uid\":12,"
+    "rest\",\"time\":\"2026-01-31T23:59:59.123456Z\",\"trace_id\":\"0af7\",\"tree_size\":10,\"uid\":12,"
     "\"upstream_request_id\":\"u\",\"upstream_status\":502,\"version\":\"2024-10-15\"}\n";
 
 /* The record's line. */
