@@ -14,32 +14,10 @@ static inline bool ascii_is_letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
-/* Value of a hex digit; -1 for any other byte. */
-static inline int ascii_hex(char c)
-{
-    if (ascii_is_digit(c))
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 /* C0 controls and DEL. */
 static inline bool ascii_is_control(char c)
 {
     return (unsigned char)c < 0x20 || c == 0x7f;
-}
-
-/* unreserved (RFC 3986 §2.3) */
-static inline bool ascii_is_unreserved(char c)
-{
-    return ascii_is_letter(c) || ascii_is_digit(c) || c == '-' || c == '.' || c == '_' || c == '~';
-}
-
-/* sub-delims (RFC 3986 §2.2) */
-static inline bool ascii_is_sub_delimiter(char c)
-{
-    return c == '!' || c == '$' || (c >= '&' && c <= ',') || c == ';' || c == '=';
 }
 
 /* Classes that are asked for byte by byte on every request; one look-up each. */
@@ -49,27 +27,53 @@ enum {
         2,           /* the characters of RFC 3986; where each may stand is for the judgement of the target */
     ASCII_VALUE = 4, /* what a field value may hold: no controls but TAB; bytes above 0x7f too (obs-text) */
     ASCII_PLAIN = 8, /* stands in a JSON string as it is */
+    ASCII_UNRESERVED = 16, /* unreserved (RFC 3986 §2.3) */
+    ASCII_SEGMENT = 32,    /* stands in a segment of a path as it is: pchar (§3.3) without ";" */
+    ASCII_QUERY = 64,      /* stands in a query as it is (§3.4) */
 };
 extern const unsigned char ascii_classes[256];
+
+/* The value of a hex digit; 0xff for any other byte. */
+extern const unsigned char ascii_hex_values[256];
 
 static inline bool ascii_is(char c, unsigned classes)
 {
     return (ascii_classes[(unsigned char)c] & classes) != 0;
 }
 
-/* How many bytes at the front are of the class. */
-static inline size_t ascii_run(struct span bytes, unsigned classes)
+/* How many bytes at the front are of the class (one class). */
+static inline size_t ascii_run(struct span bytes, unsigned class)
 {
+    const unsigned char *byte = (const unsigned char *)bytes.data;
     size_t length = 0;
 
-    while (length < bytes.length && ascii_is(bytes.data[length], classes))
+    for (; bytes.length - length >= 4; length += 4)
+        if ((ascii_classes[byte[length]] & ascii_classes[byte[length + 1]] & ascii_classes[byte[length + 2]] &
+             ascii_classes[byte[length + 3]] & class) == 0)
+            break;
+    while (length < bytes.length && (ascii_classes[byte[length]] & class) != 0)
         length++;
     return length;
+}
+
+/* The same for ASCII_VALUE and for ASCII_PLAIN, eight bytes at a time. */
+size_t ascii_value_run(struct span bytes);
+size_t ascii_plain_run(struct span bytes);
+
+/* Value of a hex digit; -1 for any other byte. */
+static inline int ascii_hex(char c)
+{
+    return (signed char)ascii_hex_values[(unsigned char)c];
 }
 
 static inline bool ascii_is_token(char c)
 {
     return ascii_is(c, ASCII_TOKEN);
+}
+
+static inline bool ascii_is_unreserved(char c)
+{
+    return ascii_is(c, ASCII_UNRESERVED);
 }
 
 #endif

@@ -20,12 +20,7 @@ static bool is_ipv6(struct span text)
 
 static bool is_name(struct span text)
 {
-    if (text.length == 0 || text.length > NAME_LONGEST)
-        return false;
-    for (size_t i = 0; i < text.length; i++)
-        if (!ascii_is_unreserved(text.data[i]))
-            return false;
-    return true;
+    return text.length > 0 && text.length <= NAME_LONGEST && ascii_run(text, ASCII_UNRESERVED) == text.length;
 }
 
 /* `text` is what follows the host: nothing, or a colon and a port that may be empty. */

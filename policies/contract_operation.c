@@ -6,16 +6,12 @@
 
 #define ORGANIZATION "org_id"
 
-/* What a literal segment is made of (RFC 3986 pchar, nothing percent-encoded): it is compared with decoded
- * segments. */
+/* What a literal segment is made of (RFC 3986 pchar, nothing percent-encoded, no ";"): it is compared with
+ * decoded segments. */
 static bool is_literal(struct span segment)
 {
-    for (size_t i = 0; i < segment.length; i++) {
-        char c = segment.data[i];
-        if (!ascii_is_unreserved(c) && (!ascii_is_sub_delimiter(c) || c == ';') && c != ':' && c != '@')
-            return false;
-    }
-    return segment.length > 0 && !span_is(segment, ".") && !span_is(segment, "..");
+    return segment.length > 0 && ascii_run(segment, ASCII_SEGMENT) == segment.length &&
+           !span_is(segment, ".") && !span_is(segment, "..");
 }
 
 static struct span parameter_name(struct span segment)

@@ -76,7 +76,7 @@ static void oblige(const struct decide_input *input, struct decision *out)
         out->obligations |= OBLIGE_JOURNAL;
     out->credential = out->principal->credential;
     if (out->credential == CREDENTIAL_OWN)
-        out->credential = policy_organization_credential(input->policy, out->organization);
+        out->credential = policy_organization_credential(input->policy, out->listed);
     out->forward = target_write(&out->target, out->arena);
     if (out->forward.data == NULL)
         out->verdict = gate_refuse_memory(out);

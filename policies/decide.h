@@ -61,6 +61,7 @@ struct decision {
     struct target target;     /* canonical; the version is among its parameters */
     bool target_ok;           /* target holds something */
     struct span organization; /* lower-case UUID */
+    uint32_t listed;          /* the same as the policy has it: policy_organization() */
     struct span resource;     /* id of the integration */
     struct span version;      /* as judged */
     struct span secret;       /* the client's token: a span into the request; never to be logged */

@@ -7,7 +7,7 @@
 #define SINGLE 1u /* RFC 9110 defines one value, not a list */
 #define JUDGED 2u /* the verdict or the effect depends on it: Connection must not take it away */
 
-struct row {
+struct field_row {
     const char *name; /* lower case, "-" for "_" */
     size_t length;
     enum field_use use;
@@ -23,7 +23,7 @@ struct row {
  *
  * FIELD_OURS holds more than what the gate writes: Range, A-IM and the digests speak of bytes that the gate
  * does not pass on as they are. */
-static const struct row rows[] = {
+static const struct field_row rows[] = {
     ROW("te", FIELD_HOP, 0),
     ROW("via", FIELD_OURS, 0),
     ROW("a-im", FIELD_OURS, 0),
@@ -121,7 +121,7 @@ static const struct row rows[] = {
 };
 
 /* Beginnings of names. Few names get here by their first byte. */
-static const struct row prefixes[] = {
+static const struct field_row prefixes[] = {
     ROW("forwarded-", FIELD_CLAIM, 0),
     ROW("portcullis-", FIELD_CONTROL, JUDGED),
     ROW("proxy-", FIELD_HOP, 0),
@@ -158,23 +158,23 @@ static const struct span words[] = {
     SPAN_INIT("subject"), SPAN_INIT("sudo"),     SPAN_INIT("tenant"),      SPAN_INIT("token"),
     SPAN_INIT("user"),    SPAN_INIT("userid"),   SPAN_INIT("username"),
 };
-static const struct row claim = ROW("", FIELD_CLAIM, 0);
+static const struct field_row claim = ROW("", FIELD_CLAIM, 0);
 
 /* What holds for every name without a row. */
-static const struct row other = ROW("", FIELD_FORWARD, 0);
+static const struct field_row other = ROW("", FIELD_FORWARD, 0);
 
 static char fold(char c)
 {
     return c == '_' ? '-' : ascii_lower(c);
 }
 
-static const struct row *find_whole(const char *name, size_t length)
+static const struct field_row *find_whole(const char *name, size_t length)
 {
     size_t low = 0, high = sizeof rows / sizeof *rows;
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        const struct row *row = &rows[middle];
+        const struct field_row *row = &rows[middle];
         int order = row->length != length ? (row->length < length ? -1 : 1) : memcmp(row->name, name, length);
         if (order == 0)
             return row;
@@ -186,7 +186,7 @@ static const struct row *find_whole(const char *name, size_t length)
     return NULL;
 }
 
-static const struct row *find_prefix(const char *name, size_t length)
+static const struct field_row *find_prefix(const char *name, size_t length)
 {
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
         if (prefixes[i].name[0] == name[0] && length >= prefixes[i].length &&
@@ -203,7 +203,7 @@ static bool is_word(struct span part)
     return false;
 }
 
-static const struct row *find_word(const char *name, size_t length)
+static const struct field_row *find_word(const char *name, size_t length)
 {
     for (size_t from = 0, to; from < length; from = to + 1) {
         for (to = from; to < length && name[to] != '-'; to++)
@@ -214,12 +214,11 @@ static const struct row *find_word(const char *name, size_t length)
     return NULL;
 }
 
-/* The row that decides for the name; never NULL. */
-static const struct row *find(struct span name)
+const struct field_row *field_row(struct span name)
 {
     char folded[NAME_LONGEST];
     size_t length = name.length < sizeof folded ? name.length : sizeof folded;
-    const struct row *row = NULL;
+    const struct field_row *row = NULL;
 
     if (length == 0)
         return &other;
@@ -236,20 +235,33 @@ static const struct row *find(struct span name)
 
 enum field_use field_use(struct span name)
 {
-    return find(name)->use;
+    return field_row(name)->use;
 }
 
 bool field_is_single(struct span name)
 {
-    return (find(name)->rules & SINGLE) != 0;
+    return (field_row(name)->rules & SINGLE) != 0;
 }
 
-bool field_name_equal(struct span a, struct span b)
+static const struct field_row *row_at(const struct request *request, size_t index)
 {
-    if (a.length != b.length)
-        return false;
-    for (size_t i = 0; i < a.length; i++)
-        if (fold(a.data[i]) != fold(b.data[i]))
+    return request->rows != NULL ? request->rows[index] : field_row(request->fields[index].name);
+}
+
+enum field_use field_use_at(const struct request *request, size_t index)
+{
+    return row_at(request, index)->use;
+}
+
+bool field_is_single_at(const struct request *request, size_t index)
+{
+    return (row_at(request, index)->rules & SINGLE) != 0;
+}
+
+bool field_names_fold_alike(const char *a, const char *b, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (a[i] != b[i] && fold(a[i]) != fold(b[i]))
             return false;
     return true;
 }
@@ -317,7 +329,7 @@ struct span field_connection_fault(const struct request *request)
         if (!is_connection(&request->fields[i]))
             continue;
         while (next_member(&list, &member))
-            if ((find(member)->rules & JUDGED) != 0)
+            if ((field_row(member)->rules & JUDGED) != 0)
                 return member;
     }
     return (struct span){NULL, 0};

@@ -23,8 +23,20 @@ enum field_use field_use(struct span name);
 /* May the field occur once only (Authorization, Content-Type, Content-Length, Host, …)? */
 bool field_is_single(struct span name);
 
+/* What the gate knows of a name: the two above of each field of a request, asked for once. */
+struct field_row;
+const struct field_row *field_row(struct span name); /* never NULL */
+
+/* The same of a request's field `index`: as noted in request->rows, where that is there. */
+enum field_use field_use_at(const struct request *request, size_t index);
+bool field_is_single_at(const struct request *request, size_t index);
+
 /* Do the two name the same field? */
-bool field_name_equal(struct span a, struct span b);
+bool field_names_fold_alike(const char *a, const char *b, size_t length);
+static inline bool field_name_equal(struct span a, struct span b)
+{
+    return a.length == b.length && field_names_fold_alike(a.data, b.data, a.length);
+}
 
 /* The first field of that name; NULL without one. */
 const struct field *field_find(const struct request *request, const char *name);

@@ -1,5 +1,6 @@
 /* Is this one of the contract's operations, and does it come with content only where that means something? */
 #include "policies/gate.h"
+#include "policies/uuid.h"
 
 static enum verdict refuse_path(const struct decide_input *input, struct decision *out)
 {
@@ -54,6 +55,7 @@ enum verdict gate_operation(const struct decide_input *input, const struct reque
     }
     out->operation = match.operation;
     out->organization = uuid_segment(out, match.operation->organization);
+    out->listed = policy_organization(input->policy, out->organization);
     out->resource = uuid_segment(out, match.operation->resource);
     if (request->has_content && match.operation->body == NULL)
         return gate_refuse(out, REFUSE_UNEXPECTED_CONTENT, "unexpected-content",

@@ -41,7 +41,7 @@ static enum verdict check_repeated(const struct decide_input *input, const struc
 {
     for (size_t i = 1; i < request->field_count; i++) {
         struct span name = request->fields[i].name;
-        if (!field_is_single(name) && !is_version_field(input->policy, name))
+        if (!field_is_single_at(request, i) && !is_version_field(input->policy, name))
             continue;
         for (size_t j = 0; j < i; j++)
             if (field_name_equal(name, request->fields[j].name))
@@ -73,7 +73,7 @@ static enum verdict check_orders(const struct decide_input *input, const struct 
         return refuse_field(out, REFUSE_MALFORMED_FIELD, "connection", "Connection must not name ", fault,
                             ": the gate decides by that field.");
     for (size_t i = 0; i < request->field_count; i++)
-        if (field_use(request->fields[i].name) == FIELD_CONTROL)
+        if (field_use_at(request, i) == FIELD_CONTROL)
             return refuse_field(
                 out, REFUSE_MALFORMED_FIELD, "unknown-order", "The header field ", request->fields[i].name,
                 " is an order that the gate does not know. Nothing was done; leave the field out.");

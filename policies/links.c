@@ -260,9 +260,29 @@ static bool read_value(struct reader *reader, unsigned role)
     return right;
 }
 
-/* Does the text hold the host, in any case? (Horspool) */
+/* The same for a host with a byte that JSON has seldom: at each place where the text has it, the host is
+ * compared. `index` says where the host has the byte. */
+static bool holds_host_round(struct span text, struct span host, size_t index)
+{
+    const char *end = text.data + text.length;
+
+    if (text.length < host.length)
+        return false;
+    for (const char *from = text.data + index, *at;
+         from < end && (at = memchr(from, host.data[index], (size_t)(end - from))) != NULL; from = at + 1)
+        if ((size_t)(end - at) >= host.length - index &&
+            span_equal_nocase((struct span){at - index, host.length}, host))
+            return true;
+    return false;
+}
+
+/* Does the text hold the host, in any case? (Horspool, where the host has no dot) */
 static bool holds_host(struct span text, struct span host)
 {
+    const char *dot = memchr(host.data, '.', host.length);
+    if (dot != NULL)
+        return holds_host_round(text, host, (size_t)(dot - host.data));
+
     size_t skip[256];
 
     for (size_t i = 0; i < sizeof skip / sizeof *skip; i++)
@@ -280,11 +300,20 @@ static bool holds_host(struct span text, struct span host)
     return false;
 }
 
-/* Only \u escapes can write a host so that it is not seen in the bytes. */
+/* Is there a \u escape? Only these can write a host so that it is not seen in the bytes. */
+static bool holds_escape(struct span json)
+{
+    const char *end = json.data + json.length;
+
+    for (const char *at = json.data; (at = memchr(at, '\\', (size_t)(end - at))) != NULL; at++)
+        if (end - at >= 2 && at[1] == 'u')
+            return true;
+    return false;
+}
+
 static bool may_hold_link(struct span json, struct span host)
 {
-    return host.length > 0 && json.length > 0 &&
-           (holds_host(json, host) || memmem(json.data, json.length, "\\u", 2) != NULL);
+    return host.length > 0 && json.length > 0 && (holds_host(json, host) || holds_escape(json));
 }
 
 static bool read_answer(struct reader *reader)

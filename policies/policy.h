@@ -83,21 +83,25 @@ const struct principal *policy_principal_by_digest(const struct policy *policy,
 /* The principal of this name; NULL for none. */
 const struct principal *policy_principal_named(const struct policy *policy, struct span name);
 
-/* What the principal may do in the organisation (a lower-case UUID). */
+/* The organisation of that UUID (in any case), as the three below take it; the one of "*" for a UUID that the
+ * policy does not list, and for a text that is none. */
+uint32_t policy_organization(const struct policy *policy, struct span text);
+
+/* What the principal may do in the organisation. */
 struct access policy_access(const struct policy *policy, const struct principal *principal,
-                            struct span organization);
+                            uint32_t organization);
 
 /* The rule that gives (deny false) or takes away (deny true) `permission` from the principal in the
  * organisation, as a JSON pointer into the policy:
  * "/organizations/<uuid>/grants/0" (UUID in lower case). "" when none does; NULL when memory is out. The
  * first one in the order of the file; those of the organisation go before those under "*". The text lives in
  * the arena: a policy of a million grants holds no text for each. */
-const char *policy_rule(const struct policy *policy, const struct principal *principal,
-                        struct span organization, permission_set permission, bool deny, struct arena *arena);
+const char *policy_rule(const struct policy *policy, const struct principal *principal, uint32_t organization,
+                        permission_set permission, bool deny, struct arena *arena);
 
 /* The credential that the gate holds for the organisation, or CREDENTIAL_OWN. A principal's own credential
  * goes before it. */
-int policy_organization_credential(const struct policy *policy, struct span organization);
+int policy_organization_credential(const struct policy *policy, uint32_t organization);
 
 /* All credential sources; *count of them. */
 const struct credential_source *policy_credentials(const struct policy *policy, size_t *count);

@@ -1,5 +1,6 @@
 /* The member organizations of a policy file: who may do what where. */
 #include "policies/policy_compiler.h"
+#include "policies/uuid.h"
 
 #include <stdlib.h>
 
@@ -149,11 +150,11 @@ static uint32_t organization_index(struct compiler *compiler, const struct place
 
     if (span_is(key, "*"))
         return EVERYWHERE;
-    if (!uuid_read(key, organization.id)) {
+    if (!uuid_parse(key, organization.id)) {
         note_error(compiler, place, "\"%s\" is neither a UUID nor \"*\"", key.data);
         return TABLE_NONE;
     }
-    uuid_write(organization.id, lower);
+    uuid_spell(organization.id, lower);
     if (find_organization(policy, organization.id) != TABLE_NONE) {
         note_error(compiler, place, "the organization %s is here already, in another spelling", lower);
         return TABLE_NONE;

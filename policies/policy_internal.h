@@ -61,11 +61,4 @@ uint32_t find_token(const struct policy *policy, const unsigned char digest[DIGE
 uint32_t find_organization(const struct policy *policy, const unsigned char id[16]);
 uint32_t find_grant(const struct policy *policy, struct grant_pair pair);
 
-/* The 16 bytes that a UUID (8-4-4-4-12 hex digits, any case) spells; false for another form. */
-bool uuid_read(struct span text, unsigned char id[16]);
-
-/* The lower-case spelling. */
-#define UUID_TEXT_SIZE 37
-void uuid_write(const unsigned char id[16], char text[UUID_TEXT_SIZE]);
-
 #endif

@@ -2,6 +2,7 @@
  * policy's size. */
 #include "policies/ascii.h"
 #include "policies/policy_internal.h"
+#include "policies/uuid.h"
 
 #include <openssl/crypto.h>
 
@@ -69,40 +70,6 @@ uint32_t find_grant(const struct policy *policy, struct grant_pair pair)
     return table_find(&policy->by_pair, hash_pair(pair), grant_matches, policy->grants, &pair);
 }
 
-bool uuid_read(struct span text, unsigned char id[16])
-{
-    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
-    size_t digits = 0;
-
-    if (text.length != sizeof form - 1)
-        return false;
-    for (size_t i = 0; i < text.length; i++) {
-        int value = ascii_hex(text.data[i]);
-        if (form[i] == '-' ? text.data[i] != '-' : value < 0)
-            return false;
-        if (form[i] == '-')
-            continue;
-        unsigned char *byte = &id[digits / 2];
-        *byte = (unsigned char)(digits % 2 == 0 ? value << 4 : *byte | value);
-        digits++;
-    }
-    return true;
-}
-
-void uuid_write(const unsigned char id[16], char text[UUID_TEXT_SIZE])
-{
-    static const char digits[] = "0123456789abcdef";
-    size_t at = 0;
-
-    for (size_t i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            text[at++] = '-';
-        text[at++] = digits[id[i] >> 4];
-        text[at++] = digits[id[i] & 15];
-    }
-    text[at] = '\0';
-}
-
 const struct principal *policy_principal_by_digest(const struct policy *policy,
                                                    const unsigned char digest[32])
 {
@@ -118,11 +85,10 @@ const struct principal *policy_principal_named(const struct policy *policy, stru
     return principal == TABLE_NONE ? NULL : &policy->principals[principal];
 }
 
-/* The index of the organisation that the text names; EVERYWHERE for one that the policy does not list. */
-static uint32_t organization_named(const struct policy *policy, struct span text)
+uint32_t policy_organization(const struct policy *policy, struct span text)
 {
-    unsigned char id[16];
-    uint32_t found = uuid_read(text, id) ? find_organization(policy, id) : TABLE_NONE;
+    unsigned char id[UUID_BYTES];
+    uint32_t found = uuid_parse(text, id) ? find_organization(policy, id) : TABLE_NONE;
 
     return found == TABLE_NONE ? EVERYWHERE : found;
 }
@@ -137,13 +103,12 @@ static void access_add(const struct policy *policy, struct grant_pair pair, stru
 }
 
 struct access policy_access(const struct policy *policy, const struct principal *principal,
-                            struct span organization)
+                            uint32_t organization)
 {
-    uint32_t own = organization_named(policy, organization);
     struct access access = {0};
 
-    if (own != EVERYWHERE)
-        access_add(policy, (struct grant_pair){own, principal->index}, &access);
+    if (organization != EVERYWHERE)
+        access_add(policy, (struct grant_pair){organization, principal->index}, &access);
     access_add(policy, (struct grant_pair){EVERYWHERE, principal->index}, &access);
     access.allowed &= ~access.denied;
     return access;
@@ -167,30 +132,55 @@ static uint32_t rule_of_pair(const struct policy *policy, struct grant_pair pair
     return some;
 }
 
-const char *policy_rule(const struct policy *policy, const struct principal *principal,
-                        struct span organization, permission_set permission, bool deny, struct arena *arena)
+static char *spell(const unsigned char id[UUID_BYTES], char *to)
 {
-    uint32_t own = organization_named(policy, organization);
-    uint32_t rule = rule_of_pair(policy, (struct grant_pair){own, principal->index}, permission, deny);
-    char name[UUID_TEXT_SIZE] = "*";
+    uuid_spell(id, to);
+    return to + UUID_TEXT_SIZE - 1;
+}
+
+/* "/organizations/<id>/grants/<number>", without printf: this is part of each judgement. */
+static const char *rule_name(const struct policy *policy, uint32_t rule, struct arena *arena)
+{
+    static const char before[] = "/organizations/", between[] = "/grants/";
+    const struct organization *owner = &policy->organizations[policy->grants[rule].organization];
+    char digits[10], *number = digits + sizeof digits;
+    char *name = arena_take(arena, sizeof before + UUID_TEXT_SIZE + sizeof between + sizeof digits),
+         *to = name;
+
+    if (name == NULL)
+        return NULL;
+    for (uint32_t left = rule - owner->first_grant; number == digits + sizeof digits || left > 0; left /= 10)
+        *--number = (char)('0' + left % 10);
+    to = stpcpy(to, before);
+    if (owner == &policy->organizations[EVERYWHERE])
+        *to++ = '*';
+    else
+        to = spell(owner->id, to);
+    to = mempcpy(to, between, sizeof between - 1);
+    to = mempcpy(to, number, (size_t)(digits + sizeof digits - number));
+    *to = '\0';
+    return name;
+}
+
+const char *policy_rule(const struct policy *policy, const struct principal *principal, uint32_t organization,
+                        permission_set permission, bool deny, struct arena *arena)
+{
+    uint32_t rule =
+        rule_of_pair(policy, (struct grant_pair){organization, principal->index}, permission, deny);
 
     if (permission == 0)
         return "";
-    if (rule == TABLE_NONE && own != EVERYWHERE)
+    if (rule == TABLE_NONE && organization != EVERYWHERE)
         rule = rule_of_pair(policy, (struct grant_pair){EVERYWHERE, principal->index}, permission, deny);
     if (rule == TABLE_NONE)
         return "";
 
-    uint32_t owner = policy->grants[rule].organization;
-    if (owner != EVERYWHERE)
-        uuid_write(policy->organizations[owner].id, name);
-    return arena_format(arena, "/organizations/%s/grants/%u", name,
-                        rule - policy->organizations[owner].first_grant);
+    return rule_name(policy, rule, arena);
 }
 
-int policy_organization_credential(const struct policy *policy, struct span organization)
+int policy_organization_credential(const struct policy *policy, uint32_t organization)
 {
-    int own = policy->organizations[organization_named(policy, organization)].credential;
+    int own = policy->organizations[organization].credential;
 
     return own != CREDENTIAL_OWN ? own : policy->organizations[EVERYWHERE].credential;
 }

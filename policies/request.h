@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+struct field_row;
+
 struct field {
     struct span name, value; /* value without surrounding white space */
 };
@@ -15,10 +17,11 @@ struct request {
     struct span target; /* as it stood in the request line */
     const struct field *fields;
     size_t field_count;
-    struct span body;   /* content, framing removed */
-    bool has_content;   /* framing announced content: Content-Length above 0, or chunked */
-    struct span client; /* address of the peer, without its port */
-    int64_t now;        /* seconds since the epoch: the judgement has no clock of its own */
+    const struct field_row *const *rows; /* field_row() of each field; NULL: not asked for yet */
+    struct span body;                    /* content, framing removed */
+    bool has_content;                    /* framing announced content: Content-Length above 0, or chunked */
+    struct span client;                  /* address of the peer, without its port */
+    int64_t now;                         /* seconds since the epoch: the judgement has no clock of its own */
 };
 
 #endif

@@ -2,6 +2,7 @@
 #include "policies/ascii.h"
 #include "policies/schema_internal.h"
 #include "policies/target.h"
+#include "policies/uuid.h"
 #include "policies/version.h"
 
 #define HOSTNAME_MAX 253

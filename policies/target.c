@@ -5,9 +5,9 @@
 /* Bytes that the text takes once encoded. */
 static size_t encoded_length(struct span text)
 {
-    size_t length = text.length;
+    size_t plain = ascii_run(text, ASCII_UNRESERVED), length = text.length;
 
-    for (size_t i = 0; i < text.length; i++)
+    for (size_t i = plain; i < text.length; i++)
         length += ascii_is_unreserved(text.data[i]) ? 0 : 2;
     return length;
 }
@@ -15,8 +15,12 @@ static size_t encoded_length(struct span text)
 static char *encode(char *to, struct span text)
 {
     static const char digits[] = "0123456789ABCDEF";
+    size_t plain = ascii_run(text, ASCII_UNRESERVED);
 
-    for (size_t i = 0; i < text.length; i++) {
+    if (plain > 0)
+        memcpy(to, text.data, plain);
+    to += plain;
+    for (size_t i = plain; i < text.length; i++) {
         unsigned char byte = (unsigned char)text.data[i];
         if (ascii_is_unreserved(text.data[i])) {
             *to++ = text.data[i];
@@ -62,16 +66,4 @@ struct span target_parameter(const struct target *target, const char *name)
         if (span_is(target->parameters[i].name, name))
             return target->parameters[i].value;
     return (struct span){NULL, 0};
-}
-
-bool is_uuid(struct span text)
-{
-    if (text.length != 36)
-        return false;
-    for (size_t i = 0; i < text.length; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
-        if (dash ? text.data[i] != '-' : ascii_hex(text.data[i]) < 0)
-            return false;
-    }
-    return true;
 }

@@ -46,7 +46,4 @@ struct span target_write(const struct target *target, struct arena *arena);
 /* The value of the named parameter (data NULL without one). */
 struct span target_parameter(const struct target *target, const char *name);
 
-/* Does the text have the form of a UUID (8-4-4-4-12 hex digits, any case)? */
-bool is_uuid(struct span text);
-
 #endif

@@ -4,6 +4,7 @@
 #include "policies/authority.h"
 #include "policies/target.h"
 #include "policies/utf8.h"
+#include "policies/uuid.h"
 
 enum fault {
     FAULT_NONE,
@@ -92,9 +93,10 @@ static const struct {
     [FAULT_MEMORY] = {"out-of-memory", "The gate is short of memory; try again later."},
 };
 
-enum place { IN_PATH, IN_QUERY };
+/* The class of what may stand there as it is. */
+enum place { IN_PATH = ASCII_SEGMENT, IN_QUERY = ASCII_QUERY };
 
-/* May the byte stand here as it is (pchar; in a query also "/" and "?")? */
+/* May the byte stand here as it is? */
 static enum fault check_raw(char c, enum place place)
 {
     if (ascii_is_control(c))
@@ -103,9 +105,7 @@ static enum fault check_raw(char c, enum place place)
         return FAULT_BACKSLASH;
     if (c == ';' && place == IN_PATH)
         return FAULT_PATH_PARAMETER;
-    if (ascii_is_unreserved(c) || ascii_is_sub_delimiter(c) || c == ':' || c == '@')
-        return FAULT_NONE;
-    return (c == '/' || c == '?') && place == IN_QUERY ? FAULT_NONE : FAULT_CHARACTER;
+    return ascii_is(c, place) ? FAULT_NONE : FAULT_CHARACTER;
 }
 
 /* May the byte stand here percent-encoded? */
@@ -162,9 +162,11 @@ static bool holds_escape(struct span text)
 static enum fault decode(struct span raw, enum place place, struct arena *arena, struct span *out)
 {
     size_t escapes = 0, length = 0;
-    enum fault fault = check_piece(raw, place, &escapes);
 
     *out = raw;
+    if (ascii_run(raw, place) == raw.length)
+        return FAULT_NONE;
+    enum fault fault = check_piece(raw, place, &escapes);
     if (fault != FAULT_NONE || escapes == 0)
         return fault;
 
@@ -182,10 +184,18 @@ static enum fault decode(struct span raw, enum place place, struct arena *arena,
     return holds_escape(*out) ? FAULT_DOUBLE_ENCODING : FAULT_NONE;
 }
 
+static bool has_capital(struct span text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (text.data[i] >= 'A' && text.data[i] <= 'Z')
+            return true;
+    return false;
+}
+
 /* UUIDs are compared as text later, so there is one case for them. */
 static bool lower_uuid(struct span *segment, struct arena *arena)
 {
-    if (!is_uuid(*segment))
+    if (!is_uuid(*segment) || !has_capital(*segment))
         return true;
 
     char *lower = arena_take(arena, segment->length);

@@ -84,14 +84,14 @@ static void add_escape(struct text *text, unsigned char c)
     text_add_format(text, "\\u%04x", c);
 }
 
-void text_add_json(struct text *text, struct span bytes)
+/* A string that begins with `at` bytes that need no change. */
+static void add_json_slowly(struct text *text, struct span bytes, size_t at)
 {
     size_t plain = 0; /* start of the run that needs no change */
 
-    (void)text_reserve(text, bytes.length + 2);
     text_add(text, "\"", 1);
-    for (size_t at = 0; at < bytes.length;) {
-        at += ascii_run((struct span){bytes.data + at, bytes.length - at}, ASCII_PLAIN);
+    while (at < bytes.length) {
+        at += ascii_plain_run((struct span){bytes.data + at, bytes.length - at});
         if (at == bytes.length)
             break;
         unsigned char c = (unsigned char)bytes.data[at];
@@ -110,6 +110,24 @@ void text_add_json(struct text *text, struct span bytes)
     }
     text_add(text, bytes.data + plain, bytes.length - plain);
     text_add(text, "\"", 1);
+}
+
+void text_add_json(struct text *text, struct span bytes)
+{
+    size_t plain = ascii_plain_run(bytes);
+
+    if (!text_reserve(text, bytes.length + 2))
+        return;
+    if (plain < bytes.length) {
+        add_json_slowly(text, bytes, plain);
+        return;
+    }
+    char *at = text->data + text->length;
+    *at++ = '"';
+    if (bytes.length > 0)
+        memcpy(at, bytes.data, bytes.length);
+    memcpy(at + bytes.length, "\"", 2); /* and its NUL */
+    text->length += bytes.length + 2;
 }
 
 void text_clear(struct text *text)

@@ -1,5 +1,7 @@
 #include "policies/utf8.h"
 
+#include <stdint.h>
+
 static bool is_continuation(unsigned char byte)
 {
     return byte >= 0x80 && byte <= 0xbf;
@@ -29,9 +31,23 @@ size_t utf8_sequence(struct span bytes, size_t at)
     return length;
 }
 
+/* ASCII alone, eight bytes at a time: how many at the front. */
+static size_t ascii_words(struct span bytes)
+{
+    uint64_t word;
+    size_t length = 0;
+
+    for (; bytes.length - length >= sizeof word; length += sizeof word) {
+        memcpy(&word, bytes.data + length, sizeof word);
+        if ((word & UINT64_C(0x8080808080808080)) != 0)
+            break;
+    }
+    return length;
+}
+
 bool utf8_is_valid(struct span bytes)
 {
-    for (size_t at = 0; at < bytes.length;) {
+    for (size_t at = ascii_words(bytes); at < bytes.length;) {
         size_t length = utf8_sequence(bytes, at);
         if (length == 0)
             return false;

@@ -33,31 +33,40 @@ static void take(struct entropy *entropy, unsigned char *out, size_t count)
 
 static const char HEX[] = "0123456789abcdef";
 
+static char *write_hex(char *out, const unsigned char *raw, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        *out++ = HEX[raw[i] >> 4];
+        *out++ = HEX[raw[i] & 15];
+    }
+    return out;
+}
+
 void entropy_uuid(struct entropy *entropy, char text[static UUID_TEXT])
 {
+    static const struct {
+        unsigned from, count;
+    } groups[] = {{0, 4}, {4, 2}, {6, 2}, {8, 2}, {10, 6}};
     unsigned char raw[16];
     char *out = text;
 
     take(entropy, raw, sizeof raw);
     raw[6] = (unsigned char)((raw[6] & 0x0f) | 0x40);
     raw[8] = (unsigned char)((raw[8] & 0x3f) | 0x80);
-    for (size_t i = 0; i < sizeof raw; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *out++ = '-';
-        *out++ = HEX[raw[i] >> 4];
-        *out++ = HEX[raw[i] & 15];
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        out = write_hex(out, raw + groups[i].from, groups[i].count);
+        *out++ = i + 1 < sizeof groups / sizeof *groups ? '-' : '\0';
     }
-    *out = '\0';
 }
 
 void entropy_hex(struct entropy *entropy, size_t bytes, char *text)
 {
-    unsigned char byte;
+    unsigned char raw[16];
 
-    for (size_t i = 0; i < bytes; i++) {
-        take(entropy, &byte, 1);
-        *text++ = HEX[byte >> 4];
-        *text++ = HEX[byte & 15];
+    for (size_t count; bytes > 0; bytes -= count) {
+        count = bytes < sizeof raw ? bytes : sizeof raw;
+        take(entropy, raw, count);
+        text = write_hex(text, raw, count);
     }
     *text = '\0';
 }

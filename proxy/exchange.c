@@ -158,11 +158,15 @@ static bool view_fields(struct exchange *exchange, struct evhttp_request *reques
     TAILQ_FOREACH (header, headers, next)
         count++;
     struct field *fields = arena_take(&exchange->arena, (count + 1) * sizeof *fields);
-    if (fields == NULL)
+    const struct field_row **rows = arena_take(&exchange->arena, (count + 1) * sizeof *rows);
+    if (fields == NULL || rows == NULL)
         return false;
     exchange->request.fields = fields;
-    TAILQ_FOREACH (header, headers, next)
-        *fields++ = (struct field){span_of(header->key), span_trim(span_of(header->value))};
+    exchange->request.rows = rows;
+    TAILQ_FOREACH (header, headers, next) {
+        *fields = (struct field){span_of(header->key), span_trim(span_of(header->value))};
+        *rows++ = field_row(fields++->name);
+    }
     exchange->request.field_count = count;
     return true;
 }

@@ -6,6 +6,7 @@
 #include "proxy/exchange_internal.h"
 #include "proxy/log.h"
 #include "proxy/reply.h"
+#include "proxy/upstream/answer.h"
 #include "proxy/version_watch.h"
 #include "proxy/worker.h"
 
@@ -254,22 +255,29 @@ static enum answer_use answer_use(struct span name)
     return ANSWER_PASS;
 }
 
-/* Learns from the fields what kind of answer it is; whether its body has a content coding other than
- * identity. */
-static bool note_fields(struct exchange *exchange, const struct upstream_answer *answer)
+static void note_request_id(struct exchange *exchange, struct span id)
+{
+    size_t room = sizeof exchange->upstream_request_id - 1;
+
+    *(char *)mempcpy(exchange->upstream_request_id, id.data, id.length < room ? id.length : room) = '\0';
+}
+
+/* Learns from the fields what kind of answer it is, and what each of them is; whether its body has a content
+ * coding other than identity. */
+static bool note_fields(struct exchange *exchange, const struct upstream_answer *answer,
+                        enum answer_use uses[static ANSWER_FIELDS])
 {
     bool coded = false;
 
     for (size_t i = 0; i < answer->field_count; i++) {
         struct span value = answer->fields[i].value;
-        enum answer_use use = answer_use(answer->fields[i].name);
-        if (use == ANSWER_TYPE)
+        uses[i] = answer_use(answer->fields[i].name);
+        if (uses[i] == ANSWER_TYPE)
             exchange->json = exchange->json || reply_is_json(value);
-        if (use == ANSWER_CODING)
+        if (uses[i] == ANSWER_CODING)
             coded = coded || !span_equal_nocase(value, SPAN("identity"));
-        if (use == ANSWER_REQUEST_ID)
-            (void)snprintf(exchange->upstream_request_id, sizeof exchange->upstream_request_id, "%.*s",
-                           (int)value.length, value.data);
+        if (uses[i] == ANSWER_REQUEST_ID)
+            note_request_id(exchange, value);
     }
     return coded;
 }
@@ -284,10 +292,8 @@ static bool names_host(struct span value, const char *host)
     return false;
 }
 
-static void copy_field(struct exchange *exchange, const struct field *field)
+static void copy_field(struct exchange *exchange, const struct field *field, enum answer_use use)
 {
-    enum answer_use use = answer_use(field->name);
-
     if (use == ANSWER_DROP || (use == ANSWER_LINK && rewrites_location(exchange, field)))
         return;
     /* A session of the gate's own credential is not the client's to have. */
@@ -319,6 +325,7 @@ static void on_head(void *arg, const struct upstream_answer *answer)
 {
     struct exchange *exchange = arg;
     size_t bound = exchange->worker->service->config->upstream.json_bytes;
+    enum answer_use uses[ANSWER_FIELDS];
 
     exchange->sent = true;
     exchange->upstream_status = exchange->status = answer->status;
@@ -327,9 +334,9 @@ static void on_head(void *arg, const struct upstream_answer *answer)
                         answer->field_count);
     text_clear(&exchange->head);
     reply_begin(&exchange->head, answer->status);
-    bool coded = note_fields(exchange, answer);
+    bool coded = note_fields(exchange, answer, uses);
     for (size_t i = 0; i < answer->field_count; i++)
-        copy_field(exchange, &answer->fields[i]);
+        copy_field(exchange, &answer->fields[i], uses[i]);
     reply_field(&exchange->head, SPAN("portcullis-request-id"), span_of(exchange->request_id));
     if (exchange->json && coded && !exchange->no_body) {
         reject(exchange, REFUSE_UPSTREAM_ANSWER,

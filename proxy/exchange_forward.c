@@ -34,7 +34,7 @@ static void add_passing(struct exchange *exchange, struct outgoing *outgoing)
 
     for (size_t i = 0; i < request->field_count; i++) {
         struct span name = request->fields[i].name;
-        if (field_use(name) != FIELD_FORWARD || is_version_header(rules, name))
+        if (field_use_at(request, i) != FIELD_FORWARD || is_version_header(rules, name))
             continue;
         if (!exchange->trace.continued && span_equal_nocase(name, SPAN("tracestate")))
             continue; /* state of a trace that ends here */

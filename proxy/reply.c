@@ -1,5 +1,7 @@
 #include "proxy/reply.h"
 
+#include "policies/ascii.h"
+
 #include <stdio.h>
 #include <time.h>
 
@@ -62,17 +64,9 @@ void reply_begin(struct text *head, int status)
     text_add(head, "\r\n", 2);
 }
 
-static bool is_sendable(struct span value)
-{
-    for (size_t i = 0; i < value.length; i++)
-        if (value.data[i] == '\r' || value.data[i] == '\n' || value.data[i] == '\0')
-            return false;
-    return true;
-}
-
 void reply_field(struct text *head, struct span name, struct span value)
 {
-    if (!is_sendable(value))
+    if (ascii_value_run(value) < value.length || !text_reserve(head, name.length + value.length + 4))
         return;
     text_add(head, name.data, name.length);
     text_add(head, ": ", 2);

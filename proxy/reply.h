@@ -13,7 +13,8 @@ const char *reply_reason(int status);
 /* "HTTP/1.1 403 Forbidden\r\n". */
 void reply_begin(struct text *head, int status);
 
-/* "name: value\r\n". A value that holds CR, LF or NUL is left out: it would end the field. */
+/* "name: value\r\n". A value that no field may have (RFC 9110 §5.5: CR, LF, NUL, other controls) is left
+ * out. */
 void reply_field(struct text *head, struct span name, struct span value);
 
 /* An IMF-fixdate (RFC 9110 §5.6.7) of a time in seconds since the epoch. */

@@ -70,13 +70,13 @@ void version_seen_free(struct version_seen *seen)
 
 /* The row of an operation and the version served: clients that ask for different versions do not look like a
  * change. A free row when it is new, NULL when none is left. */
-static struct facts *facts_of(struct facts *table, const char *operation, const char *served)
+static struct facts *facts_of(struct facts *table, const char *operation, struct span served)
 {
     for (size_t i = 0; i < ROWS; i++) {
         if (table[i].operation[0] == '\0')
             return &table[i];
         if (strncmp(table[i].operation, operation, sizeof table[i].operation - 1) == 0 &&
-            strcmp(table[i].values[0], served) == 0)
+            span_is(served, table[i].values[0]))
             return &table[i];
     }
     return NULL;
@@ -90,37 +90,50 @@ static bool operation_known(const struct facts *table, const char *operation)
     return false;
 }
 
-static void facts_set(struct facts *facts, const char *operation,
-                      char values[VERSION_FACTS][VERSION_FACT_BYTES])
+static void facts_set(struct facts *facts, const char *operation, const struct span values[VERSION_FACTS])
 {
     (void)snprintf(facts->operation, sizeof facts->operation, "%s", operation);
-    memcpy(facts->values, values, sizeof facts->values);
+    for (size_t f = 0; f < VERSION_FACTS; f++)
+        (void)snprintf(facts->values[f], sizeof facts->values[f], "%.*s", (int)values[f].length,
+                       values[f].data);
 }
 
-static void read_values(char values[VERSION_FACTS][VERSION_FACT_BYTES], const struct field *fields,
-                        size_t count)
+/* What the answer says of each fact, as far as a row has room; empty where nothing. */
+static void find_values(struct span values[VERSION_FACTS], const struct field *fields, size_t count)
 {
+    for (size_t f = 0; f < VERSION_FACTS; f++)
+        values[f] = SPAN("");
     for (size_t i = 0; i < count; i++)
         for (size_t f = 0; f < VERSION_FACTS; f++)
-            if (span_equal_nocase(fields[i].name, FACT_FIELDS[f]))
-                (void)snprintf(values[f], VERSION_FACT_BYTES, "%.*s", (int)fields[i].value.length,
-                               fields[i].value.data);
+            if (span_equal_nocase(fields[i].name, FACT_FIELDS[f])) {
+                values[f] = fields[i].value;
+                if (values[f].length >= VERSION_FACT_BYTES)
+                    values[f].length = VERSION_FACT_BYTES - 1;
+            }
+}
+
+static bool same_values(const struct facts *facts, const struct span values[VERSION_FACTS])
+{
+    for (size_t f = 0; f < VERSION_FACTS; f++)
+        if (!span_is(values[f], facts->values[f]))
+            return false;
+    return true;
 }
 
 static void note_change(struct version_watch *watch, const char *operation,
-                        char values[VERSION_FACTS][VERSION_FACT_BYTES])
+                        const struct span values[VERSION_FACTS])
 {
     (void)pthread_mutex_lock(&watch->lock);
     bool first = !operation_known(watch->table, operation);
     struct facts *known = facts_of(watch->table, operation, values[0]);
-    if (known != NULL && memcmp(known->values, values, sizeof known->values) != 0) {
+    if (known != NULL && !same_values(known, values)) {
+        facts_set(known, operation, values);
         log_event(first ? LOG_INFO : LOG_WARNING, first ? "upstream-version" : "upstream-version-change",
-                  "%s: served %s, stage %s, sunset %s, deprecation %s", operation, values[0],
-                  values[1][0] ? values[1] : "-", values[2][0] ? values[2] : "-",
-                  values[3][0] ? values[3] : "-");
+                  "%s: served %s, stage %s, sunset %s, deprecation %s", operation, known->values[0],
+                  known->values[1][0] ? known->values[1] : "-", known->values[2][0] ? known->values[2] : "-",
+                  known->values[3][0] ? known->values[3] : "-");
         if (!first)
             (void)atomic_fetch_add_explicit(watch->changes, 1, memory_order_relaxed);
-        facts_set(known, operation, values);
     }
     (void)pthread_mutex_unlock(&watch->lock);
 }
@@ -128,11 +141,11 @@ static void note_change(struct version_watch *watch, const char *operation,
 void version_seen_answer(struct version_seen *seen, const char *operation, const struct field *fields,
                          size_t count)
 {
-    char values[VERSION_FACTS][VERSION_FACT_BYTES] = {{0}};
+    struct span values[VERSION_FACTS];
 
-    read_values(values, fields, count);
-    struct facts *last = facts_of(seen->table, operation, values[0]);
-    if (last == NULL || values[0][0] == '\0' || memcmp(last->values, values, sizeof values) == 0)
+    find_values(values, fields, count);
+    struct facts *last = values[0].length > 0 ? facts_of(seen->table, operation, values[0]) : NULL;
+    if (last == NULL || same_values(last, values))
         return;
     facts_set(last, operation, values);
     note_change(seen->watch, operation, values);

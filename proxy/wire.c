@@ -67,7 +67,7 @@ static size_t take_run(struct wire *wire, struct span bytes)
         room = wire->limits.target_bytes - wire->target_used;
     if (bytes.length > room)
         bytes.length = room;
-    size_t run = ascii_run(bytes, target ? ASCII_TARGET : ASCII_VALUE);
+    size_t run = target ? ascii_run(bytes, ASCII_TARGET) : ascii_value_run(bytes);
     wire->header_used += run;
     if (target)
         wire->target_used += run;

@@ -2,6 +2,7 @@
 
 #include "policies/ascii.h"
 #include "policies/target.h"
+#include "policies/uuid.h"
 
 #include <time.h>
 

@@ -9,7 +9,7 @@ bool octets_are_token(struct span bytes)
 
 bool octets_are_value(struct span bytes)
 {
-    return ascii_run(bytes, ASCII_VALUE) == bytes.length;
+    return ascii_value_run(bytes) == bytes.length;
 }
 
 bool octets_next_item(struct span *list, struct span *item)

@@ -36,10 +36,10 @@ class Cost:
 COSTS = [
     Cost("read", "syscalls", 6.2, 6.7),
     Cost("read", "allocations", 32, 33),
-    Cost("read", "instructions", 99_600, 110_000),
+    Cost("read", "instructions", 69_800, 77_000),
     Cost("mutation", "syscalls", 28.7, 33),
     Cost("mutation", "allocations", 80, 82),
-    Cost("mutation", "instructions", 353_800, 390_000),
+    Cost("mutation", "instructions", 316_000, 348_000),
 ]
 
 pytestmark = pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer's own work would be counted")

@@ -170,7 +170,7 @@ static void access_and_rules(void **state)
     arena_init(&arena);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const struct principal *principal = policy_principal_named(policy, span_of(cases[i].principal));
-        struct span organization = span_of(cases[i].organization);
+        uint32_t organization = policy_organization(policy, span_of(cases[i].organization));
         permission_set set = permission_named(span_of(cases[i].permission));
         struct access access = policy_access(policy, principal, organization);
 
@@ -190,8 +190,8 @@ static void credentials(void **state)
     size_t count;
     const struct credential_source *sources = policy_credentials(policy, &count);
     int own = policy_principal_named(policy, span_of("ann"))->credential;
-    int payments = policy_organization_credential(policy, span_of(PAYMENTS));
-    int elsewhere = policy_organization_credential(policy, span_of(OTHER));
+    int payments = policy_organization_credential(policy, policy_organization(policy, span_of(PAYMENTS)));
+    int elsewhere = policy_organization_credential(policy, policy_organization(policy, span_of(OTHER)));
 
     assert_int_equal(count, 3);
     assert_int_equal(policy_principal_named(policy, span_of("bob"))->credential, CREDENTIAL_OWN);
@@ -202,8 +202,10 @@ static void credentials(void **state)
     assert_string_equal(sources[payments].name, "keys/payments");
     assert_string_equal(sources[payments].pointer, "/organizations/" PAYMENTS "/upstream_token");
     assert_string_equal(sources[elsewhere].name, "ALL");
-    assert_int_equal(policy_organization_credential(policy, span_of(SANDBOX)), elsewhere);
-    assert_int_equal(policy_organization_credential(policy, span_of("")), elsewhere);
+    assert_int_equal(policy_organization_credential(policy, policy_organization(policy, span_of(SANDBOX))),
+                     elsewhere);
+    assert_int_equal(policy_organization_credential(policy, policy_organization(policy, span_of(""))),
+                     elsewhere);
 }
 
 static void versions(void **state)
@@ -278,7 +280,7 @@ static void many_organizations(void **state)
         for (unsigned i = 0; i < MANY_ORGANIZATIONS; i++) {
             char id[40];
             (void)snprintf(id, sizeof id, "%08x-0000-4000-8000-000000000000", i);
-            struct access access = policy_access(policy, principal, span_of(id));
+            struct access access = policy_access(policy, principal, policy_organization(policy, span_of(id)));
             permission_set expected = i % MANY_PRINCIPALS == p         ? read
                                       : (i + 1) % MANY_PRINCIPALS == p ? delete
                                                                        : 0;

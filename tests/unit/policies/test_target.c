@@ -1,5 +1,6 @@
 #include "policies/target.h"
 
+#include "policies/uuid.h"
 #include "tests/unit/table.h"
 
 #include <setjmp.h>
