@@ -11,6 +11,7 @@
 struct outgoing {
     struct field *fields;
     size_t count;
+    struct span credential; /* the value of Authorization */
 };
 
 static void add(struct outgoing *outgoing, const char *name, struct span value)
@@ -79,11 +80,12 @@ static bool add_own(struct exchange *exchange, struct outgoing *outgoing)
 {
     const struct field *host = field_find(&exchange->request, "Host");
     const struct field *content_type = field_find(&exchange->request, "Content-Type");
-    struct span credential = authorization(exchange), ways = via(exchange);
+    struct span ways = via(exchange);
 
-    if (credential.data == NULL || ways.data == NULL)
+    outgoing->credential = authorization(exchange);
+    if (outgoing->credential.data == NULL || ways.data == NULL)
         return false;
-    add(outgoing, "Authorization", credential);
+    add(outgoing, "Authorization", outgoing->credential);
     add(outgoing, "Accept-Encoding", SPAN("identity"));
     if (exchange->decision.content.data != NULL && content_type != NULL)
         add(outgoing, "Content-Type", content_type->value);
@@ -115,7 +117,9 @@ static void refuse(struct exchange *exchange, enum refusal_kind kind, const char
 void exchange_forward(struct exchange *exchange)
 {
     struct outgoing outgoing = {
-        arena_take(&exchange->arena, (exchange->request.field_count + OWN_FIELDS) * sizeof(struct field)), 0};
+        arena_take(&exchange->arena, (exchange->request.field_count + OWN_FIELDS) * sizeof(struct field)),
+        0,
+        {NULL, 0}};
 
     if (outgoing.fields == NULL) {
         refuse(exchange, REFUSE_INTERNAL, "Memory is out. Nothing was sent on.");
@@ -135,6 +139,8 @@ void exchange_forward(struct exchange *exchange)
         .field_count = outgoing.count,
         .body = exchange->decision.content,
         .idempotent = !exchange->mutation,
+        .owner = upstream_owner(exchange->worker->service->upstream,
+                                span_of(exchange->decision.principal->name), outgoing.credential),
     };
     exchange->forwarded_us = clock_monotonic_us();
     exchange->call =

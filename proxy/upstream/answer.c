@@ -214,6 +214,8 @@ static bool judge_framing(struct answer *answer)
         return invalid(answer, "coding-on-1.0");
     if (answer->status == 204 && (answer->chunked || answer->length > 0))
         return invalid(answer, "body-on-204");
+    if (answer->status == 205 && (answer->chunked || answer->length > 0))
+        return invalid(answer, "body-on-205"); /* RFC 9110 §15.3.6 */
 
     if (answer->status == 204)
         answer->length = 0;

@@ -160,11 +160,11 @@ static bool give_head(struct upstream_call *call)
     return call->stage != CALL_OVER;
 }
 
-/* The answer is whole. `clean`: nothing lies behind it. */
-static void finish(struct upstream_call *call, bool clean)
+/* The answer is whole, and nothing lies behind it. */
+static void finish(struct upstream_call *call)
 {
     struct connection *connection = call->connection;
-    if (clean && call->written == call->length && answer_keeps_connection(connection->answer)) {
+    if (call->written == call->length && answer_keeps_connection(connection->answer)) {
         pool_keep(connection);
         call->connection = NULL;
     }
@@ -172,11 +172,10 @@ static void finish(struct upstream_call *call, bool clean)
     call->events.end(call->arg);
 }
 
-static void refuse_answer(struct upstream_call *call)
+static void refuse_answer(struct upstream_call *call, const char *fault)
 {
     char detail[96];
-    snprintf(detail, sizeof(detail), "the answer is not HTTP as it should be: %s",
-             answer_fault(call->connection->answer));
+    snprintf(detail, sizeof(detail), "the answer is not HTTP as it should be: %s", fault);
     call_lost(call, UPSTREAM_INVALID, detail);
 }
 
@@ -191,7 +190,7 @@ static void take_bytes(struct upstream_call *call, struct span bytes)
         bytes.data += taken;
         bytes.length -= taken;
         if (state == ANSWER_INVALID) {
-            refuse_answer(call);
+            refuse_answer(call, answer_fault(answer));
             return;
         }
         if (!call->head_given && state != ANSWER_HEAD && !give_head(call))
@@ -202,7 +201,10 @@ static void take_bytes(struct upstream_call *call, struct span bytes)
                 return;
         }
         if (state == ANSWER_DONE) {
-            finish(call, bytes.length == 0);
+            if (bytes.length > 0)
+                refuse_answer(call, "surplus"); /* one of the two is not ours to pass on; who knows which */
+            else
+                finish(call);
             return;
         }
         if (bytes.length == 0)
@@ -215,10 +217,23 @@ static void take_end(struct upstream_call *call)
 {
     struct answer *answer = call->connection->answer;
     if (answer_finish(answer) == ANSWER_DONE)
-        finish(call, true);
+        finish(call);
     else
         call_lost(call, UPSTREAM_CLOSED,
                   answer_began(answer) ? "closed in the middle of the answer" : "closed before the answer");
+}
+
+/* May the bytes just read be an answer to this request? Those that begin one on a connection that was used
+ * before may have been sent before it. A read, which harms nobody but its own owner, is not worth a system
+ * call. */
+static bool is_asked_for(const struct upstream_call *call)
+{
+    const struct connection *connection = call->connection;
+    if (answer_began(connection->answer) || !connection->served)
+        return true;
+    if (call->idempotent && connection->transport.sent > call->sent_before)
+        return true;
+    return !connection_spoke_first(connection, call->sent_before);
 }
 
 void call_read(struct upstream_call *call)
@@ -230,7 +245,10 @@ void call_read(struct upstream_call *call)
         return;
     switch (transport_read(&connection->transport, upstream->scratch, sizeof(upstream->scratch), &length)) {
     case TRANSPORT_DONE:
-        take_bytes(call, (struct span){upstream->scratch, length});
+        if (is_asked_for(call))
+            take_bytes(call, (struct span){upstream->scratch, length});
+        else
+            refuse_answer(call, "unsolicited");
         return;
     case TRANSPORT_WANTS_READ:
         return;

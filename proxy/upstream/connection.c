@@ -2,17 +2,19 @@
 #include "proxy/clock.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 static void next_address(struct connection *connection);
 
 struct connection *connection_new(struct event_base *base, struct upstream_shared *shared,
                                   struct tls_memory *memory, const struct connection_events *events,
-                                  void *owner)
+                                  void *pool)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
     if (connection == NULL)
@@ -26,7 +28,7 @@ struct connection *connection_new(struct event_base *base, struct upstream_share
     connection->shared = shared;
     connection->memory = memory;
     connection->events = events;
-    connection->owner = owner;
+    connection->pool = pool;
     connection->transport.fd = -1;
     return connection;
 }
@@ -268,11 +270,28 @@ void connection_resume(struct connection *connection)
     event_add(&connection->read_event, NULL);
 }
 
-bool connection_is_quiet(struct connection *connection)
+enum connection_silence connection_listen(struct connection *connection)
 {
     char byte;
     size_t length;
-    return transport_read(&connection->transport, &byte, 1, &length) == TRANSPORT_WANTS_READ;
+    switch (transport_read(&connection->transport, &byte, 1, &length)) {
+    case TRANSPORT_WANTS_READ:
+        return CONNECTION_QUIET;
+    case TRANSPORT_DONE:
+        return CONNECTION_SPEAKS;
+    default:
+        return CONNECTION_GONE;
+    }
+}
+
+bool connection_spoke_first(const struct connection *connection, uint64_t sent_before)
+{
+    const struct transport *transport = &connection->transport;
+    int unacknowledged = 0;
+    uint64_t since = transport->sent - sent_before;
+    if (since == 0)
+        return true;
+    return ioctl(transport->fd, SIOCOUTQ, &unacknowledged) == 0 && (uint64_t)unacknowledged >= since;
 }
 
 void connection_close(struct connection *connection, bool politely)

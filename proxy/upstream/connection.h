@@ -32,8 +32,10 @@ enum connection_stage {
 struct connection {
     TAILQ_ENTRY(connection) entry; /* in one of the owner's lists */
     const struct connection_events *events;
-    void *owner;
-    struct upstream_call *call; /* the owner's: whom it works for; NULL while idle */
+    void *pool;
+    LIST_ENTRY(connection) shelf;
+    struct upstream_call *call; /* the one under way; NULL while idle */
+    struct upstream_owner owner;
 
     enum connection_stage stage;
     struct transport transport;
@@ -57,7 +59,7 @@ struct connection {
 /* A connection not yet begun; NULL when memory is out. `first`: the address to try first. */
 struct connection *connection_new(struct event_base *base, struct upstream_shared *shared,
                                   struct tls_memory *memory, const struct connection_events *events,
-                                  void *owner);
+                                  void *pool);
 
 /* Begins to make it. May call back from within. */
 void connection_begin(struct connection *connection, size_t first, int64_t now);
@@ -76,8 +78,19 @@ void connection_await_writable(struct connection *connection);
 void connection_pause(struct connection *connection);
 void connection_resume(struct connection *connection);
 
-/* Idle and just looked at: is it open, with nothing to read? */
-bool connection_is_quiet(struct connection *connection);
+enum connection_silence {
+    CONNECTION_QUIET,  /* open, with nothing to read */
+    CONNECTION_GONE,   /* closed by the other side, or lost */
+    CONNECTION_SPEAKS, /* there are bytes that nobody asked for */
+};
+
+/* Looks at an idle connection. A byte is lost where it speaks: close it then. */
+enum connection_silence connection_listen(struct connection *connection);
+
+/* Its first bytes since a request was written are there, `sent_before` being transport.sent before that: were
+ * they on their way before one byte of the request had come to the upstream's kernel? Whatever is sent later
+ * acknowledges that byte. Costs a system call unless nothing was written at all. */
+bool connection_spoke_first(const struct connection *connection, uint64_t sent_before);
 
 /* Closes it now. The memory stays until connection_free, which must not be called from within a callback of
  * it. */

@@ -1,16 +1,34 @@
 #include "proxy/clock.h"
+#include "proxy/log.h"
 #include "proxy/upstream/upstream_internal.h"
+
+#define LOG_EVERY_S 1
 
 void pool_schedule(struct upstream *upstream)
 {
     event_active(&upstream->pump, EV_READ, 0);
 }
 
+static struct shelf *shelf_of(struct upstream *upstream, const struct upstream_owner *owner)
+{
+    return &upstream->shelves[owner->words[0] % SHELVES];
+}
+
+static void leave_idle(struct connection *connection)
+{
+    struct upstream *upstream = connection->pool;
+    TAILQ_REMOVE(&upstream->idle, connection, entry);
+    LIST_REMOVE(connection, shelf);
+}
+
 void pool_drop(struct connection *connection)
 {
-    struct upstream *upstream = connection->owner;
+    struct upstream *upstream = connection->pool;
     bool idle = connection->call == NULL;
-    TAILQ_REMOVE(idle ? &upstream->idle : &upstream->busy, connection, entry);
+    if (idle)
+        leave_idle(connection);
+    else
+        TAILQ_REMOVE(&upstream->busy, connection, entry);
     TAILQ_INSERT_TAIL(&upstream->closed, connection, entry);
     upstream->connection_count--;
     connection->call = NULL;
@@ -20,7 +38,7 @@ void pool_drop(struct connection *connection)
 
 void pool_keep(struct connection *connection)
 {
-    struct upstream *upstream = connection->owner;
+    struct upstream *upstream = connection->pool;
     int64_t now = clock_monotonic_us();
     connection_resume(connection);
     connection->call = NULL;
@@ -33,20 +51,32 @@ void pool_keep(struct connection *connection)
     }
     TAILQ_REMOVE(&upstream->busy, connection, entry);
     TAILQ_INSERT_HEAD(&upstream->idle, connection, entry);
+    LIST_INSERT_HEAD(shelf_of(upstream, &connection->owner), connection, shelf);
     upstream_due(upstream, pool_due(upstream), now);
     pool_schedule(upstream);
 }
 
-/* Nobody asked it anything: more than TLS's own messages is the end of it. */
-static void look_at_idle(struct connection *connection)
+/* Nobody asked an idle connection anything: more than TLS's own messages is the end of it. False when it is
+ * gone. */
+static bool look_at_idle(struct connection *connection)
 {
-    if (!connection_is_quiet(connection))
-        pool_drop(connection);
+    static struct log_limit limit;
+    unsigned long held;
+    enum connection_silence silence = connection_listen(connection);
+    if (silence == CONNECTION_QUIET)
+        return true;
+    if (silence == CONNECTION_SPEAKS && log_allow(&limit, LOG_EVERY_S, &held))
+        log_event(LOG_WARNING, "upstream-surplus",
+                  "the upstream said more than it was asked on an idle connection, which is closed "
+                  "(%lu more such events not shown)",
+                  held);
+    pool_drop(connection);
+    return false;
 }
 
 static void on_ready(struct connection *connection)
 {
-    struct upstream *upstream = connection->owner;
+    struct upstream *upstream = connection->pool;
     upstream->first_address = connection_address(connection);
     call_run(connection->call);
 }
@@ -83,17 +113,19 @@ void pool_settle(struct upstream *upstream)
         connection->rested = true;
 }
 
-/* The newest idle connection, or NULL. Bytes that came since the loop last asked would be read as the answer
- * to the next request, which may be another client's: one that has not rested for a turn is looked at, at the
- * price of a recv. For a mutation each is: a connection that turns out to be dead only behind the request
- * leaves nobody knowing what became of that. */
-static struct connection *take_idle(struct upstream *upstream, bool look)
+/* The newest idle connection of the call's owner, or NULL. Bytes that came since the loop last asked would be
+ * read as the answer to the next request: one that has not rested for a turn is looked at, at the price of a
+ * recv. For a mutation each is: a connection that turns out to be dead only behind the request leaves nobody
+ * knowing what became of that. */
+static struct connection *find_idle(struct upstream *upstream, const struct upstream_call *call)
 {
-    struct connection *connection;
-    while ((connection = TAILQ_FIRST(&upstream->idle)) != NULL) {
-        if ((connection->rested && !look) || connection_is_quiet(connection))
+    struct connection *connection, *next;
+    for (connection = LIST_FIRST(shelf_of(upstream, &call->owner)); connection != NULL; connection = next) {
+        next = LIST_NEXT(connection, shelf);
+        if (!owner_equal(&connection->owner, &call->owner))
+            continue;
+        if ((connection->rested && call->idempotent) || look_at_idle(connection))
             return connection;
-        pool_drop(connection);
     }
     return NULL;
 }
@@ -107,6 +139,7 @@ static void connect_for(struct upstream *upstream, struct upstream_call *call)
         return;
     }
     int64_t now = clock_monotonic_us();
+    connection->owner = call->owner;
     upstream->connection_count++;
     TAILQ_INSERT_TAIL(&upstream->busy, connection, entry);
     call_attach(call, connection);
@@ -125,9 +158,9 @@ static bool serve_first(struct upstream *upstream)
         return true;
     }
 
-    struct connection *idle = call->fresh ? NULL : take_idle(upstream, !call->idempotent);
+    struct connection *idle = call->fresh ? NULL : find_idle(upstream, call);
     if (idle != NULL) {
-        TAILQ_REMOVE(&upstream->idle, idle, entry);
+        leave_idle(idle);
         TAILQ_INSERT_TAIL(&upstream->busy, idle, entry);
         call_attach(call, idle);
         call_run(call);
@@ -135,7 +168,7 @@ static bool serve_first(struct upstream *upstream)
     }
     struct connection *oldest = TAILQ_LAST(&upstream->idle, connection_list);
     if (upstream->connection_count >= upstream->config->upstream.connections && oldest != NULL)
-        pool_drop(oldest); /* makes room for a fresh one */
+        pool_drop(oldest); /* makes room for a fresh one, whosever it was */
     if (upstream->connection_count >= upstream->config->upstream.connections)
         return false;
     connect_for(upstream, call);

@@ -12,6 +12,10 @@ struct upstream_shared *upstream_shared_new(const struct config *config, char *e
         return NULL;
     }
     shared->config = config;
+    if (!owner_key_make(&shared->key)) {
+        snprintf(error, error_size, "the kernel gives no random bytes");
+        goto fail_shared;
+    }
     if (config->upstream.tls) {
         shared->tls = tls_new(config, error, error_size);
         if (shared->tls == NULL)
@@ -37,6 +41,12 @@ void upstream_shared_free(struct upstream_shared *shared)
     resolver_free(shared->resolver);
     tls_free(shared->tls);
     free(shared);
+}
+
+struct upstream_owner upstream_owner(const struct upstream_shared *shared, struct span principal,
+                                     struct span authorization)
+{
+    return owner_of(&shared->key, principal, authorization);
 }
 
 bool upstream_shared_reload(struct upstream_shared *shared, char *error, size_t error_size)

@@ -3,11 +3,13 @@
 #define PROXY_UPSTREAM_SHARED_H
 
 #include "proxy/config.h"
+#include "proxy/upstream/owner.h"
 #include "proxy/upstream/resolver.h"
 #include "proxy/upstream/tls.h"
 
 struct upstream_shared {
     const struct config *config;
+    struct owner_key key;
     struct resolver *resolver;
     struct tls *tls; /* NULL: the upstream speaks plain HTTP */
 };

@@ -152,6 +152,7 @@ struct upstream_call *upstream_start(struct upstream *upstream, const struct ups
     call->events = *events;
     call->arg = arg;
     call->idempotent = request->idempotent;
+    call->owner = request->owner;
     call->head_request = strcmp(request->method, "HEAD") == 0;
 
     int64_t now = clock_monotonic_us();

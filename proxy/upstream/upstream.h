@@ -1,9 +1,15 @@
 /* The upstream side: a small strict HTTP/1.1 client on libevent, one per worker.
  *
  * One request at a time on a connection, framing always written by us, answers read by a strict incremental
- * grammar (answer.h), bodies streamed with back-pressure. A connection goes back to the pool only when its
- * answer ended exactly where it should and nothing lies behind it. Names are resolved by a helper thread
- * (resolver.h).
+ * grammar (answer.h), bodies streamed with back-pressure. Names are resolved by a helper thread (resolver.h).
+ *
+ * No answer reaches the request of another owner (owner.h), whatever the upstream sends and when:
+ * - A connection serves one owner in all its life.
+ * - It goes back to the pool only when its answer ended exactly where it should; bytes behind that end make
+ *   the answer invalid. It leaves the pool only when nothing lies in it.
+ * - Bytes that were on their way at that moment look like the answer to the owner's next request. To a
+ *   request that is not idempotent they are no answer when the upstream's kernel had not one byte of the
+ *   request as they were sent, which the acknowledgements of TCP tell for certain.
  *
  * A request is sent again, once, on a fresh connection, only when that is safe: it was never written, or it
  * is idempotent, ran on a connection from the pool, and no byte of an answer was seen. A mutation is sent
@@ -13,6 +19,7 @@
 
 #include "policies/request.h"
 #include "proxy/config.h"
+#include "proxy/upstream/owner.h"
 
 #include <stdint.h>
 
@@ -30,6 +37,10 @@ void upstream_shared_free(struct upstream_shared *shared);
  * (false, message). Any thread. */
 bool upstream_shared_reload(struct upstream_shared *shared, char *error, size_t error_size);
 
+/* The owner of a principal's requests with that value of Authorization. Any thread. */
+struct upstream_owner upstream_owner(const struct upstream_shared *shared, struct span principal,
+                                     struct span authorization);
+
 struct upstream *upstream_new(struct event_base *base, struct upstream_shared *shared);
 void upstream_free(struct upstream *upstream); /* all calls must have ended; not from within a callback */
 
@@ -41,6 +52,7 @@ struct upstream_request {
     size_t field_count;
     struct span body; /* data NULL: no content, and no Content-Length but for POST, PUT and PATCH (0) */
     bool idempotent;  /* may be sent again when no byte of an answer was seen */
+    struct upstream_owner owner; /* from upstream_owner; zeroed where all requests are one client's */
 };
 
 struct upstream_answer {

@@ -4,7 +4,8 @@
  * 1. A call is in exactly one list: waiting (no connection), active (a connection of its own), expired (for
  * the length of on_timer), over.
  * 2. A connection is in exactly one list: busy (call != NULL), idle (READY, call == NULL), closed.
- * connection_count counts busy and idle.
+ * connection_count counts busy and idle. What is idle also stands on the shelf of its owner, and takes no
+ * call of another.
  * 3. What is over or closed is freed by the pump alone, which the loop calls with no callback of ours below
  * it: a callback may end whatever it likes.
  * 4. Waiting calls are looked after by the pump only, which runs in the same turn of the loop behind the
@@ -18,9 +19,11 @@
 #include "proxy/upstream/connection.h"
 
 #define SCRATCH_BYTES 65536
+#define SHELVES       256 /* a power of two */
 
 TAILQ_HEAD(call_list, upstream_call);
 TAILQ_HEAD(connection_list, connection);
+LIST_HEAD(shelf, connection);
 
 struct upstream {
     struct event_base *base;
@@ -35,6 +38,7 @@ struct upstream {
     struct call_list waiting, active, expired, over;
     size_t waiting_count;
     struct connection_list idle, busy, closed; /* idle: newest first */
+    struct shelf shelves[SHELVES];             /* what is idle, by owner; newest first too */
     size_t connection_count;
 
     size_t first_address; /* the one that was good last */
@@ -54,6 +58,7 @@ struct upstream_call {
 
     enum call_stage stage;
     struct connection *connection;
+    struct upstream_owner owner;
     bool unsafe; /* the request may not be written */
     bool idempotent, head_request;
     bool fresh;      /* only a new connection will do: */

@@ -34,6 +34,7 @@ struct told {
     void (*on_body)(struct told *told);
     void (*on_over)(struct told *told);
     void *data;
+    struct upstream_owner owner; /* of the request, set beforehand */
 };
 
 static inline void told_head(void *arg, const struct upstream_answer *answer)
@@ -164,6 +165,7 @@ static inline void client_start(struct client *client, struct told *told, const 
         .field_count = 1,
         .body = body,
         .idempotent = safe,
+        .owner = told->owner,
     };
     told->client = client;
     told->call = upstream_start(client->upstream, &request, &told_events, told);
