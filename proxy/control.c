@@ -32,11 +32,14 @@ struct control {
 
 /* ---- records ---- */
 
+/* What it tells of has happened, so it is owed even while the journal is broken or not open yet. */
 static void append(struct control *control, const struct record_fields *fields)
 {
     struct record record = {0};
+    bool built = record_build(fields, &record);
 
-    if (!record_build(fields, &record) || !journal_append(control->port, &record, NULL, NULL))
+    record.owed = true;
+    if (!built || !journal_append(control->port, &record, NULL, NULL))
         journal_missed(control->task.service->journal, 1);
     record_free(&record);
 }

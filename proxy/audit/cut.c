@@ -63,6 +63,15 @@ bool cut_off(const struct directory *directory, const char *segment, int fd, off
     return true;
 }
 
+bool cut_is(const char *name)
+{
+    char segment[SEGMENT_NAME];
+    struct segment_name read;
+
+    (void)snprintf(segment, sizeof segment, "%s", name);
+    return segment_name_read(segment, &read) && cut_is_of(name, segment);
+}
+
 bool cut_is_of(const char *name, const char *segment)
 {
     size_t length = strlen(segment);

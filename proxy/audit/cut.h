@@ -14,6 +14,9 @@
 bool cut_off(const struct directory *directory, const char *segment, int fd, off_t whole,
              char side[static CUT_NAME]);
 
+/* Is this the name of a side file, which begins with its segment's (SEGMENT_NAME - 1 bytes)? */
+bool cut_is(const char *name);
+
 /* Is this the name of a side file of the segment? */
 bool cut_is_of(const char *name, const char *segment);
 

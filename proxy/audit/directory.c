@@ -26,11 +26,13 @@ static bool make_one(const char *path)
                                    : strndup(path, (size_t)(slash - path));
     int fd = parent != NULL ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
-    free(parent);
+    free(parent); /* keeps errno */
     if (fd < 0)
         return false;
     bool synced = fsync(fd) == 0;
+    int fault = errno;
     close(fd);
+    errno = fault;
     return synced;
 }
 
@@ -51,14 +53,17 @@ bool directory_make(const char *path, char *error, size_t error_size)
             if (made)
                 copy[at] = end;
         }
+    int fault = errno;
     if (!made)
-        snprintf(error, error_size, "%s: cannot make the directory: %s", copy ? copy : path, strerror(errno));
+        snprintf(error, error_size, "%s: cannot make the directory: %s", copy ? copy : path, strerror(fault));
     free(copy);
+    errno = fault;
     return made;
 }
 
-static bool fail(const char *path, const char *what, char *error, size_t error_size)
+static bool fail(const char *path, const char *what, const char **passing, char *error, size_t error_size)
 {
+    *passing = directory_passing(errno);
     snprintf(error, error_size, "%s: %s: %s", path, what, strerror(errno));
     return false;
 }
@@ -71,24 +76,36 @@ static bool fail_locked(const struct directory *directory, int lock, char *error
 
     pid[length > 0 ? strspn(pid, "0123456789") : 0] = '\0';
     snprintf(error, error_size,
-             "%s: another process%s%s writes this journal; stop it, or use another directory",
-             directory->path, pid[0] != '\0' ? ", pid " : "", pid);
+             "%s: another process%s%s%s writes this journal; stop it, or use another directory",
+             directory->path, pid[0] != '\0' ? ", pid " : "", pid, pid[0] != '\0' ? "," : "");
     return false;
 }
 
-static bool take_lock(struct directory *directory, char *error, size_t error_size)
+const char directory_locked[] = "another process writes it";
+
+const char *directory_passing(int fault)
+{
+    static const int faults[] = {ENOSPC, EDQUOT, EROFS, EIO, ENOMEM, EMFILE, ENFILE, EINTR};
+
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        if (fault == faults[i])
+            return strerrordesc_np(fault);
+    return NULL;
+}
+
+static bool take_lock(struct directory *directory, const char **passing, char *error, size_t error_size)
 {
     int lock = openat(directory->fd, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 
     if (lock < 0)
-        return fail(directory->path, "cannot open " LOCK_NAME, error, error_size);
+        return fail(directory->path, "cannot open " LOCK_NAME, passing, error, error_size);
     if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-        bool held = errno == EWOULDBLOCK;
-
-        if (held)
+        if (errno == EWOULDBLOCK) {
             fail_locked(directory, lock, error, error_size);
-        else
-            fail(directory->path, "cannot lock " LOCK_NAME, error, error_size);
+            *passing = directory_locked;
+        } else {
+            fail(directory->path, "cannot lock " LOCK_NAME, passing, error, error_size);
+        }
         close(lock);
         return false;
     }
@@ -100,20 +117,24 @@ static bool take_lock(struct directory *directory, char *error, size_t error_siz
     return true;
 }
 
-bool directory_open(struct directory *directory, const char *path, char *error, size_t error_size)
+bool directory_open(struct directory *directory, const char *path, const char **passing, char *error,
+                    size_t error_size)
 {
     struct stat status;
 
+    *passing = NULL;
     *directory = (struct directory){.path = strdup(path), .fd = -1, .lock = -1};
     if (directory->path == NULL) {
-        fail(path, "cannot open the directory", error, error_size);
+        fail(path, "cannot open the directory", passing, error, error_size);
         goto failed;
     }
-    if (!directory_make(path, error, error_size))
+    if (!directory_make(path, error, error_size)) {
+        *passing = directory_passing(errno);
         goto failed;
+    }
     directory->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory->fd < 0 || fstat(directory->fd, &status) != 0) {
-        fail(path, "cannot open the directory", error, error_size);
+        fail(path, "cannot open the directory", passing, error, error_size);
         goto failed;
     }
     if ((status.st_uid != geteuid() && status.st_uid != 0) || (status.st_mode & (S_IWGRP | S_IWOTH)) != 0) {
@@ -123,7 +144,7 @@ bool directory_open(struct directory *directory, const char *path, char *error, 
                  path, (unsigned long)status.st_uid, (unsigned)status.st_mode & 0777u);
         goto failed;
     }
-    if (!take_lock(directory, error, error_size))
+    if (!take_lock(directory, passing, error, error_size))
         goto failed;
     return true;
 

@@ -12,12 +12,22 @@ struct directory {
     int lock; /* the lock file, locked for as long as it is open */
 };
 
-/* Makes the directory where it is missing (0700, with what is missing above it). False with a message. */
+/* Makes the directory where it is missing (0700, with what is missing above it). False (errno) with a
+ * message. */
 bool directory_make(const char *path, char *error, size_t error_size);
 
-/* Makes the directory, refuses one that others may write to, takes the lock. False with a message. */
-bool directory_open(struct directory *directory, const char *path, char *error, size_t error_size);
+/* Makes the directory, refuses one that others may write to, takes the lock. False with a message; where the
+ * reason may pass by itself, *passing says it in short (static), else it is NULL. */
+bool directory_open(struct directory *directory, const char *path, const char **passing, char *error,
+                    size_t error_size);
 void directory_close(struct directory *directory);
+
+/* A fault (errno) that may pass without anybody changing how the gate is set up - a full or read-only disk,
+ * an I/O error, no memory or descriptors - as a text that lasts as long as the program; NULL for another. */
+const char *directory_passing(int fault);
+
+/* The short reason when another process holds the lock. */
+extern const char directory_locked[];
 
 /* Makes names added or taken away durable. */
 bool directory_sync(const struct directory *directory);

@@ -1,7 +1,5 @@
 #include "proxy/audit/recovery.h"
 
-#include "proxy/clock.h"
-
 bool intents_init(struct intents *intents)
 {
     intents->open = json_object();
@@ -12,36 +10,6 @@ void intents_free(struct intents *intents)
 {
     json_decref(intents->open);
     intents->open = NULL;
-}
-
-/* What a `reconciled` record repeats of its intent. */
-static const struct {
-    const char *name;
-    size_t offset; /* in struct record_fields */
-} repeated[] = {
-    {"operation", offsetof(struct record_fields, operation)},
-    {"organization", offsetof(struct record_fields, organization)},
-    {"principal", offsetof(struct record_fields, principal)},
-    {"resource", offsetof(struct record_fields, resource)},
-};
-
-#define REPEATED (sizeof repeated / sizeof *repeated)
-
-static bool remember(struct intents *intents, const char *request_id, json_t *record)
-{
-    json_t *kept = json_object();
-
-    if (kept == NULL)
-        return false;
-    for (size_t i = 0; i < REPEATED; i++) {
-        json_t *value = json_object_get(record, repeated[i].name);
-
-        if (value != NULL && json_object_set(kept, repeated[i].name, value) != 0) {
-            json_decref(kept);
-            return false;
-        }
-    }
-    return json_object_set_new(intents->open, request_id, kept) == 0;
 }
 
 /* Does the record settle its mutation? An outcome that is not known does not. */
@@ -75,7 +43,7 @@ bool intents_note(struct intents *intents, struct span line)
     json_t *record = read_line(line, &request_id, &begins);
 
     if (request_id != NULL && begins)
-        noted = remember(intents, request_id, record);
+        noted = json_object_set(intents->open, request_id, record) == 0;
     else if (request_id != NULL)
         json_object_del(intents->open, request_id);
     json_decref(record);
@@ -91,30 +59,4 @@ void intents_end(struct intents *intents, struct span line)
     if (request_id != NULL && !begins)
         json_object_del(intents->open, request_id);
     json_decref(record);
-}
-
-bool intents_reconcile(const struct intents *intents, const char *result, struct entry_list *list)
-{
-    const char *request_id;
-    json_t *kept;
-
-    json_object_foreach (intents->open, request_id, kept) {
-        struct record_fields fields = {
-            .stage = STAGE_RECONCILED,
-            .time_us = clock_now_us(),
-            .request_id = span_of(request_id),
-            .result = span_of(result),
-        };
-
-        for (size_t i = 0; i < REPEATED; i++) {
-            json_t *value = json_object_get(kept, repeated[i].name);
-            struct span *field = (struct span *)(void *)((char *)&fields + repeated[i].offset);
-
-            if (json_is_string(value))
-                *field = (struct span){json_string_value(value), json_string_length(value)};
-        }
-        if (!entry_add(list, &fields))
-            return false;
-    }
-    return true;
 }

@@ -19,9 +19,11 @@
 #include <stdint.h>
 
 struct event_base;
+struct json_t;
 struct journal;
 struct journal_port; /* one event loop's end of the queue */
 
+/* Texts must outlive the journal. */
 struct journal_settings {
     const char *directory;
     const char *keys;            /* directory of the signing key */
@@ -40,7 +42,13 @@ struct journal_settings {
 /* Opens the directory (made when missing, 0700), takes its lock, finds the last segment, holds it against the
  * newest checkpoint, and continues the sequence in a new one. An incomplete last line is what a crash leaves:
  * it is cut off into a side file and recorded; damage before it, or a checkpoint that does not fit, refuses
- * to open. NULL with a message in error[] that says where and what to do. */
+ * to open. NULL with a message in error[] that says where and what to do.
+ *
+ * What may pass by itself is waited for: another process that holds the lock (it is asked for ten times a
+ * second, so that one gate can take over from another), a full or read-only disk, an I/O error. The journal
+ * is then not open yet: journal_usable says why, what is owed is kept, and the writer opens it when that can
+ * be. Should it then find what would have refused to open, it waits for that, too, until somebody has put it
+ * right. */
 struct journal *journal_open(const struct journal_settings *settings, char *error, size_t error_size);
 
 /* Writes what is queued, stops the writer, lets the lock go, frees. All ports must be closed before. */
@@ -63,8 +71,8 @@ struct record {
     size_t cuts[RECORD_CUTS]; /* offsets into the text, rising; a member follows each */
     enum record_role role;
     uint64_t mutation; /* for other roles than plain: a number made of the request id */
-    bool owed;  /* ends what an earlier record began (an outcome): taken even when the queue is full, since
-                   there is at most one for each intent taken */
+    bool owed;  /* tells of what has happened: an outcome, a policy in force. Taken even when the queue is
+                   full; there is at most one for each intent taken, or for each signal to the gate */
     bool spare; /* nobody is held up for want of it (a read): taken only while half of the queue is free, so
                    that reads leave room for changes */
 };
@@ -80,6 +88,15 @@ typedef void journal_done(void *arg, bool durable);
  * at once, so that nobody waits for that, and it counts as missed only if the gate stops before. */
 bool journal_append(struct journal_port *port, struct record *record, journal_done *done, void *arg);
 
+/* Calls done(arg, true) in the port's loop, never from within, once the journal is open: soon, if it is. It
+ * may be that this never happens. False when memory is out. */
+bool journal_when_open(struct journal_port *port, journal_done *done, void *arg);
+
+/* The intents that earlier runs left without an end, {"<request id>": its record}, which are the caller's
+ * from then on: somebody must find out what became of them, and record it (stage `reconciled`). NULL when the
+ * journal is not open yet, or they were taken before. Any thread. */
+struct json_t *journal_take_open(struct journal *journal);
+
 /* Like done = NULL for an `arg` whose callback has not run yet: its owner goes away. */
 void journal_forget(struct journal_port *port, void *arg);
 
@@ -94,7 +111,7 @@ bool journal_usable(const struct journal *journal, const char **why);
 struct journal_status {
     const char *why;            /* mutations must not be forwarded (static text); NULL: they may */
     char segment[40];           /* name of the file being written; "" while broken */
-    uint64_t tree_size;         /* durable lines */
+    uint64_t tree_size;         /* durable lines; 0 until the journal is open */
     uint64_t checkpoint_size;   /* lines that the newest checkpoint covers */
     int64_t checkpoint_time_us; /* when it was written, since the epoch; 0: none yet by this run */
     unsigned long checkpoints, checkpoint_failures; /* written, and attempts that failed, by this run */

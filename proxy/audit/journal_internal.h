@@ -15,11 +15,8 @@
 #define QUEUE_BYTES ((size_t)64 << 20)
 
 struct journal {
-    struct journal_settings settings; /* texts are the caller's: journal_open reads them, nobody after it, but
-                                         for the checkpoint command */
+    struct journal_settings settings; /* texts are the caller's */
     unsigned retry_ms;
-    struct note_signer *signer;
-    struct keeper *keeper;
     pthread_t thread;
 
     /* Why mutations must not be forwarded; NULL when they may. Set by the writer, read by anyone. */
@@ -32,14 +29,19 @@ struct journal {
     unsigned queued;
     size_t queued_bytes;
     unsigned long missed;   /* records lost and not yet told of */
-    bool broken;            /* nothing is queued while this is so */
+    bool open;              /* lock, log and segment were had; never false again */
+    bool broken;            /* nothing is queued while this is so; until it is open, too */
     struct entry_list kept; /* while broken: owed records, nobody's now; written first when that is over */
     unsigned kept_count;
+    struct entry_list waiting; /* those who want to be told when it is open */
+    json_t *inherited;         /* intents of earlier runs without an end, until somebody takes them */
+    struct keeper *keeper;     /* NULL until it is open */
     bool stopping;
     struct journal_status status; /* what of it the writer knows, and `missed` */
 
     /* The writer's alone (and journal_open's before it starts): */
     struct segment_home home;
+    struct note_signer *signer;
     struct segment *segment; /* while broken: what is left of it, until it is mended; then NULL */
     struct chain chain;      /* all lines that are durable */
     struct unsettled unsettled;
@@ -47,7 +49,9 @@ struct journal {
     uint64_t begun_size;  /* of the tree when the segment was begun */
     int64_t begun_us;     /* when; monotonic */
     int64_t rotate_after; /* a failed rotation is tried again then */
-    const char *fault;    /* what broke the segment; NULL: it is not broken */
+    const char *fault;    /* what broke the segment, or is in the way of opening; NULL: neither */
+    unsigned wait_ms;     /* until it is tried again to open the journal */
+    char told[512];       /* why that failed, as the log has it */
     char broken_file[SEGMENT_NAME];
     char finding[SEGMENT_FINDING]; /* what mending it showed */
 };
@@ -56,9 +60,30 @@ struct journal {
 struct journal *journal_open_with(const struct journal_settings *settings, const struct journal_io *io,
                                   unsigned retry_ms, char *error, size_t error_size);
 
+/* Where a journal that could not be opened is tried again: one that another process writes as often as this
+ * share of retry_ms, since it may be let go at any moment; after another fault so many times as seldom, since
+ * each attempt reads the end of the log. */
+#define LOCKED_SHARE 10
+#define CLOSED_TIMES 10
+
+/* Tries to open the journal: on success it is open, and whoever waited for that is told. Else all is as it
+ * was before, with a message and *passing as directory_open has it. Before the writer's thread runs, or in
+ * it. */
+bool opening_try(struct journal *journal, const char **passing, char *error, size_t error_size);
+
+/* It could not be opened for now: says so in the log, once, and sets the reason (passing: as opening_try gave
+ * it) and when to try again. */
+void opening_wait(struct journal *journal, const char *passing, const char *error);
+
+/* Gives back what opening_try got hold of, as far as it came. */
+void opening_undo(struct journal *journal);
+
 /* Begins the run's first segment with `records` and a `start` record. NULL, or why it cannot be. Takes the
  * records over either way. */
 const char *writer_start(struct journal *journal, struct entry_list *records);
+
+/* The journal takes records: mutations may be forwarded if there is room in reserve. */
+void writer_announce(struct journal *journal);
 
 /* The thread (arg is the journal): writes until journal->stopping, then what is left and a `stop` record. */
 void *writer_run(void *arg);

@@ -190,6 +190,25 @@ bool journal_append(struct journal_port *port, struct record *record, journal_do
     return true;
 }
 
+bool journal_when_open(struct journal_port *port, journal_done *done, void *arg)
+{
+    struct entry_list now = STAILQ_HEAD_INITIALIZER(now);
+    struct entry *entry = calloc(1, sizeof *entry);
+
+    if (entry == NULL)
+        return false;
+    entry->port = port;
+    entry->done = done;
+    entry->arg = arg;
+    TAILQ_INSERT_TAIL(&port->siblings, entry, sibling);
+    pthread_mutex_lock(&port->journal->lock);
+    bool open = port->journal->open;
+    STAILQ_INSERT_TAIL(open ? &now : &port->journal->waiting, entry, next);
+    pthread_mutex_unlock(&port->journal->lock);
+    port_complete(port->journal, &now, true);
+    return true;
+}
+
 void journal_forget(struct journal_port *port, void *arg)
 {
     for (struct entry *entry = TAILQ_FIRST(&port->siblings); entry != NULL;

@@ -1,4 +1,4 @@
-/* The reconciler's loop: what wakes it, and what it finds in the journal when it begins. */
+/* The reconciler's loop: what wakes it, and what it takes over from earlier runs. */
 #include "proxy/audit/reconcile_internal.h"
 #include "proxy/audit/reconcile_queue.h"
 #include "proxy/clock.h"
@@ -44,7 +44,7 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
     reconcile_queue_take(reconciler->service->reconcile, &cases);
     while ((subject = STAILQ_FIRST(&cases)) != NULL) {
         STAILQ_REMOVE_HEAD(&cases, next);
-        reconcile_job_add(reconciler, subject, false);
+        reconcile_job_add(reconciler, subject);
     }
     reconcile_pump(reconciler);
 }
@@ -55,53 +55,29 @@ static void inherit(struct reconciler *reconciler, const char *request_id, json_
 {
     struct reconcile_case *subject = reconcile_case_read(intent);
 
-    if (subject != NULL) {
-        reconcile_job_add(reconciler, subject, true);
-        return;
-    }
-    reconciler->incomplete = true;
-    log_event(LOG_ERROR, "reconcile", "request %s: out of memory: it is looked into at the next start",
-              request_id);
+    if (subject != NULL)
+        reconcile_job_add(reconciler, subject);
+    else
+        log_event(LOG_ERROR, "reconcile", "request %s: out of memory: it is looked into at the next start",
+                  request_id);
 }
 
-static void end_scan(struct reconciler *reconciler)
-{
-    struct reconcile_scan *scan = reconciler->scan;
-    const char *request_id;
-    json_t *intent;
-
-    json_object_foreach (reconcile_scan_found(scan), request_id, intent) {
-        inherit(reconciler, request_id, intent);
-    }
-    reconciler->scan = NULL;
-    if (reconciler->inherited > 0)
-        log_event(LOG_INFO, "reconcile",
-                  "%zu mutations of earlier runs have no known end and are looked into",
-                  reconciler->inherited);
-    if (reconcile_scan_any(scan))
-        reconcile_job_mark(reconciler);
-    reconcile_scan_free(scan);
-    reconcile_pump(reconciler);
-}
-
-static void on_scan(evutil_socket_t fd, short what, void *arg)
+static void on_open(void *arg, bool open)
 {
     struct reconciler *reconciler = arg;
-    const char *error = "";
-    (void)fd;
-    (void)what;
+    const char *request_id;
+    json_t *intent, *intents = journal_take_open(reconciler->service->journal);
+    (void)open;
 
-    switch (reconcile_scan_step(reconciler->scan, &error)) {
-    case SCAN_MORE:
-        event_active(reconciler->scan_event, EV_TIMEOUT, 0);
-        break;
-    case SCAN_DONE:
-        end_scan(reconciler);
-        break;
-    case SCAN_FAILED: /* the scan stays, unfinished: nothing will be said to be settled */
-        log_event(LOG_ERROR, "reconcile", "cannot look for what earlier runs left open: %s", error);
-        break;
+    if (json_object_size(intents) > 0)
+        log_event(LOG_INFO, "reconcile",
+                  "%zu mutations of earlier runs have no known end and are looked into",
+                  json_object_size(intents));
+    json_object_foreach (intents, request_id, intent) {
+        inherit(reconciler, request_id, intent);
     }
+    json_decref(intents);
+    reconcile_pump(reconciler);
 }
 
 /* ---- making and ending ---- */
@@ -118,10 +94,8 @@ struct reconciler *reconcile_new(struct service *service, struct event_base *bas
     reconciler->wake = event_new(base, reconcile_queue_descriptor(service->reconcile), EV_READ | EV_PERSIST,
                                  on_wake, reconciler);
     reconciler->timer = event_new(base, -1, 0, on_timer, reconciler);
-    reconciler->scan_event = event_new(base, -1, 0, on_scan, reconciler);
     reconciler->upstream = upstream_new(base, service->upstream);
-    if (reconciler->wake == NULL || reconciler->timer == NULL || reconciler->scan_event == NULL ||
-        reconciler->upstream == NULL) {
+    if (reconciler->wake == NULL || reconciler->timer == NULL || reconciler->upstream == NULL) {
         reconcile_free(reconciler);
         return NULL;
     }
@@ -130,14 +104,10 @@ struct reconciler *reconcile_new(struct service *service, struct event_base *bas
 
 void reconcile_begin(struct reconciler *reconciler, struct ruleset *ruleset)
 {
-    char error[512] = "";
-
     reconcile_swap(reconciler, ruleset);
-    reconciler->scan = reconcile_scan_open(reconciler->service->config->audit.directory, error, sizeof error);
-    if (reconciler->scan != NULL)
-        event_active(reconciler->scan_event, EV_TIMEOUT, 0);
-    else
-        log_event(LOG_ERROR, "reconcile", "cannot look for what earlier runs left open: %s", error);
+    if (!journal_when_open(reconciler->port, on_open, reconciler))
+        log_event(LOG_ERROR, "reconcile",
+                  "out of memory: what earlier runs left open is looked into at the next start");
     if (event_add(reconciler->wake, NULL) != 0)
         log_event(LOG_ERROR, "reconcile", "cannot wait for mutations to look into");
 }
@@ -166,9 +136,16 @@ void reconcile_free(struct reconciler *reconciler)
         reconcile_job_drop(job);
     free_event(reconciler->wake);
     free_event(reconciler->timer);
-    free_event(reconciler->scan_event);
-    reconcile_scan_free(reconciler->scan);
+    journal_forget(reconciler->port, reconciler);
     upstream_free(reconciler->upstream);
     ruleset_release(reconciler->ruleset);
     free(reconciler);
+}
+
+void reconcile_status(const struct reconciler *reconciler, struct reconcile_status *status)
+{
+    *status = (struct reconcile_status){.open = reconciler->job_count};
+    for (unsigned i = 0; i < RECONCILE_RESULTS; i++)
+        status->results[i] =
+            (struct reconcile_result){reconcile_finding_name(FINDING_PRESENT + i), reconciler->found[i]};
 }

@@ -3,8 +3,10 @@
  * under the intent's request id): present, absent, applied, not-applied, or unknown with the reason.
  *
  * The reconciler lives in the control thread's loop, with an upstream pool of its own. Workers hand it cases
- * through a queue. What the gate's stop leaves unsettled, or what earlier runs left, is found in the journal
- * at the next start. */
+ * through a queue. What the gate's stop leaves unsettled, or a crash, the journal hands over at the next
+ * start (journal_take_open). So each intent has an outcome that says how it ended, or one `reconciled`
+ * record: what the journal cannot take at the moment is offered again until it can, or until the gate stops.
+ */
 #ifndef PROXY_AUDIT_RECONCILE_H
 #define PROXY_AUDIT_RECONCILE_H
 
@@ -37,6 +39,19 @@ void reconcile_begin(struct reconciler *reconciler, struct ruleset *ruleset);
 
 /* Another ruleset came into force. */
 void reconcile_swap(struct reconciler *reconciler, struct ruleset *ruleset);
+
+#define RECONCILE_RESULTS 5
+
+struct reconcile_status {
+    size_t open; /* cases that are looked into, or whose record is not durable yet */
+    struct reconcile_result {
+        const char *name;    /* as the record's `result` has it */
+        unsigned long count; /* recorded by this run */
+    } results[RECONCILE_RESULTS];
+};
+
+/* A snapshot. In the reconciler's loop only. */
+void reconcile_status(const struct reconciler *reconciler, struct reconcile_status *status);
 
 /* What is unsettled stays so until the next start. */
 void reconcile_free(struct reconciler *reconciler);

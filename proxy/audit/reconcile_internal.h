@@ -5,11 +5,10 @@
 #include "proxy/audit/reconcile.h"
 #include "proxy/audit/reconcile_call.h"
 #include "proxy/audit/reconcile_course.h"
-#include "proxy/audit/reconcile_scan.h"
 
 #define RECONCILE_AT_ONCE 4 /* cases that are asked about at the same time, each of another organisation */
 
-/* One case on its way; without a subject: the record that nothing of earlier runs is open any more.
+/* One case on its way.
  * Invariants: call != NULL exactly while ASKING, and the job is then in reconciler->asking; a journal
  * callback is outstanding exactly while WRITING. */
 struct reconcile_job {
@@ -21,8 +20,9 @@ struct reconcile_job {
     int64_t due_us;      /* monotonic. WAITING: when to ask; FOUND: when to write */
     int64_t deadline_us; /* for the finding */
     struct reconcile_call *call;
-    bool inherited; /* of an earlier run */
 };
+
+_Static_assert(RECONCILE_RESULTS == FINDINGS - FINDING_PRESENT, "a count for each result");
 
 TAILQ_HEAD(reconcile_jobs, reconcile_job);
 
@@ -36,22 +36,15 @@ struct reconciler {
     struct reconcile_jobs jobs;
     size_t job_count;
     const struct reconcile_job *asking[RECONCILE_AT_ONCE];
-    int64_t paused_until_us; /* the API asked for it */
-
-    struct reconcile_scan *scan; /* NULL: done */
-    struct event *scan_event;
-    size_t inherited, inherited_left; /* jobs of earlier runs, and those of them not yet recorded */
-    bool incomplete;                  /* something of earlier runs was left out */
+    int64_t paused_until_us;                /* the API asked for it */
+    unsigned long found[RECONCILE_RESULTS]; /* recorded by this run, from FINDING_PRESENT on */
 };
 
 /* Does whatever is due, and arms the timer for what comes next. Not from within a job. */
 void reconcile_pump(struct reconciler *reconciler);
 
 /* Begins to look into a case, which is taken over. */
-void reconcile_job_add(struct reconciler *reconciler, struct reconcile_case *subject, bool inherited);
-
-/* Begins to record that nothing of earlier runs is open any more, once that is so. */
-void reconcile_job_mark(struct reconciler *reconciler);
+void reconcile_job_add(struct reconciler *reconciler, struct reconcile_case *subject);
 
 /* Does what is due; when there will be something to do again (INT64_MAX: somebody else will pump). */
 int64_t reconcile_job_attend(struct reconcile_job *job, int64_t now);

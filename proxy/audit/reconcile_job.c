@@ -69,18 +69,13 @@ static void give_up(struct reconcile_job *job, const char *why)
     found(job);
 }
 
-void reconcile_job_add(struct reconciler *reconciler, struct reconcile_case *subject, bool inherited)
+void reconcile_job_add(struct reconciler *reconciler, struct reconcile_case *subject)
 {
     bool full = reconciler->job_count >= RECONCILE_CASES;
     struct reconcile_job *job = make(reconciler, subject);
 
-    if (job == NULL) {
-        reconciler->incomplete = reconciler->incomplete || inherited;
+    if (job == NULL)
         return;
-    }
-    job->inherited = inherited;
-    reconciler->inherited += inherited;
-    reconciler->inherited_left += inherited;
     job->deadline_us = job->due_us + settings_of(reconciler)->deadline_s * SECOND_US;
     if (reconcile_course_begin(&job->course, subject) == STEP_DONE)
         found(job);
@@ -197,15 +192,6 @@ static void ask(struct reconcile_job *job, const struct reconcile_job **place)
 
 /* ---- recording ---- */
 
-void reconcile_job_mark(struct reconciler *reconciler)
-{
-    if (reconciler->scan != NULL || reconciler->inherited_left > 0 || reconciler->incomplete)
-        return;
-    struct reconcile_job *job = make(reconciler, NULL);
-    if (job != NULL)
-        found(job);
-}
-
 static void on_written(void *arg, bool durable)
 {
     struct reconcile_job *job = arg;
@@ -215,14 +201,10 @@ static void on_written(void *arg, bool durable)
     job->state = JOB_FOUND;
     job->due_us = clock_monotonic_us() + AGAIN_US;
     if (durable) {
-        bool last = job->inherited && --reconciler->inherited_left == 0;
-        if (subject != NULL)
-            log_event(LOG_INFO, "reconciled", "request %.*s: %s: %s", (int)subject->request_id.length,
-                      subject->request_id.data, reconcile_finding_name(job->course.result),
-                      job->course.detail);
+        log_event(LOG_INFO, "reconciled", "request %.*s: %s: %s", (int)subject->request_id.length,
+                  subject->request_id.data, reconcile_finding_name(job->course.result), job->course.detail);
+        reconciler->found[job->course.result - FINDING_PRESENT]++;
         reconcile_job_drop(job);
-        if (last)
-            reconcile_job_mark(reconciler);
     }
     reconcile_pump(reconciler);
 }
@@ -248,20 +230,9 @@ static struct record_fields fields_of(const struct reconcile_job *job)
     };
 }
 
-static struct record_fields mark_of(const struct reconciler *reconciler)
-{
-    return (struct record_fields){
-        .stage = STAGE_RECOVERED,
-        .time_us = clock_now_us(),
-        .count = record_number(reconciler->inherited),
-        .detail = span_of("nothing of earlier runs is open any more"),
-        .result = span_of(RECONCILE_SETTLED),
-    };
-}
-
 static void write_record(struct reconcile_job *job)
 {
-    const struct record_fields fields = job->subject != NULL ? fields_of(job) : mark_of(job->owner);
+    const struct record_fields fields = fields_of(job);
     struct record record = {0};
 
     if (record_build(&fields, &record) && journal_append(job->owner->port, &record, on_written, job))

@@ -129,8 +129,8 @@ static void add_value(struct text *text, enum kind kind, const void *value)
     }
 }
 
-/* A number that tells request ids apart: FNV-1a. */
-static uint64_t number_of(struct span request_id)
+/* FNV-1a. */
+uint64_t record_mutation(struct span request_id)
 {
     uint64_t hash = 0xcbf29ce484222325;
 
@@ -159,7 +159,7 @@ bool record_build(const struct record_fields *fields, struct record *record)
     struct text *text = &record->text;
 
     record->role = role_of(fields);
-    record->mutation = number_of(fields->request_id);
+    record->mutation = record_mutation(fields->request_id);
     text_add(text, "{", 1);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const struct member *member = &members[i];

@@ -85,6 +85,9 @@ struct record_fields {
  */
 bool record_build(const struct record_fields *fields, struct record *record);
 
+/* The number that stands for a request id (struct record). */
+uint64_t record_mutation(struct span request_id);
+
 /* Gives the texts back and makes the record empty. */
 void record_free(struct record *record);
 

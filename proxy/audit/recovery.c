@@ -6,6 +6,7 @@
 #include "proxy/audit/lines.h"
 #include "proxy/clock.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -26,12 +27,14 @@ struct reading {
     struct tree_hash root;
     bool met; /* the log had the checkpoint's root at its size */
 
+    const char **passing;
     char *error;
     size_t error_size;
 };
 
 static bool fail(struct reading *reading, const char *name, const char *what)
 {
+    *reading->passing = directory_passing(errno);
     snprintf(reading->error, reading->error_size, "%s/%s: %s: %s", reading->directory->path, name, what,
              segment_fault(errno));
     return false;
@@ -85,24 +88,6 @@ static const char *on_line(void *arg, const struct chain *chain, struct span lin
                         : "the lines up to here are not those that the newest checkpoint was signed for";
 }
 
-/* A record that tells of the cut. */
-static bool record_cut(struct reading *reading, const char *segment, const char *side, off_t bytes)
-{
-    char detail[160];
-
-    snprintf(detail, sizeof detail, "incomplete last line cut off, kept in %s", side);
-    if (entry_add(&reading->recovery->records, &(struct record_fields){
-                                                   .stage = STAGE_RECOVERED,
-                                                   .time_us = clock_now_us(),
-                                                   .segment = span_of(segment),
-                                                   .bytes = record_number((uint64_t)bytes),
-                                                   .detail = span_of(detail),
-                                               }))
-        return true;
-    errno = ENOMEM;
-    return false;
-}
-
 /* Mends a segment that has to be and makes it durable: what a killed gate wrote may not be. One without a
  * whole line goes away: its name would stand in the way of the next one. */
 static bool settle(struct reading *reading, const char *name, off_t whole)
@@ -114,8 +99,7 @@ static bool settle(struct reading *reading, const char *name, off_t whole)
 
     if (fd < 0 || fstat(fd, &status) != 0)
         fail(reading, name, "cannot open it");
-    else if (status.st_size > whole && (!cut_off(reading->directory, name, fd, whole, side) ||
-                                        !record_cut(reading, name, side, status.st_size - whole)))
+    else if (status.st_size > whole && !cut_off(reading->directory, name, fd, whole, side))
         fail(reading, name, "cannot cut off its incomplete last line");
     else if (fsync(fd) != 0)
         fail(reading, name, "cannot make it durable");
@@ -209,6 +193,69 @@ static bool check_all(struct reading *reading)
     return reading->count == 0 || settle(reading, reading->names[reading->count - 1].text, whole);
 }
 
+/* ---- what was cut off ---- */
+
+/* Counts the bytes and lines of a side file; an incomplete line is one, too. False (errno). */
+static bool measure_cut(const struct reading *reading, const char *side, uint64_t *bytes, uint64_t *count)
+{
+    struct lines lines = {.fd = openat(reading->directory->fd, side, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
+    enum line_state state = LINE_ERROR;
+    struct stat status;
+    struct span line;
+
+    if (lines.fd >= 0 && fstat(lines.fd, &status) == 0)
+        while ((state = lines_next(&lines, &line)) == LINE_WHOLE || state == LINE_TOO_LONG)
+            continue;
+    *count = state == LINE_PARTIAL ? lines.number : lines.number - 1;
+    *bytes = state != LINE_ERROR ? (uint64_t)status.st_size : 0;
+    lines_free(&lines);
+    if (lines.fd >= 0)
+        close(lines.fd);
+    return state != LINE_ERROR;
+}
+
+/* A record that tells of the cut. */
+static bool record_cut(struct reading *reading, const char *side)
+{
+    uint64_t bytes, count;
+    char detail[160];
+
+    if (!measure_cut(reading, side, &bytes, &count))
+        return fail(reading, side, "cannot read it");
+    snprintf(detail, sizeof detail, "cut off behind its last whole line, kept in %.*s", CUT_NAME - 1, side);
+    if (entry_add(&reading->recovery->records, &(struct record_fields){
+                                                   .stage = STAGE_RECOVERED,
+                                                   .time_us = clock_now_us(),
+                                                   .segment = {side, SEGMENT_NAME - 1},
+                                                   .bytes = record_number(bytes),
+                                                   .count = record_number(count),
+                                                   .detail = span_of(detail),
+                                               }))
+        return true;
+    errno = ENOMEM;
+    return fail(reading, side, "cannot record it");
+}
+
+/* Records what was cut off from the newest segment, or from one behind it that went away: now, or by a start
+ * that came no further. What was cut off earlier was recorded by the segment that was begun then, and is of
+ * an older one. */
+static bool record_cuts(struct reading *reading)
+{
+    const char *newest = reading->count > 0 ? reading->names[reading->count - 1].text : "";
+    DIR *handle = opendir(reading->directory->path);
+    bool recorded = handle != NULL || fail(reading, "", "cannot list it");
+    struct dirent *item;
+
+    while (recorded && (item = readdir(handle)) != NULL)
+        if (cut_is(item->d_name) && strncmp(item->d_name, newest, SEGMENT_NAME - 1) >= 0)
+            recorded = record_cut(reading, item->d_name);
+    if (handle != NULL)
+        closedir(handle);
+    return recorded;
+}
+
+/* ---- what is open ---- */
+
 /* Takes note of every intent and outcome in the segment. What cannot be read as a record is passed over here:
  * `audit verify` is there to judge it. */
 static bool note_segment(struct reading *reading, const struct segment_name *name, struct intents *intents)
@@ -234,41 +281,49 @@ static bool note_segment(struct reading *reading, const struct segment_name *nam
     return state != LINE_ERROR;
 }
 
-/* Gives every open intent an end. */
-static bool reconcile(struct reading *reading)
+/* Finds the intents that have no end. */
+static bool find_open(struct reading *reading)
 {
-    struct intents intents;
+    struct intents *intents = &reading->recovery->intents;
     bool done = true;
 
-    if (!intents_init(&intents)) {
+    if (!intents_init(intents)) {
         errno = ENOMEM;
         return fail(reading, "", "cannot look for open intents");
     }
     for (size_t i = 0; done && i < reading->count; i++)
         if (i + 1 == reading->count || reading->names[i + 1].first_seq > reading->open_from)
-            done = note_segment(reading, &reading->names[i], &intents);
-    if (done && !intents_reconcile(&intents, "unknown", &reading->recovery->records)) {
-        errno = ENOMEM;
-        done = fail(reading, "", "cannot record open intents");
-    }
-    intents_free(&intents);
+            done = note_segment(reading, &reading->names[i], intents);
     return done;
 }
 
 bool recovery_read(const struct directory *directory, const struct note_key *key, struct recovery *recovery,
-                   char *error, size_t error_size)
+                   const char **passing, char *error, size_t error_size)
 {
-    struct reading reading = {
-        .directory = directory, .recovery = recovery, .error = error, .error_size = error_size};
+    struct reading reading = {.directory = directory,
+                              .recovery = recovery,
+                              .passing = passing,
+                              .error = error,
+                              .error_size = error_size};
 
+    *passing = NULL;
     *recovery = (struct recovery){0};
     STAILQ_INIT(&recovery->records);
     if (!directory_list(directory, &reading.names, &reading.count))
         return fail(&reading, "", "cannot list it");
 
-    bool read = find_checkpoint(&reading, key) && check_all(&reading) && reconcile(&reading);
+    bool read =
+        find_checkpoint(&reading, key) && check_all(&reading) && record_cuts(&reading) && find_open(&reading);
     free(reading.names);
     if (!read)
-        entry_list_free(&recovery->records);
+        recovery_free(recovery);
     return read;
+}
+
+void recovery_free(struct recovery *recovery)
+{
+    if (recovery == NULL)
+        return;
+    entry_list_free(&recovery->records);
+    intents_free(&recovery->intents);
 }

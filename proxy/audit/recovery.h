@@ -10,9 +10,9 @@
 
 #include <jansson.h>
 
-/* Intents without an outcome, by request id. Memory is bounded by what was under way at one time. */
+/* Intents without an end, by request id. Memory is bounded by what was under way at one time. */
 struct intents {
-    json_t *open; /* {"<request id>": {the intent's members that a `reconciled` record repeats}} */
+    json_t *open; /* {"<request id>": the intent's record} */
 };
 
 bool intents_init(struct intents *intents);
@@ -25,19 +25,24 @@ bool intents_note(struct intents *intents, struct span line);
 /* The same for a line whose own intent, if it is one, is of no interest. */
 void intents_end(struct intents *intents, struct span line);
 
-/* Appends a `reconciled` record with this result for each open intent. False when memory is out. */
-bool intents_reconcile(const struct intents *intents, const char *result, struct entry_list *list);
-
 struct recovery {
     struct chain chain;        /* the log so far */
-    struct entry_list records; /* to be written first in the new segment: recovered, reconciled */
+    struct entry_list records; /* to be written first in the new segment: what was cut off */
+    struct intents intents;    /* left open: somebody has to look what became of them */
 };
 
 /* Reads the directory. The segments from the one that the newest checkpoint ends in are checked line by line
  * and held against it: an incomplete last line of the newest is cut off into a side file, any other damage
- * and a checkpoint that does not fit are refused. Then every intent that has no outcome gets a record; the
- * newest segment's header says how far back they may lie. False with a message; nothing to free then. */
+ * and a checkpoint that does not fit are refused. Then the intents without an end are looked for; the newest
+ * segment's header says how far back they may lie. False with a message, and *passing as directory_open has
+ * it; nothing to free then.
+ *
+ * It may be called again where what came behind it failed: what was cut off before, and is not on record, is
+ * found by its side file. */
 bool recovery_read(const struct directory *directory, const struct note_key *key, struct recovery *recovery,
-                   char *error, size_t error_size);
+                   const char **passing, char *error, size_t error_size);
+
+/* NULL allowed; for one that was read, or zeroed. */
+void recovery_free(struct recovery *recovery);
 
 #endif

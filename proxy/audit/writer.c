@@ -69,10 +69,10 @@ static void set_trouble(struct journal *journal, const char *why)
     atomic_store(&journal->trouble, why);
     if (why == NULL)
         log_event(LOG_INFO, "journal-usable", "%s: mutations are recorded again",
-                  journal->home.directory.path);
+                  journal->settings.directory);
     else
         log_event(LOG_ERROR, "journal-unusable", "%s: %s; mutations are refused until this is put right",
-                  journal->home.directory.path, why);
+                  journal->settings.directory, why);
 }
 
 /* Takes note of the mutations that the entries begin and end; their lines are durable and numbered from
@@ -134,16 +134,15 @@ static const char *begin_segment(struct journal *journal, struct entry_list *rec
 
 const char *writer_start(struct journal *journal, struct entry_list *records)
 {
-    const char *why;
+    if (add_mark(records, STAGE_START))
+        return begin_segment(journal, records);
+    entry_list_free(records);
+    return "out of memory";
+}
 
-    if (!add_mark(records, STAGE_START)) {
-        entry_list_free(records);
-        return "out of memory";
-    }
-    why = begin_segment(journal, records);
-    if (why == NULL)
-        set_trouble(journal, segment_reserve(journal->segment));
-    return why;
+void writer_announce(struct journal *journal)
+{
+    set_trouble(journal, segment_reserve(journal->segment));
 }
 
 /* Keeps what is owed of the entries: what they tell of has happened. Under the lock. */
@@ -206,7 +205,7 @@ static void rotate(struct journal *journal)
     if (first_failure)
         log_event(LOG_WARNING, "journal-rotate",
                   "%s: cannot begin a new segment: %s; going on with the old one",
-                  journal->home.directory.path, why);
+                  journal->settings.directory, why);
     journal->rotate_after = clock_monotonic_us() + (int64_t)journal->retry_ms * 1000;
 }
 
@@ -252,7 +251,7 @@ static void commit(struct journal *journal, struct entry_list *batch, unsigned l
         keeper_post(journal->keeper, &journal->chain.tree, false);
     }
     rotate(journal);
-    set_trouble(journal, segment_reserve(journal->segment));
+    writer_announce(journal);
 }
 
 /* Mends the broken segment, as far as that can be. NULL, or why it cannot be yet. */
@@ -268,7 +267,7 @@ static const char *mend(struct journal *journal)
     segment_abandon(journal->segment);
     journal->segment = NULL;
     if (journal->finding[0] != '\0')
-        log_event(LOG_ERROR, "journal-damaged", "%s/%s: %s", journal->home.directory.path,
+        log_event(LOG_ERROR, "journal-damaged", "%s/%s: %s", journal->settings.directory,
                   journal->broken_file, journal->finding);
     return NULL;
 }
@@ -285,6 +284,17 @@ static bool add_recovered(const struct journal *journal, struct entry_list *list
                                .segment = span_of(journal->broken_file),
                                .detail = span_of(detail),
                            });
+}
+
+/* Tries to open a journal that is not open yet. */
+static void try_to_open(struct journal *journal, unsigned long missed)
+{
+    char error[sizeof journal->told] = "";
+    const char *passing;
+
+    put_back_missed(journal, missed); /* their record is the next thing to write */
+    if (!opening_try(journal, &passing, error, sizeof error))
+        opening_wait(journal, passing, error);
 }
 
 /* Tries to go on in a new segment, which says what became of the broken one. */
@@ -311,7 +321,7 @@ static void restore(struct journal *journal, unsigned long missed)
     journal->kept_count = 0;
     pthread_mutex_unlock(&journal->lock);
     keeper_post(journal->keeper, &journal->chain.tree, true);
-    set_trouble(journal, segment_reserve(journal->segment));
+    writer_announce(journal);
 }
 
 /* When there is something to do even if nobody comes: another attempt in trouble, a segment that is too old.
@@ -321,7 +331,7 @@ static int64_t next_duty(const struct journal *journal)
     int64_t old = old_at(journal), retry = NEVER;
 
     if (atomic_load(&journal->trouble) != NULL)
-        retry = clock_monotonic_us() + (int64_t)journal->retry_ms * 1000;
+        retry = clock_monotonic_us() + (int64_t)(journal->open ? journal->retry_ms : journal->wait_ms) * 1000;
     return old < retry ? old : retry;
 }
 
@@ -362,7 +372,7 @@ static void stop(struct journal *journal)
     entry_list_free(&last);
     if (journal->fault != NULL)
         log_event(LOG_ERROR, "journal-stop", "%s: stopped while unusable; %lu records are lost",
-                  journal->home.directory.path, journal->missed + journal->kept_count);
+                  journal->settings.directory, journal->missed + journal->kept_count);
 }
 
 void *writer_run(void *arg)
@@ -372,7 +382,9 @@ void *writer_run(void *arg)
 
     do {
         take_work(journal, &work);
-        if (journal->fault != NULL)
+        if (!journal->open)
+            try_to_open(journal, work.missed);
+        else if (journal->fault != NULL)
             restore(journal, work.missed);
         else
             commit(journal, &work.batch, work.missed);

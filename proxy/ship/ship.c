@@ -25,18 +25,26 @@ struct ship {
     size_t count;
 };
 
-/* What was not durable when the journal was closed has been cut off: then all that is there is. */
+/* Asks the journal, if it is still there. Under the lock. */
+static void ask(struct ship *ship)
+{
+    struct journal_status status;
+
+    if (ship->journal == NULL)
+        return;
+    journal_status(ship->journal, &status);
+    ship->durable = status.tree_size;
+}
+
+/* What was not durable when the journal was closed has been cut off: then all that is there is. One that was
+ * never open is another process's to ship. */
 static uint64_t durable(void *arg)
 {
     struct ship *ship = arg;
-    struct journal_status status;
-    uint64_t size = UINT64_MAX;
 
     pthread_mutex_lock(&ship->lock);
-    if (ship->journal != NULL) {
-        journal_status(ship->journal, &status);
-        size = ship->durable = status.tree_size;
-    }
+    ask(ship);
+    uint64_t size = ship->journal == NULL && ship->durable > 0 ? UINT64_MAX : ship->durable;
     pthread_mutex_unlock(&ship->lock);
     return size;
 }
@@ -79,6 +87,7 @@ void ship_leave(struct ship *ship)
     if (ship == NULL)
         return;
     pthread_mutex_lock(&ship->lock);
+    ask(ship);
     ship->journal = NULL;
     pthread_mutex_unlock(&ship->lock);
 }

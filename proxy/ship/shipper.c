@@ -182,11 +182,46 @@ static int64_t due_at(const struct shipper *shipper)
     return shipper->last_try + shipper->settings.destination->linger_us;
 }
 
+static void read_position(struct shipper *shipper)
+{
+    char problem[512];
+
+    if (!position_read(shipper->position_path, &shipper->position, problem, sizeof problem))
+        log_event(LOG_WARNING, "ship", "%s: the journal is shipped from its oldest record on: %s",
+                  shipper->settings.destination->name, problem);
+    shipper->seq = shipper->position.seq;
+}
+
+/* Waits until the journal is open: what another process ships before that moves the position. False when it
+ * is time to stop. */
+static bool begin(struct shipper *shipper)
+{
+    const char *directory = shipper->settings.config->audit.directory;
+    char problem[512];
+
+    for (;;) {
+        bool begun = stopping_begun(&shipper->stopping);
+
+        if (shipper->settings.durable(shipper->settings.arg) > 0) {
+            read_position(shipper);
+            shipper->feed = feed_open(directory, &shipper->position, problem, sizeof problem);
+            if (shipper->feed != NULL)
+                return true;
+            tell_trouble(shipper, TROUBLE_READ, "cannot read the journal", problem);
+        }
+        if (begun)
+            return false;
+        stopping_sleep(&shipper->stopping, clock_monotonic_us() + LOOK_US);
+    }
+}
+
 static void *shipper_main(void *arg)
 {
     struct shipper *shipper = arg;
     struct stopping *stopping = &shipper->stopping;
 
+    if (!begin(shipper))
+        return NULL;
     while (!stopping_over(stopping)) {
         bool begun = stopping_begun(stopping); /* before the journal is asked: what it had then is shipped */
         bool full = fill(shipper);
@@ -210,21 +245,15 @@ static void *shipper_main(void *arg)
     return NULL;
 }
 
-static bool open_position(struct shipper *shipper, char *error, size_t error_size)
+static bool name_position(struct shipper *shipper, char *error, size_t error_size)
 {
     const char *directory = shipper->settings.config->ship.state, *name = shipper->settings.destination->name;
-    char problem[512];
 
-    if (asprintf(&shipper->position_path, "%s/%s.position", directory, name) < 0) {
-        shipper->position_path = NULL;
-        (void)snprintf(error, error_size, "memory is out");
-        return false;
-    }
-    if (!position_read(shipper->position_path, &shipper->position, problem, sizeof problem))
-        log_event(LOG_WARNING, "ship", "%s: the journal is shipped from its oldest record on: %s", name,
-                  problem);
-    shipper->seq = shipper->position.seq;
-    return true;
+    if (asprintf(&shipper->position_path, "%s/%s.position", directory, name) >= 0)
+        return true;
+    shipper->position_path = NULL;
+    (void)snprintf(error, error_size, "memory is out");
+    return false;
 }
 
 static bool start_thread(struct shipper *shipper, char *error, size_t error_size)
@@ -265,10 +294,8 @@ struct shipper *shipper_start(const struct shipper_settings *settings, char *err
     }
     shipper->destination =
         settings->destination->open(settings->config, &shipper->stopping, error, error_size);
-    if (shipper->destination == NULL || !open_position(shipper, error, error_size))
-        goto failed;
-    shipper->feed = feed_open(settings->config->audit.directory, &shipper->position, error, error_size);
-    if (shipper->feed == NULL || !start_thread(shipper, error, error_size))
+    if (shipper->destination == NULL || !name_position(shipper, error, error_size) ||
+        !start_thread(shipper, error, error_size))
         goto failed;
     return shipper;
 

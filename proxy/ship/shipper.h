@@ -6,7 +6,8 @@
 
 struct shipper;
 
-/* How much of the journal is durable. Any thread. */
+/* How much of the journal is durable; 0: it is not open yet, and another process may be shipping it. Any
+ * thread. */
 typedef uint64_t shipper_durable(void *arg);
 
 struct shipper_settings {
@@ -16,7 +17,7 @@ struct shipper_settings {
     void *arg;
 };
 
-/* Opens the destination, reads its position, starts the thread. All that `settings` points to must outlive
+/* Opens the destination, starts the thread, which reads its position once the journal is open. All that `settings` points to must outlive
  * it. NULL with a message. */
 struct shipper *shipper_start(const struct shipper_settings *settings, char *error, size_t error_size);
 

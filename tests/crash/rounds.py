@@ -319,9 +319,15 @@ class World:
         for record in records:
             identity = record.get("request_id")
             if identity and record["stage"] in ("intent", "outcome", "reconciled"):
-                require(identity not in stages[record["stage"]] or record["stage"] == "reconciled", "two records of one stage", record)
+                require(identity not in stages[record["stage"]], "two records of one stage", record)
                 stages[record["stage"]][identity] = record
         return stages
+
+    def ended(self):
+        """The journal, once each intent in it has an outcome that is known, or a record of what was found instead."""
+        stages = self.journal()
+        known = {identity for identity, record in stages["outcome"].items() if record.get("result") != "unknown"}
+        return stages if stages["intent"].keys() <= known | stages["reconciled"].keys() else None
 
     def mutations(self):
         """Request ids of the ledger's mutations that are new."""
@@ -351,12 +357,10 @@ class World:
         require(self.gate.request("GET", READ.target, READ.token).status == 200, "it does not serve")
         answer = self.gate.request("PATCH", UPDATE.target, UPDATE.token, body=UPDATE.body)
         require(answer.status == 200, "it takes no mutation", answer)
-        now = self.journal()
+        now = wait_until(self.ended, what="an end of each intent")
         for stage in ("intent", "outcome"):
             lost = left[stage].keys() - now[stage].keys() - self.settled  # old segments may be removed
             require(not lost, f"lost by the restart: {stage}", lost)
-        ended = now["outcome"].keys() | now["reconciled"].keys()
-        require(now["intent"].keys() <= ended, "an intent without an end", now["intent"].keys() - ended)
         self.gate.stop()
         self.mutations()
         self.settled |= now["intent"].keys()

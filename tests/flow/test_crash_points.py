@@ -57,7 +57,7 @@ def test_what_became_of_what_was_under_way(make_world):
     world.gate.start()
 
     def all_found():
-        found = [record for record in world.gate.exchanges("reconciled") if "detail" in record]
+        found = world.gate.exchanges("reconciled")
         asked = {record["request_id"] for record in world.gate.exchanges("intent")} - {
             record["request_id"] for record in world.gate.exchanges("outcome")}
         return asked and asked == {record["request_id"] for record in found} and found

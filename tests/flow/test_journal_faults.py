@@ -222,14 +222,30 @@ def test_replaced_segment(gate, sandbox):
 
 
 def test_locked_by_another(make_gate, gate, sandbox):
-    """A second gate on the same journal does not start and says who has it; the first notices nothing."""
-    second = make_gate(sandbox, config={"audit": {"directory": str(gate.audit_directory)}}, start=False, name="second")
-    second.launch()
-    assert second.wait() != 0
-    second.checked = True
+    """A second gate on the same journal serves reads alone, says who has it, and takes over when that one ends; the first notices nothing."""
+    second = make_gate(sandbox, config={**ADMIN, "audit": {"directory": str(gate.audit_directory), "keys": str(gate.directory / "gate1.keys")}},
+                       start=False, name="second")
+    second.audit_directory = gate.audit_directory
+    second.start()
     assert f"pid {gate.process.pid}" in second.stderr(), second.stderr()
+    before = mutations(sandbox)
+    for _ in range(2):
+        [error] = assert_error(update(second), 503, "journal-unavailable")
+        assert "another process writes it" in error["detail"]
+        assert_error(second.request("DELETE", DELETE.target, TOKENS["viewer"]), 403, "forbidden")
+        assert second.request("GET", READ.target, READ.token).status == 200
+    assert second.metrics()["portcullis_journal_usable"] == 0
+    assert mutations(sandbox) == before
     assert update(gate).status == 200
-    assert_whole(gate, sandbox)
+    gate.stop()
+    assert_recovers(second)
+    assert second.metrics()["portcullis_journal_usable"] == 1
+    # What the second one had to tell while it waited is there too: that it began, its policy, what it could not record.
+    records = second.journal()
+    second_life = records[max(number for number, record in enumerate(records) if record["stage"] == "start"):]
+    assert [record["cause"] for record in second_life if record["stage"] == "policy"] == ["start"], second_life
+    assert sum(record["count"] for record in second_life if record["stage"] == "missed") >= 4
+    assert_whole(second, sandbox)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root is refused nothing")

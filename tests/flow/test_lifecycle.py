@@ -192,16 +192,6 @@ def test_sigusr1_reopens_the_access_log(make_gate, sandbox):
     assert len(rotated.read_text().splitlines()) == 1
 
 
-def test_a_second_gate_on_the_same_journal(make_gate, sandbox):
-    gate = make_gate(sandbox)
-    second = make_gate(sandbox, config={"audit": {"directory": gate.audit_directory.name}}, start=False)
-    second.launch()
-    assert second.wait() != 0
-    second.checked = True
-    assert gate.audit_directory.name in second.stderr()
-    assert gate.request("PATCH", UPDATE.target, UPDATE.token, body=UPDATE.body).status == 200
-
-
 def test_the_journal_goes_on_after_a_restart(make_gate, sandbox):
     gate = make_gate(sandbox)
     for _ in range(2):

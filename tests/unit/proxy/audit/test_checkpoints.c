@@ -23,7 +23,7 @@ static int set_up(void **state)
     struct place *place = calloc(1, sizeof *place);
     char *path = scratch_make(), error[256] = "";
 
-    assert_true(directory_open(&place->directory, path, error, sizeof error));
+    assert_true(directory_open(&place->directory, path, &(const char *){NULL}, error, sizeof error));
     assert_true(checkpoints_make(&place->directory));
     assert_true(checkpoints_make(&place->directory)); /* and when it is there */
     place->signer = make_signer(path, "keys", "portcullis/test");

@@ -186,21 +186,109 @@ static void keeps_files_to_itself(void **state)
     assert_non_null(strstr(error, "chmod go-w"));
 }
 
-static void second_opener_is_refused(void **state)
+/* While another has the lock, nothing is recorded but what is owed; it is taken over once it is let go. */
+static void second_opener_waits_for_the_first(void **state)
 {
-    struct journal *journal = open_journal(*state, &journal_io_system, 8, 0);
-    const struct journal_settings *settings = settings_for(*state);
-    char error[256] = "", pid[32];
+    struct journal *first = open_journal(*state, &journal_io_system, 8, 0);
+    char error[256] = "";
+    struct journal *second =
+        journal_open_with(settings_for(*state), &journal_io_system, 20, error, sizeof error);
+    const char *why = "";
+    char pid[32];
+    struct journal_status status;
+    struct told opened = {0}, owed = {0};
+    struct record record = make_record(STAGE_POLICY, NULL);
 
-    assert_null(journal_open(settings, error, sizeof error));
-    snprintf(pid, sizeof pid, "pid %ld ", (long)getpid());
-    assert_non_null(strstr(error, pid));
+    assert_non_null(second);
+    snprintf(pid, sizeof pid, "pid %ld, ", (long)getpid());
+    assert_non_null(strstr(error, pid)); /* as the log says */
     assert_non_null(strstr(error, *state));
-    journal_close(journal);
+    assert_false(journal_usable(second, &why));
+    assert_string_equal(why, "another process writes it");
+    journal_status(second, &status);
+    assert_int_equal(status.tree_size, 0);
+    assert_null(journal_take_open(second));
 
-    journal = journal_open(settings, error, sizeof error);
-    assert_non_null(journal);
-    journal_close(journal);
+    struct end end = end_make(second), other = end_make(first);
+    assert_true(journal_when_open(end.port, on_told, &opened));
+    assert_false(append(end, STAGE_INTENT, "too early", NULL));
+    record.owed = true;
+    assert_true(journal_append(end.port, &record, on_told, &owed));
+    journal_missed(second, 5);
+    assert_true(append_and_wait(other, STAGE_INTENT, "of the first"));
+    for (int i = 0; i < 50; i++)
+        run_shortly(end.base);
+    assert_int_equal(owed.calls, 1);
+    assert_false(owed.durable);
+    assert_int_equal(opened.calls, 0);
+    end_free(other);
+    journal_close(first);
+
+    int64_t deadline = deadline_make();
+    while (opened.calls == 0)
+        turn(end.base, deadline);
+    assert_true(opened.durable);
+    wait_usable(second, true);
+    assert_true(append_and_wait(end, STAGE_INTENT, "of the second"));
+    json_t *open = journal_take_open(second);
+    assert_int_equal(json_object_size(open), 1);
+    assert_non_null(json_object_get(open, "of the first"));
+    json_decref(open);
+
+    struct told at_once = {0};
+    assert_true(journal_when_open(end.port, on_told, &at_once));
+    assert_int_equal(at_once.calls, 0); /* never from within */
+    while (at_once.calls == 0)
+        turn(end.base, deadline);
+    end_free(end);
+    journal_close(second);
+
+    json_t *records = read_journal(*state);
+    assert_gapless(records);
+    assert_int_equal(count_records(records, "policy", NULL), 1);
+    assert_int_equal(count_records(records, "intent", NULL), 2);
+    assert_int_equal(json_integer_value(json_object_get(find_record(records, "missed", 0), "count")), 5);
+    json_decref(records);
+}
+
+/* It is closed again without ever having been open. */
+static void second_opener_may_give_up(void **state)
+{
+    struct journal *first = open_journal(*state, &journal_io_system, 8, 0);
+    char error[256] = "";
+    struct journal *second = journal_open(settings_for(*state), error, sizeof error);
+    struct end end = end_make(second);
+    struct told opened = {0};
+
+    assert_true(journal_when_open(end.port, on_told, &opened));
+    end_free(end);
+    journal_close(second);
+    assert_int_equal(opened.calls, 0);
+    journal_close(first);
+}
+
+/* What is found when the lock is let go would have refused to open: it stays closed until that is put right.
+ */
+static void damage_found_late_is_waited_for(void **state)
+{
+    struct journal *first = open_journal(*state, &journal_io_system, 8, 0);
+    char error[256] = "", path[256];
+    struct journal *second =
+        journal_open_with(settings_for(*state), &journal_io_system, 5, error, sizeof error);
+    const char *why = "";
+    int64_t deadline = deadline_make();
+
+    snprintf(path, sizeof path, "%s/keys/journal-signing.key", (char *)*state);
+    assert_int_equal(chmod(path, 0644), 0);
+    journal_close(first);
+    while (assert_false(journal_usable(second, &why)), strcmp(why, "another process writes it") == 0) {
+        assert_true(clock_monotonic_us() < deadline);
+        usleep(500);
+    }
+    assert_non_null(strstr(why, "cannot be opened"));
+    assert_int_equal(chmod(path, 0600), 0);
+    wait_usable(second, true);
+    journal_close(second);
 }
 
 static bool file_holds(const char *path, const char *needle)
@@ -479,7 +567,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(many_loops_share_one_sequence, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(marks_each_run, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(keeps_files_to_itself, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(second_opener_is_refused, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(second_opener_waits_for_the_first, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(second_opener_may_give_up, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(damage_found_late_is_waited_for, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(tells_after_the_sync_and_not_before, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(queue_is_bounded, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(reads_leave_room, make_scratch, remove_scratch),

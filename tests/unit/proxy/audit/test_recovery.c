@@ -78,12 +78,25 @@ static char *crashed_journal(const char *scratch, int count)
     return copy;
 }
 
-/* Opens the journal, which must succeed, and closes it again. */
-static json_t *reopen(const char *directory)
+/* Opens the journal, which must succeed, takes the intents that are open, and closes it again. */
+static json_t *reopen_with_open(const char *directory, json_t **open)
 {
-    journal_close(open_journal(directory, &journal_io_system, 8, 0));
+    struct journal *journal = open_journal(directory, &journal_io_system, 8, 0);
+
+    *open = journal_take_open(journal);
+    assert_non_null(*open);
+    assert_null(journal_take_open(journal));
+    journal_close(journal);
     json_t *records = read_journal(directory);
     assert_gapless(records);
+    return records;
+}
+
+static json_t *reopen(const char *directory)
+{
+    json_t *open, *records = reopen_with_open(directory, &open);
+
+    json_decref(open);
     return records;
 }
 
@@ -107,7 +120,7 @@ static void check_truncation(const char *directory, const char *name, struct tex
     while (kept > 0 && whole.data[kept - 1] != '\n')
         kept--;
 
-    json_t *records = reopen(directory);
+    json_t *open, *records = reopen_with_open(directory, &open);
     json_t *recovered = find_record(records, "recovered", 0);
     side = find_file(directory, ".cut-");
     if (kept == length) {
@@ -119,17 +132,18 @@ static void check_truncation(const char *directory, const char *name, struct tex
         assert_string_equal(text_of(recovered, "segment"), name);
         assert_non_null(strstr(text_of(recovered, "detail"), strrchr(side, '/') + 1));
         assert_int_equal(json_integer_value(json_object_get(recovered, "bytes")), length - kept);
+        assert_int_equal(json_integer_value(json_object_get(recovered, "count")), 1);
         assert_int_equal(cut.length, length - kept);
         assert_memory_equal(cut.data, whole.data + kept, length - kept);
         text_free(&cut);
     }
 
-    /* What was whole is there as it was; behind it come header, [recovered,] [reconciled,] start, stop. */
+    /* What was whole is there as it was; behind it come header, [recovered,] start, stop. */
     size_t intents = count_records(records, "intent", NULL),
            outcomes = count_records(records, "outcome", NULL);
-    size_t reconciled = count_records(records, "reconciled", NULL);
-    assert_int_equal(reconciled, intents - outcomes);
-    assert_int_equal(json_array_size(records), lines + 3 + (recovered != NULL) + reconciled);
+    assert_int_equal(json_object_size(open), intents - outcomes);
+    assert_int_equal(json_array_size(records), lines + 3 + (recovered != NULL));
+    json_decref(open);
     if (kept > 0) {
         struct text now = read_file(path);
 
@@ -642,15 +656,25 @@ static void headers_say_how_far_back_to_look(void **state)
             assert_true(from <= seq_of(header) && from >= seq_of(header) - 1);
     }
     json_decref(records);
-    records = reopen(crashed);
-    assert_int_equal(count_records(records, "reconciled", NULL), 1);
-    assert_int_equal(count_records(records, "reconciled", "request-20"), 1);
-    json_decref(records);
+    for (int start = 0; start < 2; start++) { /* the second one finds it through the first one's header */
+        json_t *open;
+
+        records = reopen_with_open(crashed, &open);
+        assert_int_equal(json_object_size(open), 1);
+        assert_non_null(json_object_get(open, "request-20"));
+        headers = count_records(records, "segment", NULL);
+        assert_int_equal(
+            json_integer_value(json_object_get(find_record(records, "segment", headers - 1), "open_from")),
+            opened);
+        json_decref(open);
+        json_decref(records);
+    }
     scratch_remove(crashed);
 }
 
-/* Every intent of the last run gets an end, once, wherever the segments changed. */
-static void reconciles_open_intents_once(void **state)
+/* Every intent without an end is handed over at each start, whole, until it has one; wherever the segments
+ * changed. */
+static void hands_over_open_intents(void **state)
 {
     struct journal *journal = open_journal(*state, &journal_io_system, 64, 700);
     struct end end = end_make(journal);
@@ -669,22 +693,36 @@ static void reconciles_open_intents_once(void **state)
     assert_true(count_segments(crashed) > 5);
 
     for (int start = 0; start < 2; start++) {
-        json_t *records = reopen(crashed);
+        json_t *open, *records = reopen_with_open(crashed, &open);
 
-        assert_int_equal(count_records(records, "reconciled", NULL),
-                         20 - count_records(records, "outcome", NULL));
         for (int i = 0; i < 20; i++) {
             snprintf(id, sizeof id, "request-%d", i);
-            assert_int_equal(count_records(records, "outcome", id) + count_records(records, "reconciled", id),
-                             1);
+            assert_int_equal(count_records(records, "outcome", id) + (json_object_get(open, id) != NULL), 1);
         }
-        json_t *one = find_record(records, "reconciled", 0);
-        assert_string_equal(text_of(one, "result"), "unknown");
+        json_t *one = json_object_get(open, "request-0");
+        assert_string_equal(text_of(one, "stage"), "intent");
         assert_string_equal(text_of(one, "principal"), "ci-bot");
         assert_string_equal(text_of(one, "operation"), "deleteIntegration");
         assert_string_equal(text_of(one, "organization"), "11111111-1111-4111-8111-111111111111");
+        json_decref(open);
         json_decref(records);
     }
+
+    journal = open_journal(crashed, &journal_io_system, 64, 0);
+    end = end_make(journal);
+    for (int i = 0; i < 20; i++) {
+        snprintf(id, sizeof id, "request-%d", i);
+        assert_true(append_and_wait(end, STAGE_RECONCILED, id));
+    }
+    end_free(end);
+    journal_close(journal);
+    json_t *open, *records = reopen_with_open(crashed, &open);
+    size_t headers = count_records(records, "segment", NULL);
+    json_t *newest = find_record(records, "segment", headers - 1);
+    assert_int_equal(json_object_size(open), 0);
+    assert_int_equal(json_integer_value(json_object_get(newest, "open_from")), seq_of(newest));
+    json_decref(open);
+    json_decref(records);
     scratch_remove(crashed);
 }
 
@@ -754,8 +792,9 @@ static void what_was_acknowledged_survives_a_kill(void **state)
         acknowledged[round] = number;
     }
 
-    json_t *records = reopen(*state);
-    assert_int_equal(count_records(records, "intent", NULL), count_records(records, "reconciled", NULL));
+    json_t *open, *records = reopen_with_open(*state, &open);
+    assert_int_equal(count_records(records, "intent", NULL), json_object_size(open));
+    json_decref(open);
     for (int round = 0; round < ROUNDS; round++)
         for (int number = 0; number <= acknowledged[round]; number++) {
             char id[32];
@@ -783,12 +822,11 @@ static void a_body_is_not_an_intent(void **state)
     end_free(end);
     journal_close(journal);
 
-    journal_close(open_journal(*state, &journal_io_system, 8, 0)); /* a NUL in a string is no damage */
-    char *segment = newest_segment(*state);
-    struct text text = read_file(segment);
-    assert_null(strstr(text.data, "reconciled"));
-    text_free(&text);
-    free(segment);
+    journal = open_journal(*state, &journal_io_system, 8, 0); /* a NUL in a string is no damage */
+    json_t *open = journal_take_open(journal);
+    assert_int_equal(json_object_size(open), 0);
+    json_decref(open);
+    journal_close(journal);
 }
 
 static void clears_away_what_never_became_a_segment(void **state)
@@ -901,7 +939,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refusal_cuts_nothing, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(keeps_its_origin, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(headers_say_how_far_back_to_look, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(reconciles_open_intents_once, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(hands_over_open_intents, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_a_kill, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(a_body_is_not_an_intent, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(clears_away_what_never_became_a_segment, make_scratch,

@@ -637,16 +637,45 @@ static void begins_a_segment_for_its_age(void **state)
     json_decref(records);
 }
 
-static void cannot_open_on_a_bad_disk(void **state)
+/* It is not open until the disk is good; whoever opens it meanwhile finds the lock free. */
+static void opens_when_the_disk_is_good_again(void **state)
 {
     struct bad_disk disk = {.bytes_left = -1, .sync_errno = EIO};
     const struct journal_io io = BAD_IO(&disk);
     char error[256] = "";
+    struct journal *journal = journal_open_with(settings_for(*state), &io, 3, error, sizeof error);
+    struct end end = end_make(journal);
 
-    assert_null(journal_open_with(settings_for(*state), &io, 20, error, sizeof error));
-    assert_non_null(strstr(error, "Input/output error"));
+    assert_trouble(journal, "Input/output error");
+    assert_false(append(end, STAGE_INTENT, "too early", NULL));
     assert_int_equal(count_segments(*state), 0);
-    journal_close(open_journal(*state, &journal_io_system, 1, 0)); /* and the lock is free again */
+    atomic_store(&disk.sync_errno, 0);
+    wait_usable(journal, true);
+    assert_true(append_and_wait(end, STAGE_INTENT, "one"));
+    end_free(end);
+    journal_close(journal);
+
+    /* The same where the first segment finds no room: nothing stays behind from each attempt. */
+    atomic_store(&disk.write_errno, ENOSPC);
+    atomic_store(&disk.bytes_left, 100);
+    journal = journal_open_with(settings_for(*state), &io, 3, error, sizeof error);
+    end = end_make(journal);
+    assert_trouble(journal, "No space left on device");
+    int writes = atomic_load(&disk.writes);
+    int64_t deadline = deadline_make();
+    while (atomic_load(&disk.writes) < writes + 5)
+        turn(end.base, deadline);
+    assert_int_equal(count_segments(*state), 1);
+    atomic_store(&disk.write_errno, 0);
+    atomic_store(&disk.bytes_left, -1);
+    wait_usable(journal, true);
+    assert_true(append_and_wait(end, STAGE_INTENT, "two"));
+    end_free(end);
+    journal_close(journal);
+    json_t *records = read_journal(*state);
+    assert_gapless(records);
+    assert_int_equal(count_records(records, "start", NULL), 2);
+    json_decref(records);
 }
 
 int main(void)
@@ -666,7 +695,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(goes_on_when_it_cannot_rotate, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(waits_until_the_tail_is_gone, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(begins_a_segment_for_its_age, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(cannot_open_on_a_bad_disk, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(opens_when_the_disk_is_good_again, make_scratch, remove_scratch),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
