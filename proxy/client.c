@@ -1,6 +1,8 @@
 #include "proxy/client.h"
 
 #include "proxy/exchange.h"
+#include "proxy/header_view.h"
+#include "proxy/incoming.h"
 #include "proxy/listener.h"
 #include "proxy/worker.h"
 
@@ -137,6 +139,7 @@ void client_sweep(struct worker *worker)
         if (client->output != NULL)
             evbuffer_free(client->output);
         text_wipe(&client->surplus);
+        incoming_give_back(worker, client->incoming);
         free(client);
     }
 }
@@ -181,14 +184,37 @@ void client_lose(struct client *client)
         client_close(client);
 }
 
-/* Did evhttp find the same end of the request as the grammar did? Two readers that differ in this are what
- * smuggling is made of. */
+static const char *method_name(enum evhttp_cmd_type command)
+{
+    static const struct {
+        enum evhttp_cmd_type command;
+        const char *name;
+    } names[] = {
+        {EVHTTP_REQ_GET, "GET"},     {EVHTTP_REQ_HEAD, "HEAD"},       {EVHTTP_REQ_POST, "POST"},
+        {EVHTTP_REQ_PUT, "PUT"},     {EVHTTP_REQ_PATCH, "PATCH"},     {EVHTTP_REQ_DELETE, "DELETE"},
+        {EVHTTP_REQ_TRACE, "TRACE"}, {EVHTTP_REQ_OPTIONS, "OPTIONS"},
+    };
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (names[i].command == command)
+            return names[i].name;
+    return "";
+}
+
+/* Did evhttp read the same method and target as will be judged, and find the same end of the request as the
+ * grammar did? Two readers that differ in this are what smuggling is made of. */
 static bool read_alike(const struct client *client, struct evhttp_request *request)
 {
+    const struct incoming *incoming = client->incoming;
     size_t content = evbuffer_get_length(evhttp_request_get_input_buffer(request));
+    struct span method, target;
 
-    return evbuffer_get_length(bufferevent_get_input(client->bufferevent)) == 0 &&
-           content == wire_content_read(&client->wire);
+    return header_request_line((struct span){incoming->header.data, incoming->header.length}, &method,
+                               &target) &&
+           span_is(method, method_name(evhttp_request_get_command(request))) &&
+           span_is(target, evhttp_request_get_uri(request)) &&
+           evbuffer_get_length(bufferevent_get_input(client->bufferevent)) == 0 &&
+           content == wire_content_read(&incoming->wire);
 }
 
 void client_on_request(struct evhttp_request *request, void *arg)
@@ -206,7 +232,7 @@ void client_on_request(struct evhttp_request *request, void *arg)
     if (read_alike(client, request))
         exchange_begin(client, request);
     else
-        exchange_refuse_wire(client, WIRE_FAULT_DISAGREEMENT, (struct span){NULL, 0}, false);
+        exchange_refuse_wire(client, WIRE_FAULT_DISAGREEMENT);
 }
 
 static int64_t after_ms(unsigned milliseconds)
@@ -216,20 +242,13 @@ static int64_t after_ms(unsigned milliseconds)
 
 void client_receive(struct client *client)
 {
-    const struct config *config = client->worker->service->config;
-    const struct wire_limits limits = {
-        .header_bytes = config->limits.header_bytes,
-        .header_fields = config->limits.header_fields,
-        .target_bytes = config->limits.target_bytes,
-        .body_bytes = config->limits.body_bytes,
-    };
-
+    incoming_give_back(client->worker, client->incoming);
+    client->incoming = NULL;
     client->state = CLIENT_RECEIVING;
     client->finishing = false;
     client->continued = false;
     client->began_us = 0;
-    client->deadline_us = after_ms(config->limits.idle_timeout_ms);
-    wire_begin(&client->wire, &limits);
+    client->deadline_us = after_ms(client->worker->service->config->limits.idle_timeout_ms);
 }
 
 /* Waits for the client to read the reply and close, within bounds: to close at once with unread input would
@@ -245,16 +264,14 @@ static void close_gently(struct client *client)
 }
 
 /* Whether the connection is kept was decided by the guard, and the client was told. evhttp would decide
- * again, by rules of its own: it takes an absolute target for a proxy's, looks at the first Connection field
- * only, and ends the reply to a chunked request as a chunked one. */
+ * again, by rules of its own: it takes an absolute target for a proxy's, HTTP/1.0 for the end of the
+ * connection (it was shown no Connection field), and ends the reply to a chunked request as a chunked one. */
 static void make_evhttp_keep(struct evhttp_request *request)
 {
     request->flags &= ~EVHTTP_PROXY_REQUEST;
     request->major = 1;
     request->minor = 1;
     request->chunked = 0;
-    while (evhttp_remove_header(request->input_headers, "Connection") == 0)
-        ;
 }
 
 /* The whole reply is with the kernel. */
@@ -375,21 +392,24 @@ void client_cut(struct client *client)
     client_close(client);
 }
 
+/* For a request, of which not a byte has come? */
+static bool is_waiting(const struct client *client)
+{
+    return client->incoming == NULL || client->incoming->wire.state == WIRE_IDLE;
+}
+
 void client_tick(struct client *client, int64_t now_us)
 {
-    struct evbuffer *input = bufferevent_get_input(client->bufferevent);
-
     if (client->deadline_us == 0 || now_us < client->deadline_us)
         return;
     client->deadline_us = 0;
     switch (client->state) {
     case CLIENT_RECEIVING:
-        if (client->wire.state == WIRE_IDLE) {
+        if (is_waiting(client)) {
             client_close(client);
         } else {
-            struct span header = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
             client->state = CLIENT_ANSWERING;
-            exchange_refuse_late(client, header, client->wire.state == WIRE_BODY);
+            exchange_refuse_late(client);
         }
         break;
     case CLIENT_ANSWERING: /* the client does not read its reply */
@@ -406,6 +426,6 @@ void client_tick(struct client *client, int64_t now_us)
 
 void client_stop(struct client *client)
 {
-    if (client->state == CLIENT_RECEIVING && client->wire.state == WIRE_IDLE)
+    if (client->state == CLIENT_RECEIVING && is_waiting(client))
         client_close(client);
 }

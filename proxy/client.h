@@ -2,23 +2,23 @@
  *
  * evhttp's bufferevent is a container only. As soon as evhttp has set a new connection up, its descriptor is
  * taken out of the bufferevent (bufferevent_setfd -1), so that neither its reads nor its writes ever touch
- * the socket. The read event is ours: what it receives is judged by the wire guard, and the bytes of exactly
- * one request, complete and well-formed, are given to evhttp at a time. The next request is not even looked
- * at before the reply is out; so no byte of one request can become part of another, and a client that floods
- * while a reply is pending is simply not read.
+ * the socket. The read event is ours: what it receives is judged by the wire guard, and of exactly one
+ * request, complete and well-formed, evhttp is given at a time what it parses: request line, framing and
+ * content. The next request is not even looked at before the reply is out; so no byte of one request can
+ * become part of another, and a client that floods while a reply is pending is simply not read.
  *
  * Invariants:
  *  1. The descriptor is closed by evhttp (evhttp_connection_free), and by nobody else.
  *  2. A client is on worker->clients, or (state CLIENT_CLOSED) on worker->dead until the sweep.
  *  3. exchange != NULL only in CLIENT_ANSWERING; the exchange then outlives neither the client nor the evhttp
  * request it reads.
- *  4. evhttp's input is empty unless a request is being received. */
+ *  4. evhttp's input is empty unless a request is being received.
+ *  5. incoming != NULL from the first byte of a request until its reply is out. */
 #ifndef PROXY_CLIENT_H
 #define PROXY_CLIENT_H
 
 #include "policies/text.h"
 #include "proxy/net/transport.h"
-#include "proxy/wire.h"
 
 #include <event2/event_struct.h>
 #include <netinet/in.h>
@@ -31,6 +31,7 @@ struct event_base;
 struct evhttp_connection;
 struct evhttp_request;
 struct exchange;
+struct incoming;
 struct worker;
 
 enum client_state {
@@ -52,10 +53,10 @@ struct client {
     struct evhttp_connection *connection; /* NULL before the first request */
     struct evhttp_request *request;       /* the one being answered */
     struct exchange *exchange;
-    struct wire wire;
-    struct text surplus;     /* bytes received behind the request being answered; bounded */
-    struct evbuffer *output; /* what the socket did not take yet; NULL until first needed */
-    size_t kept;             /* bytes in it, as counted in worker->held */
+    struct incoming *incoming; /* the request being received or answered; NULL while none is */
+    struct text surplus;       /* bytes received behind the request being answered; bounded */
+    struct evbuffer *output;   /* what the socket did not take yet; NULL until first needed */
+    size_t kept;               /* bytes in it, as counted in worker->held */
     struct event readable, writable;
     int64_t began_us;    /* first byte of the request, monotonic */
     int64_t deadline_us; /* of what the state waits for, monotonic; 0 for none */

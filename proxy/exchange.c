@@ -5,6 +5,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange_internal.h"
 #include "proxy/header_view.h"
+#include "proxy/incoming.h"
 #include "proxy/log.h"
 #include "proxy/unauthenticated.h"
 #include "proxy/worker.h"
@@ -149,57 +150,25 @@ void exchange_cut(struct exchange *exchange)
 
 /* ---- the request as the judgement sees it ---- */
 
-static bool view_fields(struct exchange *exchange, struct evhttp_request *request)
+static bool view_header(struct exchange *exchange)
 {
-    const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
-    const struct evkeyval *header;
-    size_t count = 0;
+    const struct incoming *incoming = exchange->client->incoming;
 
-    TAILQ_FOREACH (header, headers, next)
-        count++;
-    struct field *fields = arena_take(&exchange->arena, (count + 1) * sizeof *fields);
-    const struct field_row **rows = arena_take(&exchange->arena, (count + 1) * sizeof *rows);
-    if (fields == NULL || rows == NULL)
-        return false;
-    exchange->request.fields = fields;
-    exchange->request.rows = rows;
-    TAILQ_FOREACH (header, headers, next) {
-        *fields = (struct field){span_of(header->key), span_trim(span_of(header->value))};
-        *rows++ = field_row(fields++->name);
-    }
-    exchange->request.field_count = count;
-    return true;
-}
-
-static const char *method_name(enum evhttp_cmd_type command)
-{
-    static const struct {
-        enum evhttp_cmd_type command;
-        const char *name;
-    } names[] = {
-        {EVHTTP_REQ_GET, "GET"},     {EVHTTP_REQ_HEAD, "HEAD"},       {EVHTTP_REQ_POST, "POST"},
-        {EVHTTP_REQ_PUT, "PUT"},     {EVHTTP_REQ_PATCH, "PATCH"},     {EVHTTP_REQ_DELETE, "DELETE"},
-        {EVHTTP_REQ_TRACE, "TRACE"}, {EVHTTP_REQ_OPTIONS, "OPTIONS"},
-    };
-
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (names[i].command == command)
-            return names[i].name;
-    return "";
+    return header_view((struct span){incoming->header.data, incoming->header.length},
+                       wire_field_count(&incoming->wire), &exchange->arena, &exchange->request);
 }
 
 static bool view_request(struct exchange *exchange, struct evhttp_request *request)
 {
+    const struct incoming *incoming = exchange->client->incoming;
     struct evbuffer *body = evhttp_request_get_input_buffer(request);
     size_t length = evbuffer_get_length(body);
 
-    exchange->request.method = span_of(method_name(evhttp_request_get_command(request)));
-    exchange->request.target = span_of(evhttp_request_get_uri(request));
     exchange->request.client = span_of(exchange->client->address);
     exchange->request.now = exchange->began_epoch_us / 1000000;
-    exchange->request.has_content = wire_has_content(&exchange->client->wire);
+    exchange->request.has_content = wire_has_content(&incoming->wire);
     exchange->request.body = (struct span){length ? (const char *)evbuffer_pullup(body, -1) : "", length};
-    return (length == 0 || exchange->request.body.data != NULL) && view_fields(exchange, request);
+    return (length == 0 || exchange->request.body.data != NULL) && view_header(exchange);
 }
 
 /* ---- judging ---- */
@@ -280,7 +249,7 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
         client_cut(client);
         return;
     }
-    exchange->keep = wire_keeps_connection(&client->wire);
+    exchange->keep = wire_keeps_connection(&client->incoming->wire);
     const struct decide_input input = {
         .contract = ruleset_contract(exchange->ruleset),
         .policy = ruleset_policy(exchange->ruleset),
@@ -310,11 +279,11 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
 
 /* Whom a refused request claims to come from, and what it wanted: so that a refused mutation of a known
  * principal is in the journal, whatever was wrong with it. */
-static void look_at_header(struct exchange *exchange, struct span header)
+static void look_at_header(struct exchange *exchange)
 {
     struct decision *decision = &exchange->decision;
 
-    if (!header_view(header, &exchange->arena, &exchange->request))
+    if (!view_header(exchange))
         return;
     const struct field *authorization = field_find(&exchange->request, "Authorization");
     if (authorization != NULL)
@@ -323,7 +292,7 @@ static void look_at_header(struct exchange *exchange, struct span header)
 }
 
 static void refuse_unparsed(struct client *client, enum refusal_kind kind, const char *rule,
-                            const char *detail, struct span header, bool header_complete)
+                            const char *detail)
 {
     struct exchange *exchange = make(client);
 
@@ -335,8 +304,8 @@ static void refuse_unparsed(struct client *client, enum refusal_kind kind, const
     exchange->decision.arena = &exchange->arena;
     exchange->decision.credential = CREDENTIAL_OWN;
     exchange->request.client = span_of(client->address);
-    if (header_complete)
-        look_at_header(exchange, header);
+    if (wire_header_complete(&client->incoming->wire))
+        look_at_header(exchange);
     trace_begin(&exchange->trace, (struct span){NULL, 0}, &exchange->worker->entropy);
     (void)exchange_refusal(exchange, kind, "wire", detail);
     exchange->decision.rule = rule;
@@ -364,17 +333,15 @@ static enum refusal_kind kind_of(enum wire_fault fault)
     }
 }
 
-void exchange_refuse_wire(struct client *client, enum wire_fault fault, struct span header,
-                          bool header_complete)
+void exchange_refuse_wire(struct client *client, enum wire_fault fault)
 {
-    refuse_unparsed(client, kind_of(fault), wire_fault_name(fault), wire_fault_detail(fault), header,
-                    header_complete);
+    refuse_unparsed(client, kind_of(fault), wire_fault_name(fault), wire_fault_detail(fault));
 }
 
-void exchange_refuse_late(struct client *client, struct span header, bool header_complete)
+void exchange_refuse_late(struct client *client)
 {
     refuse_unparsed(client, REFUSE_TIMEOUT, "deadline",
-                    "The request did not arrive in time. Nothing was sent on.", header, header_complete);
+                    "The request did not arrive in time. Nothing was sent on.");
 }
 
 /* ---- what comes from the client's side ---- */

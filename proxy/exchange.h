@@ -22,13 +22,12 @@ struct worker;
 /* Begins with a request that the wire guard and evhttp have accepted. May end before it returns. */
 void exchange_begin(struct client *client, struct evhttp_request *request);
 
-/* Answers a request that the wire guard refused. `header` is what was received of it (complete up to its
- * empty line when header_complete). The reply closes the connection. */
-void exchange_refuse_wire(struct client *client, enum wire_fault fault, struct span header,
-                          bool header_complete);
+/* Answers a request that the wire guard refused, however much of it has come. The reply closes the
+ * connection. */
+void exchange_refuse_wire(struct client *client, enum wire_fault fault);
 
 /* Answers a request that did not come in time (408). */
-void exchange_refuse_late(struct client *client, struct span header, bool header_complete);
+void exchange_refuse_late(struct client *client);
 
 /* From the client: it took all that was kept / it is gone. After exchange_client_gone a call of client_finish
  * or client_cut may follow at any time. */

@@ -4,6 +4,7 @@
 #include "policies/links.h"
 #include "proxy/client.h"
 #include "proxy/exchange_internal.h"
+#include "proxy/incoming.h"
 #include "proxy/log.h"
 #include "proxy/reply.h"
 #include "proxy/upstream/answer.h"
@@ -22,7 +23,7 @@ static const struct span NOTHING = {NULL, 0};
 static void end_head(struct exchange *exchange, int64_t length)
 {
     struct text *head = &exchange->head;
-    bool old = wire_http_minor(&exchange->client->wire) == 0;
+    bool old = wire_http_minor(&exchange->client->incoming->wire) == 0;
 
     if (length >= 0) {
         text_add_string(head, "content-length: ");

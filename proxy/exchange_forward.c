@@ -4,6 +4,7 @@
 #include "proxy/client.h"
 #include "proxy/exchange_internal.h"
 #include "proxy/fault_point.h"
+#include "proxy/incoming.h"
 #include "proxy/worker.h"
 
 #define OWN_FIELDS 12 /* that the gate adds at most */
@@ -61,7 +62,7 @@ static struct span via(struct exchange *exchange)
                 : arena_format(&exchange->arena, "%s, %.*s", before.data, (int)one.length, one.data);
         before = span_of(joined);
     }
-    bool old = wire_http_minor(&exchange->client->wire) == 0;
+    bool old = wire_http_minor(&exchange->client->incoming->wire) == 0;
     if (before.length == 0)
         return span_of(old ? "1.0 portcullis" : "1.1 portcullis");
     return span_of(arena_format(&exchange->arena, "%s, %s portcullis", before.data, old ? "1.0" : "1.1"));

@@ -24,8 +24,8 @@ enum exchange_state {
  *  1. call != NULL only in EXCHANGE_FORWARDED.
  *  2. A journal callback is outstanding exactly in REFUSING, RECORDING and SETTLING.
  *  3. Once head_sent, the answer can only be completed or cut.
- *  4. Everything in `request` and `decision` points into the evhttp request or the arena, and both live until
- * the end. */
+ *  4. Everything in `request` and `decision` points into client->incoming, the evhttp request or the arena,
+ * and all three live until the end. */
 struct exchange {
     SLIST_ENTRY(exchange) idle;
     struct worker *worker;
@@ -77,8 +77,7 @@ struct refusal *exchange_refusal(struct exchange *exchange, enum refusal_kind ki
 void exchange_end(struct exchange *exchange);
 void exchange_cut(struct exchange *exchange);
 
-/* exchange.c: token and body have been judged and, where they are sent on, copied; evhttp would free its own
- * copies as they are. */
+/* exchange.c: token and body have been judged and, where they are sent on, copied. */
 void exchange_wipe_secrets(const struct exchange *exchange);
 
 /* exchange_forward.c: sends the request upstream and brings the answer back. */

@@ -1,15 +1,17 @@
 #include "proxy/header_view.h"
 
-/* Cuts a line off the front; data NULL when there is no whole one. */
+#include "policies/fields.h"
+
+/* Cuts a line off the front, without its end; data NULL when there is no whole one. */
 static struct span next_line(struct span *bytes)
 {
-    const char *end = bytes->length > 0 ? memmem(bytes->data, bytes->length, "\r\n", 2) : NULL;
+    const char *end = bytes->length > 0 ? memchr(bytes->data, '\n', bytes->length) : NULL;
 
-    if (end == NULL)
+    if (end == NULL || end == bytes->data || end[-1] != '\r')
         return (struct span){NULL, 0};
-    struct span line = {bytes->data, (size_t)(end - bytes->data)};
+    struct span line = {bytes->data, (size_t)(end - bytes->data) - 1};
     bytes->length -= line.length + 2;
-    bytes->data = end + 2;
+    bytes->data = end + 1;
     return line;
 }
 
@@ -25,31 +27,36 @@ static bool split(struct span text, char mark, struct span *before, struct span 
     return true;
 }
 
-static size_t count_lines(struct span bytes)
+static bool read_request_line(struct span *bytes, struct span *method, struct span *target)
 {
-    size_t count = 0;
+    struct span rest;
 
-    for (struct span line = next_line(&bytes); line.length > 0; line = next_line(&bytes))
-        count++;
-    return count;
+    return split(next_line(bytes), ' ', method, &rest) && split(rest, ' ', target, &rest);
 }
 
-bool header_view(struct span bytes, struct arena *arena, struct request *request)
+bool header_request_line(struct span bytes, struct span *method, struct span *target)
 {
-    struct span line = next_line(&bytes), rest;
-    struct field *fields = arena_take(arena, (count_lines(bytes) + 1) * sizeof *fields);
-    size_t count = 0;
+    return read_request_line(&bytes, method, target);
+}
 
-    if (line.data == NULL || fields == NULL || !split(line, ' ', &request->method, &rest) ||
-        !split(rest, ' ', &request->target, &rest))
+bool header_view(struct span bytes, size_t field_count, struct arena *arena, struct request *request)
+{
+    struct field *fields = arena_take(arena, (field_count + 1) * sizeof *fields);
+    const struct field_row **rows = arena_take(arena, (field_count + 1) * sizeof(struct field_row *));
+
+    if (fields == NULL || rows == NULL || !read_request_line(&bytes, &request->method, &request->target))
         return false;
-    for (line = next_line(&bytes); line.length > 0; line = next_line(&bytes)) {
-        if (!split(line, ':', &fields[count].name, &fields[count].value))
+    for (size_t i = 0; i < field_count; i++) {
+        if (!split(next_line(&bytes), ':', &fields[i].name, &fields[i].value))
             return false;
-        fields[count].value = span_trim(fields[count].value);
-        count++;
+        fields[i].value = span_trim(fields[i].value);
+        rows[i] = field_row(fields[i].name);
     }
+    struct span last = next_line(&bytes);
+    if (last.data == NULL || last.length > 0)
+        return false;
     request->fields = fields;
-    request->field_count = count;
-    return line.data != NULL;
+    request->rows = rows;
+    request->field_count = field_count;
+    return true;
 }

@@ -53,24 +53,34 @@ static void take_byte(struct wire *wire, char c)
     }
 }
 
-/* How many of the bytes would be taken one after the other by the present step without changing anything but
- * counts: most of a target, and of a value that nobody looks at. The byte behind them, or at a bound, goes
- * the ordinary way. */
+/* What the present step takes one byte after the other in the same way, it takes at once: the run of them, no
+ * further than the bounds. The byte behind a run, or at a bound, goes the ordinary way. */
 static size_t take_run(struct wire *wire, struct span bytes)
 {
-    size_t room = wire->limits.header_bytes - wire->header_used;
-    bool target = wire->step == STEP_TARGET;
+    size_t run = 0;
 
-    if (!target && (wire->step != STEP_VALUE || wire_field_counts(wire)))
-        return 0;
-    if (target && room > wire->limits.target_bytes - wire->target_used)
-        room = wire->limits.target_bytes - wire->target_used;
-    if (bytes.length > room)
-        bytes.length = room;
-    size_t run = target ? ascii_run(bytes, ASCII_TARGET) : ascii_value_run(bytes);
-    wire->header_used += run;
-    if (target)
+    if (bytes.length > wire->limits.header_bytes - wire->header_used)
+        bytes.length = wire->limits.header_bytes - wire->header_used;
+    switch (wire->step) {
+    case STEP_TARGET:
+        if (bytes.length > wire->limits.target_bytes - wire->target_used)
+            bytes.length = wire->limits.target_bytes - wire->target_used;
+        run = ascii_run(bytes, ASCII_TARGET);
         wire->target_used += run;
+        break;
+    case STEP_VERSION:
+        run = wire_version_run(wire, bytes);
+        break;
+    case STEP_NAME:
+        run = wire_name_run(wire, bytes);
+        break;
+    case STEP_VALUE:
+        run = wire_value_run(wire, bytes);
+        break;
+    default:
+        break;
+    }
+    wire->header_used += run;
     return run;
 }
 
@@ -95,6 +105,11 @@ size_t wire_read(struct wire *wire, struct span bytes, struct span *data)
 bool wire_header_complete(const struct wire *wire)
 {
     return wire->header_complete;
+}
+
+unsigned wire_field_count(const struct wire *wire)
+{
+    return wire->header_fields;
 }
 
 int wire_http_minor(const struct wire *wire)

@@ -79,12 +79,13 @@ struct wire {
     unsigned step;      /* what the next byte is: enum wire_step */
     size_t header_used; /* bytes of the header so far */
     size_t target_used;
-    size_t body_used; /* content in the chunks begun so far */
-    unsigned fields;  /* field lines begun */
-    unsigned matched; /* bytes of "HTTP/x.y", of an extension, or empty lines */
-    unsigned quoting; /* where in a chunk extension */
-    uint64_t left;    /* bytes of the content or of the chunk still to come; while a size is read, the size */
-    uint64_t length;  /* Content-Length */
+    size_t body_used;       /* content in the chunks begun so far */
+    unsigned fields;        /* field lines begun */
+    unsigned header_fields; /* of them, those of the header */
+    unsigned matched;       /* bytes of "HTTP/x.y", of an extension, or empty lines */
+    unsigned quoting;       /* where in a chunk extension */
+    uint64_t left;   /* bytes of the content or of the chunk still to come; while a size is read, the size */
+    uint64_t length; /* Content-Length */
     char major, minor; /* digits of the version */
     unsigned kind;     /* of the field being read: enum wire_kind */
     bool bodiless, header_complete, in_trailer, has_length, has_coding, has_host, has_expect, close,
@@ -109,8 +110,9 @@ size_t wire_read(struct wire *wire, struct span bytes, struct span *data);
 bool wire_header_complete(const struct wire *wire);
 
 /* Behind the header: */
-int wire_http_minor(const struct wire *wire);   /* 0 or 1 */
-bool wire_has_content(const struct wire *wire); /* Content-Length above 0, or chunked */
+unsigned wire_field_count(const struct wire *wire); /* lines of fields, those of a trailer not among them */
+int wire_http_minor(const struct wire *wire);       /* 0 or 1 */
+bool wire_has_content(const struct wire *wire);     /* Content-Length above 0, or chunked */
 bool wire_is_chunked(const struct wire *wire);
 uint64_t wire_content_length(const struct wire *wire); /* 0 without one */
 uint64_t wire_content_read(const struct wire *wire);   /* bytes of content in the request, once complete */

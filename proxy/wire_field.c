@@ -6,14 +6,14 @@
 enum wire_kind { KIND_OTHER, KIND_LENGTH, KIND_CODING, KIND_HOST, KIND_CONNECTION, KIND_EXPECT };
 
 static const struct {
-    const char *name;
+    struct span name;
     enum wire_kind kind;
 } kinds[] = {
-    {"content-length", KIND_LENGTH},
-    {"transfer-encoding", KIND_CODING},
-    {"host", KIND_HOST},
-    {"connection", KIND_CONNECTION},
-    {"expect", KIND_EXPECT},
+    {SPAN_INIT("content-length"), KIND_LENGTH},
+    {SPAN_INIT("transfer-encoding"), KIND_CODING},
+    {SPAN_INIT("host"), KIND_HOST},
+    {SPAN_INIT("connection"), KIND_CONNECTION},
+    {SPAN_INIT("expect"), KIND_EXPECT},
 };
 
 /* What is kept of the name; no field that matters here has a name that does not fit. */
@@ -66,7 +66,7 @@ enum wire_fault wire_field_begin(struct wire *wire)
     if (wire->in_trailer)
         return is_forbidden_trailer(name) ? WIRE_FAULT_TRAILER : WIRE_FAULT_NONE;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (span_is(name, kinds[i].name))
+        if (span_equal(name, kinds[i].name))
             wire->kind = kinds[i].kind;
     return WIRE_FAULT_NONE;
 }
@@ -87,14 +87,23 @@ static enum wire_fault read_connection(struct wire *wire)
     return WIRE_FAULT_NONE;
 }
 
-bool wire_field_counts(const struct wire *wire)
+size_t wire_value_run(struct wire *wire, struct span bytes)
 {
-    return wire->kind != KIND_OTHER;
+    if (wire->kind == KIND_CONNECTION)
+        return 0; /* each comma means something */
+    size_t run = ascii_value_run(bytes), room = WIRE_VALUE_KEPT - wire->value_used;
+
+    if (wire->kind == KIND_OTHER || run == 0)
+        return run;
+    if (wire->value_used < WIRE_VALUE_KEPT)
+        memcpy(wire->value + wire->value_used, bytes.data, run < room ? run : room);
+    wire->value_used += run;
+    return run;
 }
 
 enum wire_fault wire_field_byte(struct wire *wire, char c)
 {
-    if (!wire_field_counts(wire))
+    if (wire->kind == KIND_OTHER)
         return WIRE_FAULT_NONE;
     if (wire->kind == KIND_CONNECTION && c == ',')
         return read_connection(wire);

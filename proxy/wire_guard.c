@@ -5,6 +5,7 @@
  * extensions, and so never sees one. Trailers are judged and dropped. */
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/incoming.h"
 #include "proxy/worker.h"
 
 #include <event2/buffer.h>
@@ -20,29 +21,38 @@ static struct evbuffer *input_of(const struct client *client)
     return bufferevent_get_input(client->bufferevent);
 }
 
-/* Gives evhttp a piece of the request; it looks only when the request is complete. */
-static bool pass_on(struct client *client, struct span taken, struct span data, bool in_head)
+/* Keeps a piece of the header; once it is complete, evhttp gets its part. */
+static bool keep_header(struct client *client, struct span taken)
+{
+    struct incoming *incoming = client->incoming;
+
+    text_add(&incoming->header, taken.data, taken.length);
+    if (incoming->header.failed)
+        return false;
+    return incoming->wire.state < WIRE_BODY || incoming->wire.state == WIRE_REFUSED ||
+           incoming_show(incoming, input_of(client));
+}
+
+/* Gives evhttp a piece of the content; it looks only when the request is complete. */
+static bool pass_on(struct client *client, struct span taken, struct span data)
 {
     struct evbuffer *input = input_of(client);
 
-    if (in_head || !wire_is_chunked(&client->wire))
+    if (!wire_is_chunked(&client->incoming->wire))
         return evbuffer_add(input, taken.data, taken.length) == 0;
     if (data.length > 0 &&
         (evbuffer_add_printf(input, "%zx\r\n", data.length) < 0 ||
          evbuffer_add(input, data.data, data.length) != 0 || evbuffer_add(input, "\r\n", 2) != 0))
         return false;
-    return client->wire.state != WIRE_COMPLETE || evbuffer_add(input, "0\r\n\r\n", 5) == 0;
+    return client->incoming->wire.state != WIRE_COMPLETE || evbuffer_add(input, "0\r\n\r\n", 5) == 0;
 }
 
-static void refuse(struct client *client, enum wire_fault fault, bool header_complete)
+static void refuse(struct client *client, enum wire_fault fault)
 {
-    struct evbuffer *input = input_of(client);
-    struct span header = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
-
     client->state = CLIENT_ANSWERING;
     client->deadline_us = 0;
     COUNT(client->worker->service, wire_refused);
-    exchange_refuse_wire(client, fault, header, header_complete);
+    exchange_refuse_wire(client, fault);
 }
 
 /* The request is whole: evhttp parses and dispatches it within this call. */
@@ -59,7 +69,7 @@ static void dispatch(struct client *client)
         return;
     /* evhttp refused what the grammar let through, and wrote a page of its own: ours is sent instead. */
     (void)evbuffer_drain(output, evbuffer_get_length(output));
-    refuse(client, WIRE_FAULT_DISAGREEMENT, true);
+    refuse(client, WIRE_FAULT_DISAGREEMENT);
 }
 
 static void begin_request(struct client *client)
@@ -84,30 +94,38 @@ static size_t skip_empty_lines(struct client *client, struct span bytes)
     while (lines.length < bytes.length &&
            (bytes.data[lines.length] == '\r' || bytes.data[lines.length] == '\n'))
         lines.length++;
-    return lines.length > 0 ? wire_read(&client->wire, lines, &none) : 0;
+    return lines.length > 0 ? wire_read(&client->incoming->wire, lines, &none) : 0;
 }
 
-/* Judges bytes until the request is complete, refused, or the bytes are used up; how many were taken. */
+/* Judges bytes until the request is complete, refused, or the bytes are used up; how many were taken. All of
+ * them, and the client is marked as gone, when memory is out. */
 static size_t judge(struct client *client, struct span bytes)
 {
     size_t used = 0;
 
-    if (client->wire.state == WIRE_IDLE) {
+    if (client->incoming == NULL)
+        client->incoming = incoming_take(client->worker);
+    if (client->incoming == NULL) {
+        client->gone = true;
+        return bytes.length;
+    }
+    struct wire *wire = &client->incoming->wire;
+    if (wire->state == WIRE_IDLE) {
         begin_request(client);
         used = skip_empty_lines(client, bytes);
     }
-    while (used < bytes.length && client->wire.state < WIRE_COMPLETE) {
-        struct span rest = {bytes.data + used, bytes.length - used}, data = {NULL, 0};
-        bool in_head = client->wire.state != WIRE_BODY;
-        size_t taken = wire_read(&client->wire, rest, &data);
+    while (used < bytes.length && wire->state < WIRE_COMPLETE) {
+        struct span taken = {bytes.data + used, bytes.length - used}, data = {NULL, 0};
+        bool in_head = wire->state != WIRE_BODY;
+        taken.length = wire_read(wire, taken, &data);
 
-        if (!pass_on(client, (struct span){rest.data, taken}, data, in_head)) {
+        if (!(in_head ? keep_header(client, taken) : pass_on(client, taken, data))) {
             client->gone = true;
             return bytes.length;
         }
-        if (in_head && client->wire.state == WIRE_BODY)
+        if (in_head && wire->state == WIRE_BODY)
             begin_body(client);
-        used += taken;
+        used += taken.length;
     }
     return used;
 }
@@ -116,7 +134,9 @@ static size_t judge(struct client *client, struct span bytes)
  * was checked. */
 static void allow_body(struct client *client)
 {
-    if (client->wire.state == WIRE_BODY && wire_expects_continue(&client->wire) && !client->continued) {
+    const struct wire *wire = &client->incoming->wire;
+
+    if (wire->state == WIRE_BODY && wire_expects_continue(wire) && !client->continued) {
         client->continued = true;
         client_send(client, span_of("HTTP/1.1 100 Continue\r\n\r\n"), (struct span){NULL, 0});
     }
@@ -135,17 +155,16 @@ static void hold_surplus(struct client *client, struct span bytes)
  * before the request runs, because running it may receive into the same buffer. */
 static void take(struct client *client, struct span bytes)
 {
-    bool in_body = client->wire.state == WIRE_BODY;
     size_t used = judge(client, bytes);
 
     if (used < bytes.length && !client->gone)
         hold_surplus(client, (struct span){bytes.data + used, bytes.length - used});
     if (client->gone)
         client_close(client);
-    else if (client->wire.state == WIRE_COMPLETE)
+    else if (client->incoming->wire.state == WIRE_COMPLETE)
         dispatch(client);
-    else if (client->wire.state == WIRE_REFUSED)
-        refuse(client, client->wire.fault, in_body || wire_header_complete(&client->wire));
+    else if (client->incoming->wire.state == WIRE_REFUSED)
+        refuse(client, client->incoming->wire.fault);
     else
         allow_body(client);
 }
@@ -176,6 +195,30 @@ static void end_of_input(struct client *client)
         client_close(client);
 }
 
+static void take_received(struct client *client, struct span bytes)
+{
+    switch (client->state) {
+    case CLIENT_RECEIVING:
+        client->pumping = true; /* what a reply within this call leaves as surplus is run by the loop below,
+                                   not deeper down the stack */
+        take(client, bytes);
+        client->pumping = false;
+        client_pump(client);
+        break;
+    case CLIENT_ANSWERING:
+        hold_surplus(client, bytes);
+        break;
+    case CLIENT_LINGERING:
+        client->drained += bytes.length;
+        if (client->drained > client->worker->service->config->limits.drain_bytes)
+            client_close(client);
+        break;
+    case CLIENT_STARTING:
+    case CLIENT_CLOSED:
+        break;
+    }
+}
+
 void client_on_readable(int descriptor, short what, void *arg)
 {
     struct client *client = arg;
@@ -199,24 +242,6 @@ void client_on_readable(int descriptor, short what, void *arg)
         client_lose(client);
         return;
     }
-    switch (client->state) {
-    case CLIENT_RECEIVING:
-        client->pumping = true; /* what a reply within this call leaves as surplus is run by the loop below,
-                                   not deeper down the stack */
-        take(client, bytes);
-        client->pumping = false;
-        client_pump(client);
-        break;
-    case CLIENT_ANSWERING:
-        hold_surplus(client, bytes);
-        break;
-    case CLIENT_LINGERING:
-        client->drained += bytes.length;
-        if (client->drained > worker->service->config->limits.drain_bytes)
-            client_close(client);
-        break;
-    case CLIENT_STARTING:
-    case CLIENT_CLOSED:
-        break;
-    }
+    take_received(client, bytes);
+    explicit_bzero(worker->buffer, bytes.length); /* a credential may lie there */
 }

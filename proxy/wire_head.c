@@ -100,6 +100,18 @@ enum wire_fault wire_on_version(struct wire *wire, char c)
     return count_byte(wire);
 }
 
+/* Nearly all say the same version. */
+size_t wire_version_run(struct wire *wire, struct span bytes)
+{
+    static const struct span usual = SPAN_INIT("HTTP/1.1");
+
+    if (wire->matched > 0 || bytes.length < usual.length || memcmp(bytes.data, usual.data, usual.length) != 0)
+        return 0;
+    wire->major = wire->minor = '1';
+    wire->matched = sizeof version_form - 1;
+    return usual.length;
+}
+
 enum wire_fault wire_on_line_lf(struct wire *wire, char c)
 {
     return c == '\n' ? go(wire, STEP_FIELD_START) : WIRE_FAULT_BARE_CR;
@@ -132,6 +144,16 @@ enum wire_fault wire_on_name(struct wire *wire, char c)
     if (c == ' ' || c == '\t')
         return WIRE_FAULT_SPACE_BEFORE_COLON;
     return c == '\n' ? WIRE_FAULT_BARE_LF : c == '\r' ? WIRE_FAULT_NO_COLON : WIRE_FAULT_NAME;
+}
+
+size_t wire_name_run(struct wire *wire, struct span bytes)
+{
+    size_t run = ascii_run(bytes, ASCII_TOKEN);
+
+    for (size_t i = 0; i < run && wire->name_used + i < WIRE_NAME_KEPT; i++)
+        wire->name[wire->name_used + i] = ascii_lower(bytes.data[i]);
+    wire->name_used += run;
+    return run;
 }
 
 enum wire_fault wire_on_value_start(struct wire *wire, char c)
@@ -180,6 +202,7 @@ enum wire_fault wire_on_end_lf(struct wire *wire, char c)
         return WIRE_FAULT_NONE;
     }
     wire->header_complete = true;
+    wire->header_fields = wire->fields;
     enum wire_fault fault = wire_header_check(wire);
     if (fault == WIRE_FAULT_NONE)
         end_header(wire);

@@ -33,6 +33,11 @@ typedef enum wire_fault wire_reader(struct wire *wire, char c);
 wire_reader wire_on_start, wire_on_blank_lf, wire_on_method, wire_on_target, wire_on_version, wire_on_line_lf,
     wire_on_field_start, wire_on_name, wire_on_value_start, wire_on_value, wire_on_value_lf, wire_on_end_lf;
 
+/* The same for as many bytes as come alike; how many. The caller counts them as bytes of the header. */
+size_t wire_version_run(struct wire *wire, struct span bytes);
+size_t wire_name_run(struct wire *wire, struct span bytes);
+size_t wire_value_run(struct wire *wire, struct span bytes); /* wire_field.c */
+
 /* wire_chunk.c: what stands around the content of chunks */
 wire_reader wire_on_chunk_size, wire_on_chunk_extension, wire_on_chunk_size_lf, wire_on_chunk_cr,
     wire_on_chunk_lf;
@@ -43,7 +48,6 @@ wire_reader wire_on_chunk_size, wire_on_chunk_extension, wire_on_chunk_size_lf, 
 enum wire_fault wire_field_begin(struct wire *wire);
 
 /* A byte of the value, without the space in front. */
-bool wire_field_counts(const struct wire *wire); /* does the value being read decide anything? */
 enum wire_fault wire_field_byte(struct wire *wire, char c);
 
 /* The value is complete. */

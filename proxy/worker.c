@@ -4,6 +4,7 @@
 #include "proxy/audit/journal.h"
 #include "proxy/client.h"
 #include "proxy/exchange.h"
+#include "proxy/incoming.h"
 #include "proxy/listener.h"
 #include "proxy/log.h"
 #include "proxy/unauthenticated.h"
@@ -191,6 +192,7 @@ struct worker *worker_new(struct service *service, unsigned index, const int *so
     TAILQ_INIT(&worker->clients);
     TAILQ_INIT(&worker->dead);
     SLIST_INIT(&worker->idle_exchanges);
+    SLIST_INIT(&worker->idle_incoming);
     bool made = make_parts(worker);
     if (!open_listeners(worker, sockets, count) || !made) {
         (void)snprintf(error, error_size, "worker %u: cannot set up: %s", index, strerror(errno));
@@ -273,6 +275,7 @@ void worker_free(struct worker *worker)
     client_free_spare(worker);
     client_sweep(worker);
     exchange_free_idle(worker);
+    incoming_free_idle(worker);
     upstream_free(worker->upstream);
     journal_port_free(worker->port);
     version_seen_free(worker->versions);

@@ -17,6 +17,7 @@
 
 struct client;
 struct exchange;
+struct incoming;
 struct journal_port;
 struct listener;
 struct upstream;
@@ -25,6 +26,7 @@ struct upstream;
 
 TAILQ_HEAD(client_list, client);
 SLIST_HEAD(exchange_list, exchange);
+SLIST_HEAD(incoming_list, incoming);
 
 /* Used by what runs in the worker's thread: client.c, wire_guard.c, exchange*.c. Other threads use the
  * functions below only. */
@@ -45,6 +47,7 @@ struct worker {
     struct client *dispatching; /* whose request evhttp is parsing right now */
     unsigned client_count;
     struct exchange_list idle_exchanges; /* wiped; for the next requests */
+    struct incoming_list idle_incoming;  /* likewise */
     size_t held;                         /* bytes of answers: collected by exchanges, or kept for clients */
     unsigned exchange_count;             /* under way */
     unsigned long unauthenticated;       /* since the last record of them */

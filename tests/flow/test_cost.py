@@ -35,11 +35,11 @@ class Cost:
 # or less often.
 COSTS = [
     Cost("read", "syscalls", 6.2, 6.7),
-    Cost("read", "allocations", 32, 33),
-    Cost("read", "instructions", 69_800, 77_000),
+    Cost("read", "allocations", 16, 17),
+    Cost("read", "instructions", 60_800, 67_000),
     Cost("mutation", "syscalls", 28.7, 33),
-    Cost("mutation", "allocations", 80, 82),
-    Cost("mutation", "instructions", 316_000, 348_000),
+    Cost("mutation", "allocations", 60, 62),
+    Cost("mutation", "instructions", 310_000, 341_000),
 ]
 
 pytestmark = pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer's own work would be counted")

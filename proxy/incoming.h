@@ -1,0 +1,35 @@
+/* What is kept of a request from its first byte until its reply is out: where the grammar is, and the bytes
+ * of its header. A connection that waits for a request has none. Each worker keeps what was given back,
+ * wiped, for the next requests. */
+#ifndef PROXY_INCOMING_H
+#define PROXY_INCOMING_H
+
+#include "policies/text.h"
+#include "proxy/wire.h"
+
+#include <sys/queue.h>
+
+struct evbuffer;
+struct worker;
+
+struct incoming {
+    SLIST_ENTRY(incoming) idle;
+    struct wire wire;
+    struct text header; /* request line and fields as received, judged so far; no empty lines in front */
+};
+
+/* One for a request that is to be judged by the configuration's limits; NULL when memory is out. */
+struct incoming *incoming_take(struct worker *worker);
+
+/* Wipes it and keeps it for another request. NULL is allowed. */
+void incoming_give_back(struct worker *worker, struct incoming *incoming);
+
+/* Frees those that are kept. */
+void incoming_free_idle(struct worker *worker);
+
+/* Once the header is complete: gives evhttp what it parses of it, as it was received: the request line, and
+ * the fields that frame content. Nothing else concerns evhttp, a credential least of all. false when memory
+ * is out. */
+bool incoming_show(const struct incoming *incoming, struct evbuffer *evhttp);
+
+#endif
