@@ -15,7 +15,7 @@ supported = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/nul
 
 OPTIMIZE ?= -O2
 SANITIZE ?=
-PACKAGES := libevent_core libevent_extra libevent_pthreads libevent_openssl jansson libpcre2-8 openssl
+PACKAGES := libevent_core libevent_extra libevent_pthreads libevent_openssl jansson libpcre2-8 openssl libseccomp
 LINKED    = $(shell pkg-config --libs $(PACKAGES))
 # STATIC_LIBEVENT=1 links libevent in from its archives: its security updates then need a new build.
 LIBRARIES = $(call once,LIBRARIES,$(if $(STATIC_LIBEVENT),$(patsubst -levent%,-l:libevent%.a,$(LINKED)),$(LINKED)))

@@ -26,7 +26,7 @@ static const struct setting table[] = {
 
     {"upstream.url", SETTING_ORIGIN, AT(upstream.url), 0, 0, false, "\"https://api.snyk.io\"",
      "The API behind the gate: scheme, host and port. The path comes from the contract."},
-    {"upstream.ca_file", SETTING_PATH, AT(upstream.ca_file), 0, 0, true, "null",
+    {"upstream.ca_file", SETTING_FILE, AT(upstream.ca_file), 0, 0, true, "null",
      "Certificates (PEM) that the upstream's may be signed by; null takes the system's store."},
     {"upstream.connections", SETTING_COUNT, AT(upstream.connections), 1, 4096, false, "64",
      "Most connections to the upstream at a time, for each worker."},
@@ -47,13 +47,13 @@ static const struct setting table[] = {
     {"upstream.resolve_interval_s", SETTING_SECONDS, AT(upstream.resolve_interval_s), 1, 86400, false, "60",
      "How often the upstream's name is looked up anew."},
 
-    {"contract", SETTING_PATH, AT(contract), 0, 0, false, NULL,
+    {"contract", SETTING_FILE, AT(contract), 0, 0, false, NULL,
      "The OpenAPI document of the operations that exist; all others are answered 404."},
-    {"policy", SETTING_PATH, AT(policy), 0, 0, false, NULL, "The policy file: who may do what where."},
+    {"policy", SETTING_FILE, AT(policy), 0, 0, false, NULL, "The policy file: who may do what where."},
 
-    {"audit.directory", SETTING_PATH, AT(audit.directory), 0, 0, false, "\"audit\"",
+    {"audit.directory", SETTING_DIRECTORY, AT(audit.directory), 0, 0, false, "\"audit\"",
      "Directory of the audit journal; made (0700) when it is missing."},
-    {"audit.keys", SETTING_PATH, AT(audit.keys), 0, 0, false, "\"keys\"",
+    {"audit.keys", SETTING_DIRECTORY, AT(audit.keys), 0, 0, false, "\"keys\"",
      "Directory of the journal's keys, outside of the journal's; made (0700) when it is missing."},
     {"audit.queue", SETTING_COUNT, AT(audit.queue), 1, 1000000, false, "4096",
      "Most records that wait for the disk; one mutation more is answered 503."},
@@ -96,9 +96,9 @@ static const struct setting table[] = {
      "for nowhere."},
     {"ship.webhook_token", SETTING_SECRET, AT(ship.webhook_token), 0, 0, true, "null",
      "Bearer token for that: {\"env\": NAME} or {\"file\": PATH}, read anew for each batch; null for none."},
-    {"ship.ca_file", SETTING_PATH, AT(ship.ca_file), 0, 0, true, "null",
+    {"ship.ca_file", SETTING_FILE, AT(ship.ca_file), 0, 0, true, "null",
      "Certificates (PEM) that both may be signed by; null takes the system's store."},
-    {"ship.state", SETTING_PATH, AT(ship.state), 0, 0, false, "\"ship\"",
+    {"ship.state", SETTING_DIRECTORY, AT(ship.state), 0, 0, false, "\"ship\"",
      "Directory that keeps how far each has the journal, outside of the journal's; made (0700) when it is "
      "missing."},
 
@@ -132,9 +132,38 @@ static const struct setting table[] = {
     {"limits.backlog", SETTING_COUNT, AT(limits.backlog), 1, 65535, false, "1024",
      "Connections that the kernel may hold before a worker accepts them."},
 
+    {"process.user", SETTING_ACCOUNT, AT(process.user), 0, 0, true, "null",
+     "Account that the gate becomes when it was started as root, once its addresses are bound; null for "
+     "none."},
+    {"process.group", SETTING_ACCOUNT, AT(process.group), 0, 0, true, "null",
+     "Group that it becomes with that; null for the account's own."},
+    {"process.confine", SETTING_CHOICE, AT(process.confine), 0, 0, false, "\"auto\"",
+     "Gives up all files that the settings do not name (landlock) and all system calls that the gate does "
+     "not "
+     "make (seccomp): auto goes on where the kernel lacks one, required does not start there."},
+
     {"stop_timeout_ms", SETTING_MILLISECONDS, AT(stop_timeout_ms), 0, HOUR, false, "30000",
      "How long running requests may take after SIGTERM."},
 };
+
+#define CHOICE_WORDS 5
+
+static const struct {
+    const char *name;                /* of the setting */
+    const char *words[CHOICE_WORDS]; /* in the order of its enum; NULL-terminated */
+} choices[] = {
+    {"process.confine", {"auto", "required", "off"}}, /* enum confine_demand */
+};
+
+const char *const *setting_choices(const struct setting *setting)
+{
+    if (setting->kind != SETTING_CHOICE)
+        return NULL;
+    for (size_t i = 0; i < sizeof choices / sizeof *choices; i++)
+        if (strcmp(choices[i].name, setting->name) == 0)
+            return choices[i].words;
+    return NULL;
+}
 
 const struct setting *config_settings(size_t *count)
 {
@@ -146,12 +175,14 @@ bool setting_is_text(const struct setting *setting)
 {
     switch (setting->kind) {
     case SETTING_ORIGIN:
-    case SETTING_PATH:
+    case SETTING_FILE:
+    case SETTING_DIRECTORY:
     case SETTING_LOG:
     case SETTING_KEY:
     case SETTING_NAME:
     case SETTING_SYSLOG:
     case SETTING_WEBHOOK:
+    case SETTING_ACCOUNT:
         return true;
     default:
         return false;
@@ -189,7 +220,8 @@ static const char *kind_name(enum setting_kind kind)
         [SETTING_SECONDS] = "seconds",
         [SETTING_BYTES] = "bytes",
         [SETTING_ORIGIN] = "url",
-        [SETTING_PATH] = "path",
+        [SETTING_FILE] = "path",
+        [SETTING_DIRECTORY] = "path",
         [SETTING_LOG] = "path or \"-\"",
         [SETTING_KEY] = "path or pkcs11: URI",
         [SETTING_NAME] = "name",
@@ -197,6 +229,8 @@ static const char *kind_name(enum setting_kind kind)
         [SETTING_SYSLOG] = "address",
         [SETTING_WEBHOOK] = "url",
         [SETTING_SECRET] = "source of a secret",
+        [SETTING_CHOICE] = "one of",
+        [SETTING_ACCOUNT] = "name",
     };
 
     return names[kind];
@@ -208,6 +242,9 @@ void config_write_manual(struct text *out)
         text_add_format(out, "  %-31s %s", row->name, kind_name(row->kind));
         if (row->most > 0)
             text_add_format(out, " %" PRIu64 " to %" PRIu64, row->least, row->most);
+        const char *const *words = setting_choices(row);
+        for (unsigned i = 0; words != NULL && words[i] != NULL; i++)
+            text_add_format(out, "%s\"%s\"", i > 0 ? ", " : " ", words[i]);
         if (row->nullable)
             text_add_string(out, " or null");
         if (row->standard != NULL)

@@ -98,6 +98,11 @@ struct config {
         unsigned backlog;
     } limits;
 
+    struct {
+        char *user, *group; /* NULL: none */
+        unsigned confine;   /* enum confine_demand */
+    } process;
+
     unsigned stop_timeout_ms; /* how long running exchanges may take after SIGTERM */
 };
 

@@ -175,6 +175,35 @@ static void read_secret(struct reading *reading, const struct setting *setting, 
         wrong(reading, pointer, setting, "cannot be kept: memory is out");
 }
 
+static void read_choice(struct reading *reading, const struct setting *setting, const char *pointer,
+                        json_t *value)
+{
+    const char *text = json_string_value(value), *const *choices = setting_choices(setting);
+    struct text words = {0};
+
+    for (unsigned i = 0; choices != NULL && choices[i] != NULL; i++) {
+        if (text != NULL && strcmp(text, choices[i]) == 0) {
+            *(unsigned *)place(reading, setting) = i;
+            text_free(&words);
+            return;
+        }
+        text_add_format(&words, "%s\"%s\"", i > 0 ? ", " : "must be one of ", choices[i]);
+    }
+    wrong(reading, pointer, setting, words.failed ? "has no such value" : words.data);
+    text_free(&words);
+}
+
+static void read_account(struct reading *reading, const struct setting *setting, const char *pointer,
+                         json_t *value)
+{
+    const char *text = json_string_value(value);
+
+    if (text == NULL || text[0] == '\0')
+        wrong(reading, pointer, setting, "must be a name, or null");
+    else
+        store_text(reading, setting, pointer, strdup(text));
+}
+
 static void read_listeners(struct reading *reading, const struct setting *setting, const char *pointer,
                            json_t *value)
 {
@@ -210,7 +239,8 @@ static setting_reader *const readers[SETTING_KINDS] = {
     [SETTING_SECONDS] = read_number,
     [SETTING_BYTES] = read_number,
     [SETTING_ORIGIN] = read_origin,
-    [SETTING_PATH] = read_path,
+    [SETTING_FILE] = read_path,
+    [SETTING_DIRECTORY] = read_path,
     [SETTING_LOG] = read_path,
     [SETTING_KEY] = read_path,
     [SETTING_NAME] = read_name,
@@ -218,6 +248,8 @@ static setting_reader *const readers[SETTING_KINDS] = {
     [SETTING_SYSLOG] = read_syslog,
     [SETTING_WEBHOOK] = read_webhook,
     [SETTING_SECRET] = read_secret,
+    [SETTING_CHOICE] = read_choice,
+    [SETTING_ACCOUNT] = read_account,
 };
 
 /* "upstream.queue" as "/upstream/queue"; a name holds nothing that a pointer escapes. */

@@ -12,14 +12,17 @@ enum setting_kind {
     SETTING_SECONDS,      /* unsigned */
     SETTING_BYTES,        /* size_t */
     SETTING_ORIGIN,       /* char *: "https://host:port", as written */
-    SETTING_PATH,         /* char *: made absolute */
-    SETTING_LOG,          /* char *: made absolute, or "-" */
+    SETTING_FILE,         /* char *: a file that is read; made absolute */
+    SETTING_DIRECTORY,    /* char *: a directory that the gate writes to; made absolute */
+    SETTING_LOG,          /* char *: a file that is written, made absolute, or "-" */
     SETTING_KEY,          /* char *: made absolute, or "pkcs11:…" as written */
     SETTING_NAME,         /* char *: visible ASCII without '+' */
     SETTING_COMMAND,      /* char **: NULL-terminated; a program that holds a slash is made absolute */
     SETTING_SYSLOG,       /* char *: "unix:/path" or "tls://host:port", as written */
     SETTING_WEBHOOK,      /* char *: a URL, as written; https, or http to this machine */
     SETTING_SECRET,       /* struct config_secret */
+    SETTING_CHOICE,       /* unsigned: index of one of its words; an enum has its values in that order */
+    SETTING_ACCOUNT,      /* char *: name of a user or group of this machine */
     SETTING_KINDS
 };
 
@@ -40,6 +43,9 @@ const struct setting *config_settings(size_t *count);
 void config_listen_read(struct config *config, const struct setting *setting, const char *pointer,
                         json_t *value, struct problems *problems);
 void config_listen_free(struct config *config);
+
+/* The words of a SETTING_CHOICE, NULL-terminated; NULL for other kinds. Static storage. */
+const char *const *setting_choices(const struct setting *setting);
 
 /* Is the value of this setting a char * that the configuration owns? */
 bool setting_is_text(const struct setting *setting);

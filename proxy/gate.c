@@ -4,6 +4,7 @@
 #include "proxy/audit/journal.h"
 #include "proxy/audit/keys.h"
 #include "proxy/audit/reconcile.h"
+#include "proxy/confine/confine.h"
 #include "proxy/control.h"
 #include "proxy/listener.h"
 #include "proxy/log.h"
@@ -196,8 +197,11 @@ static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_f
 {
     char error[512] = "";
 
-    if (!addresses_are_free(gate->service.config) || !open_service(&gate->service) ||
-        !make_workers(gate, ruleset))
+    if (!addresses_are_free(gate->service.config))
+        return false;
+    if (!confine_process(gate->service.config, ruleset, port_file, error, sizeof error))
+        return complain("process", error);
+    if (!open_service(&gate->service) || !make_workers(gate, ruleset))
         return false;
     const struct control_task task = {&gate->service, gate->workers, gate->worker_count};
     gate->control = control_new(&task, error, sizeof error);

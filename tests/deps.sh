@@ -14,6 +14,7 @@ pkg:libevent-dev libevent-dev
 pkg:libjansson-dev libjansson-dev
 pkg:libpcre2-dev libpcre2-dev
 pkg:libssl-dev  libssl-dev
+pkg:libseccomp-dev libseccomp-dev
 '
 needed_to_test='
 pkg:libcmocka-dev libcmocka-dev
