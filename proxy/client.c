@@ -12,9 +12,13 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/http_struct.h>
+#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#define ANSWER_SLACK_US 1000000 /* beyond the deadline, for the answer that says so */
 
 static void on_start(int descriptor, short what, void *arg);
 static void on_writable(int descriptor, short what, void *arg);
@@ -84,6 +88,12 @@ static void note_address(struct client *client)
         memcpy(client->address, "unknown", sizeof "unknown");
 }
 
+static void release_received(struct client *client)
+{
+    client->worker->unfinished -= client->received;
+    client->received = 0;
+}
+
 /* Takes a client off the books; what is left of it is freed by the sweep, when no caller up the stack can use
  * it any more. */
 static void retire(struct client *client)
@@ -93,6 +103,7 @@ static void retire(struct client *client)
     client->state = CLIENT_CLOSED;
     worker->held -= client->kept;
     client->kept = 0;
+    release_received(client);
     (void)event_del(&client->readable);
     (void)event_del(&client->writable);
     TAILQ_REMOVE(&worker->clients, client, link);
@@ -138,6 +149,8 @@ void client_sweep(struct worker *worker)
         bufferevent_decref(client->bufferevent);
         if (client->output != NULL)
             evbuffer_free(client->output);
+        if (client->content != NULL)
+            evbuffer_free(client->content);
         text_wipe(&client->surplus);
         incoming_give_back(worker, client->incoming);
         free(client);
@@ -228,6 +241,7 @@ void client_on_request(struct evhttp_request *request, void *arg)
     client->request = request;
     client->state = CLIENT_ANSWERING;
     client->deadline_us = 0;
+    client->requests++;
     evhttp_connection_set_closecb(connection, on_evhttp_close, client);
     if (read_alike(client, request))
         exchange_begin(client, request);
@@ -247,15 +261,94 @@ void client_receive(struct client *client)
     client->state = CLIENT_RECEIVING;
     client->finishing = false;
     client->continued = false;
-    client->began_us = 0;
+    client->began_us = client->total_us = 0;
+    release_received(client);
     client->deadline_us = after_ms(client->worker->service->config->limits.idle_timeout_ms);
+}
+
+bool client_keeps(const struct client *client)
+{
+    unsigned bound = client->worker->service->config->limits.requests_per_connection;
+
+    return wire_keeps_connection(&client->incoming->wire) && (bound == 0 || client->requests < bound);
+}
+
+/* Bytes held of the request under way. */
+static size_t bytes_received(const struct client *client)
+{
+    size_t content = client->content != NULL ? evbuffer_get_length(client->content) : 0;
+
+    return client->incoming->header.length + content +
+           evbuffer_get_length(bufferevent_get_input(client->bufferevent));
+}
+
+void client_count_received(struct client *client)
+{
+    size_t now = bytes_received(client);
+
+    client->worker->unfinished += now - client->received;
+    client->received = now;
+}
+
+static struct pace_rule body_rule(const struct client *client)
+{
+    const struct config *config = client->worker->service->config;
+
+    return (struct pace_rule){.bytes_per_s = config->limits.body_bytes_per_s,
+                              .grace_ms = config->limits.rate_grace_ms,
+                              .total_ms = config->limits.body_timeout_ms};
+}
+
+void client_begin_body(struct client *client)
+{
+    const struct pace_rule rule = body_rule(client);
+    int64_t now = clock_monotonic_us();
+
+    pace_begin(&client->pace, bytes_received(client), now);
+    client->deadline_us = pace_next(&client->pace, &rule, now);
+}
+
+static struct pace_rule answer_rule(const struct client *client)
+{
+    const struct config *config = client->worker->service->config;
+
+    return (struct pace_rule){.bytes_per_s = config->limits.answer_bytes_per_s,
+                              .grace_ms = config->limits.rate_grace_ms,
+                              .still_ms = config->limits.write_timeout_ms};
+}
+
+/* Bytes that the client has taken: what still lies in the socket, of megabytes perhaps, has not arrived. */
+static uint64_t bytes_taken(const struct client *client)
+{
+    int unsent = 0;
+
+    if (ioctl(client->transport.fd, SIOCOUTQ, &unsent) != 0)
+        unsent = 0;
+    uint64_t waiting = client_queued(client) + (uint64_t)unsent;
+    return client->handed > waiting ? client->handed - waiting : 0;
+}
+
+/* A part of the answer has to wait: from now on the client's pace counts. */
+static void begin_to_wait(struct client *client)
+{
+    const struct pace_rule rule = answer_rule(client);
+    int64_t now = clock_monotonic_us();
+
+    pace_begin(&client->pace, bytes_taken(client), now);
+    client->deadline_us = pace_next(&client->pace, &rule, now);
 }
 
 /* Waits for the client to read the reply and close, within bounds: to close at once with unread input would
  * make the kernel reset the connection, and the reply with it. */
 static void close_gently(struct client *client)
 {
+    struct evbuffer *input = bufferevent_get_input(client->bufferevent);
+
     client->state = CLIENT_LINGERING;
+    (void)evbuffer_drain(input, evbuffer_get_length(input));
+    if (client->content != NULL)
+        (void)evbuffer_drain(client->content, evbuffer_get_length(client->content));
+    release_received(client);
     client->drained = client->surplus.length;
     client->deadline_us = after_ms(client->worker->service->config->limits.drain_timeout_ms);
     (void)shutdown(client->transport.fd, SHUT_WR);
@@ -314,12 +407,11 @@ static void on_writable(int descriptor, short what, void *arg)
         return;
     }
     count_kept(client);
-    bool all = client->kept == 0;
+    if (client->kept > 0)
+        return;
     if (client->state ==
         CLIENT_ANSWERING) /* otherwise it was a 100 (Continue), and the deadline is the request's */
-        client->deadline_us = all ? 0 : after_ms(client->worker->service->config->limits.write_timeout_ms);
-    if (!all)
-        return;
+        client->deadline_us = 0;
     (void)event_del(&client->writable);
     if (client->finishing)
         reply_written(client);
@@ -348,6 +440,7 @@ void client_send(struct client *client, struct span first, struct span second)
 
     if (client->gone || all == 0)
         return;
+    client->handed += all;
     if (client_queued(client) == 0)
         sent = send_now(client, first, second);
     if (client->gone || sent == all)
@@ -362,7 +455,7 @@ void client_send(struct client *client, struct span first, struct span second)
     }
     count_kept(client);
     if (client->deadline_us == 0)
-        client->deadline_us = after_ms(client->worker->service->config->limits.write_timeout_ms);
+        begin_to_wait(client);
 }
 
 size_t client_queued(const struct client *client)
@@ -398,22 +491,44 @@ static bool is_waiting(const struct client *client)
     return client->incoming == NULL || client->incoming->wire.state == WIRE_IDLE;
 }
 
-void client_tick(struct client *client, int64_t now_us)
+/* The request does not come in time, or too slowly. */
+static void refuse_late(struct client *client)
 {
-    if (client->deadline_us == 0 || now_us < client->deadline_us)
-        return;
+    COUNT(client->worker->service, too_slow);
     client->deadline_us = 0;
+    client->state = CLIENT_ANSWERING;
+    exchange_refuse_late(client);
+}
+
+static void lose_slow(struct client *client, const char *fault)
+{
+    COUNT(client->worker->service, too_slow);
+    client->fault = fault;
+    client_lose(client);
+}
+
+/* The moment to look has come; what the state waits for may be on its way still. */
+static void look(struct client *client, int64_t now_us)
+{
+    struct pace_rule rule;
+
     switch (client->state) {
     case CLIENT_RECEIVING:
-        if (is_waiting(client)) {
+        rule = body_rule(client);
+        if (is_waiting(client))
             client_close(client);
-        } else {
-            client->state = CLIENT_ANSWERING;
-            exchange_refuse_late(client);
-        }
+        else if (client->incoming->wire.state == WIRE_BODY &&
+                 pace_holds(&client->pace, &rule, bytes_received(client), now_us))
+            client->deadline_us = pace_next(&client->pace, &rule, now_us);
+        else
+            refuse_late(client);
         break;
-    case CLIENT_ANSWERING: /* the client does not read its reply */
-        client_lose(client);
+    case CLIENT_ANSWERING:
+        rule = answer_rule(client);
+        if (pace_holds(&client->pace, &rule, bytes_taken(client), now_us))
+            client->deadline_us = pace_next(&client->pace, &rule, now_us);
+        else
+            lose_slow(client, "the client took its answer too slowly");
         break;
     case CLIENT_LINGERING:
         client_close(client);
@@ -421,6 +536,27 @@ void client_tick(struct client *client, int64_t now_us)
     case CLIENT_STARTING:
     case CLIENT_CLOSED:
         break;
+    }
+}
+
+/* The exchange has had its time. The call to the upstream knows that deadline and answers by itself; whatever
+ * else keeps the client waiting, it is not kept for longer. A change that was sent goes on until its outcome
+ * is recorded. */
+static void end_exchange(struct client *client, int64_t now_us)
+{
+    if (client->state == CLIENT_RECEIVING)
+        refuse_late(client);
+    else if (client->state == CLIENT_ANSWERING && now_us >= client->total_us + ANSWER_SLACK_US)
+        lose_slow(client, "the exchange took too long (limits.exchange_timeout_ms)");
+}
+
+void client_tick(struct client *client, int64_t now_us)
+{
+    if (client->total_us != 0 && now_us >= client->total_us && !client->gone)
+        end_exchange(client, now_us);
+    if (client->deadline_us != 0 && now_us >= client->deadline_us) {
+        client->deadline_us = 0;
+        look(client, now_us);
     }
 }
 

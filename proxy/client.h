@@ -19,6 +19,7 @@
 
 #include "policies/text.h"
 #include "proxy/net/transport.h"
+#include "proxy/pace.h"
 
 #include <event2/event_struct.h>
 #include <netinet/in.h>
@@ -57,16 +58,23 @@ struct client {
     struct text surplus;       /* bytes received behind the request being answered; bounded */
     struct evbuffer *output;   /* what the socket did not take yet; NULL until first needed */
     size_t kept;               /* bytes in it, as counted in worker->held */
+    struct evbuffer *content;  /* of a chunked request, its framing removed; NULL until first needed */
+    size_t received;           /* of a request that did not come at once, as counted in worker->unfinished */
+    uint64_t handed;           /* bytes given to client_send so far */
+    unsigned requests;         /* dispatched so far */
+    struct pace pace;          /* of the body, or of the answer while a part of it is kept */
     struct event readable, writable;
     int64_t began_us;    /* first byte of the request, monotonic */
-    int64_t deadline_us; /* of what the state waits for, monotonic; 0 for none */
+    int64_t deadline_us; /* when to look whether the state waits for too long, monotonic; 0 for never */
+    int64_t total_us;    /* deadline of the exchange, answer included, monotonic; 0 for none */
     size_t drained;      /* while lingering */
     bool finishing;      /* the reply is complete; `keep` says what comes when it is written */
     bool keep;
-    bool ended;     /* the client closed its sending side */
-    bool gone;      /* the connection is broken; an exchange still uses the request */
-    bool pumping;   /* client_pump is on the stack */
-    bool continued; /* 100 (Continue) was sent */
+    bool ended;        /* the client closed its sending side */
+    bool gone;         /* the connection is broken; an exchange still uses the request */
+    const char *fault; /* why it was given up, where that was not the client's doing */
+    bool pumping;      /* client_pump is on the stack */
+    bool continued;    /* 100 (Continue) was sent */
     char address[INET6_ADDRSTRLEN];
 };
 
@@ -87,6 +95,9 @@ void client_free_spare(struct worker *worker);
 
 /* Sends two spans, one behind the other; what the socket does not take is kept. May find the client gone. */
 void client_send(struct client *client, struct span first, struct span second);
+
+/* May the connection serve another request: does the client want to, and has it not had as many as it may? */
+bool client_keeps(const struct client *client);
 
 /* Bytes kept. */
 size_t client_queued(const struct client *client);
@@ -126,5 +137,11 @@ void client_pump(struct client *client);
 
 /* Starts the wait for the next request. */
 void client_receive(struct client *client);
+
+/* Books what is held of the request under way in worker->unfinished. */
+void client_count_received(struct client *client);
+
+/* The header is complete and content follows: from now on its pace counts. */
+void client_begin_body(struct client *client);
 
 #endif

@@ -119,8 +119,22 @@ static const struct setting table[] = {
      "Longest time from the end of the header to the end of the body."},
     {"limits.idle_timeout_ms", SETTING_MILLISECONDS, AT(limits.idle_timeout_ms), 10, HOUR, false, "60000",
      "How long a client's connection may stay without a request."},
+    {"limits.exchange_timeout_ms", SETTING_MILLISECONDS, AT(limits.exchange_timeout_ms), 100, 86400000, false,
+     "600000",
+     "Longest time from a request's first byte to the last of its answer; then 408 or 504 where no answer "
+     "has begun, else the connection is cut."},
     {"limits.write_timeout_ms", SETTING_MILLISECONDS, AT(limits.write_timeout_ms), 10, HOUR, false, "30000",
      "How long a client may take nothing of its answer."},
+    {"limits.body_bytes_per_s", SETTING_COUNT, AT(limits.body_bytes_per_s), 0, 1000000, false, "200",
+     "Slowest body that is taken, on average since its header; slower is 408. 0 for any."},
+    {"limits.answer_bytes_per_s", SETTING_COUNT, AT(limits.answer_bytes_per_s), 0, 1000000, false, "200",
+     "Slowest client that is waited for, on average while a part of its answer waits; slower is cut. 0 for "
+     "any."},
+    {"limits.rate_grace_ms", SETTING_MILLISECONDS, AT(limits.rate_grace_ms), 10, 600000, false, "5000",
+     "How long both may take before they are held to that."},
+    {"limits.requests_per_connection", SETTING_COUNT, AT(limits.requests_per_connection), 0, 1000000, false,
+     "10000",
+     "Most requests on one connection; the answer to the last says so and closes it. 0 for no bound."},
     {"limits.drain_bytes", SETTING_BYTES, AT(limits.drain_bytes), 0, GIB, false, "1048576",
      "Read and thrown away after a refusal, so that the client can read the answer."},
     {"limits.drain_timeout_ms", SETTING_MILLISECONDS, AT(limits.drain_timeout_ms), 10, MINUTE, false, "2000",
@@ -129,6 +143,10 @@ static const struct setting table[] = {
      "Most client connections at a time, for each worker."},
     {"limits.held_bytes", SETTING_BYTES, AT(limits.held_bytes), MIB, 64 * GIB, false, "268435456",
      "Bytes of answers that a worker may hold for slow clients and for rewriting; more reads get 503."},
+    {"limits.unfinished_bytes", SETTING_BYTES, AT(limits.unfinished_bytes), 65536, 64 * GIB, false,
+     "67108864",
+     "Bytes of requests that did not come at once that a worker may hold until they are answered; one that "
+     "needs more is 503."},
     {"limits.backlog", SETTING_COUNT, AT(limits.backlog), 1, 65535, false, "1024",
      "Connections that the kernel may hold before a worker accepts them."},
 

@@ -90,11 +90,15 @@ struct config {
     struct {
         size_t header_bytes, target_bytes, body_bytes;
         unsigned header_fields;
-        unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms;
+        unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms, exchange_timeout_ms;
+        unsigned body_bytes_per_s, answer_bytes_per_s; /* 0: any */
+        unsigned rate_grace_ms;
+        unsigned requests_per_connection; /* 0: no bound */
         size_t drain_bytes; /* read and thrown away after a refusal, so that the client can read the answer */
         unsigned drain_timeout_ms;
-        unsigned connections; /* per worker */
-        size_t held_bytes;    /* of answers, per worker */
+        unsigned connections;    /* per worker */
+        size_t held_bytes;       /* of answers, per worker */
+        size_t unfinished_bytes; /* of requests, per worker */
         unsigned backlog;
     } limits;
 

@@ -12,6 +12,8 @@
     ROW(passed, "requests_total{verdict=\"pass\"}", "Requests by verdict")                                   \
     ROW(refused, "requests_total{verdict=\"refuse\"}", "Requests by verdict")                                \
     ROW(wire_refused, "wire_refusals_total", "Requests refused by the wire guard")                           \
+    ROW(too_slow, "slow_clients_total", "Clients given up or refused because they were too slow")            \
+    ROW(shed, "shed_requests_total", "Requests refused with 503 for want of room")                           \
     ROW(upstream_failed, "upstream_failures_total",                                                          \
         "Requests that the upstream did not answer as it should")                                            \
     ROW(unauthenticated, "unauthenticated_total", "Requests without a known token")                          \

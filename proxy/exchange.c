@@ -249,7 +249,7 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
         client_cut(client);
         return;
     }
-    exchange->keep = wire_keeps_connection(&client->incoming->wire);
+    exchange->keep = client_keeps(client);
     const struct decide_input input = {
         .contract = ruleset_contract(exchange->ruleset),
         .policy = ruleset_policy(exchange->ruleset),
@@ -307,7 +307,9 @@ static void refuse_unparsed(struct client *client, enum refusal_kind kind, const
     if (wire_header_complete(&client->incoming->wire))
         look_at_header(exchange);
     trace_begin(&exchange->trace, (struct span){NULL, 0}, &exchange->worker->entropy);
-    (void)exchange_refusal(exchange, kind, "wire", detail);
+    struct refusal *refusal = exchange_refusal(exchange, kind, "wire", detail);
+    if (kind == REFUSE_OVERLOADED)
+        refusal_field(refusal, &exchange->arena, "Retry-After", "1");
     exchange->decision.rule = rule;
     exchange_enter(exchange, EXCHANGE_DECIDED);
     exchange_refuse(exchange);
@@ -344,6 +346,12 @@ void exchange_refuse_late(struct client *client)
                     "The request did not arrive in time. Nothing was sent on.");
 }
 
+void exchange_refuse_overload(struct client *client, const char *rule, const char *detail)
+{
+    COUNT(client->worker->service, shed);
+    refuse_unparsed(client, REFUSE_OVERLOADED, rule, detail);
+}
+
 /* ---- what comes from the client's side ---- */
 
 void exchange_client_gone(struct exchange *exchange)
@@ -352,7 +360,7 @@ void exchange_client_gone(struct exchange *exchange)
         return; /* a journal callback, or the upstream's answer to a mutation, goes on from here */
     upstream_cancel(exchange->call);
     exchange->call = NULL;
-    exchange->failure = "the client left";
+    exchange->failure = exchange->client->fault ? exchange->client->fault : "the client left";
     if (!exchange->head_sent)
         exchange->status = 0;
     exchange_cut(exchange);

@@ -29,6 +29,10 @@ void exchange_refuse_wire(struct client *client, enum wire_fault fault);
 /* Answers a request that did not come in time (408). */
 void exchange_refuse_late(struct client *client);
 
+/* Answers 503 at once, for want of room: `rule` is the setting that bounds it, `detail` the sentence for the
+ * client. The reply closes the connection. */
+void exchange_refuse_overload(struct client *client, const char *rule, const char *detail);
+
 /* From the client: it took all that was kept / it is gone. After exchange_client_gone a call of client_finish
  * or client_cut may follow at any time. */
 void exchange_drained(struct exchange *exchange);

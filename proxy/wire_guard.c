@@ -1,8 +1,9 @@
 /* The wire guard: what stands between the socket and evhttp. Every byte goes through the grammar (wire.h)
  * first; evhttp is given the bytes of one whole request, or nothing.
  *
- * A chunked body is framed anew for evhttp, one plain chunk for each piece: its chunk reader knows no
- * extensions, and so never sees one. Trailers are judged and dropped. */
+ * A chunked body is framed anew for evhttp, as one plain chunk: its chunk reader knows no extensions, and so
+ * never sees one; and a byte that came in a chunk of its own costs no more memory than any other. Trailers
+ * are judged and dropped. */
 #include "proxy/client.h"
 #include "proxy/exchange.h"
 #include "proxy/incoming.h"
@@ -19,6 +20,25 @@
 static struct evbuffer *input_of(const struct client *client)
 {
     return bufferevent_get_input(client->bufferevent);
+}
+
+/* The content of a chunked request, whole: one chunk for evhttp, however many there were. */
+static bool pass_content(struct client *client)
+{
+    struct evbuffer *input = input_of(client), *content = client->content;
+    size_t length = content != NULL ? evbuffer_get_length(content) : 0;
+
+    if (length > 0 && (evbuffer_add_printf(input, "%zx\r\n", length) < 0 ||
+                       evbuffer_add_buffer(input, content) != 0 || evbuffer_add(input, "\r\n", 2) != 0))
+        return false;
+    return evbuffer_add(input, "0\r\n\r\n", 5) == 0;
+}
+
+static bool keep_content(struct client *client, struct span data)
+{
+    if (client->content == NULL)
+        client->content = evbuffer_new();
+    return client->content != NULL && evbuffer_add(client->content, data.data, data.length) == 0;
 }
 
 /* Keeps a piece of the header; once it is complete, evhttp gets its part. */
@@ -40,11 +60,9 @@ static bool pass_on(struct client *client, struct span taken, struct span data)
 
     if (!wire_is_chunked(&client->incoming->wire))
         return evbuffer_add(input, taken.data, taken.length) == 0;
-    if (data.length > 0 &&
-        (evbuffer_add_printf(input, "%zx\r\n", data.length) < 0 ||
-         evbuffer_add(input, data.data, data.length) != 0 || evbuffer_add(input, "\r\n", 2) != 0))
+    if (data.length > 0 && !keep_content(client, data))
         return false;
-    return client->incoming->wire.state != WIRE_COMPLETE || evbuffer_add(input, "0\r\n\r\n", 5) == 0;
+    return client->incoming->wire.state != WIRE_COMPLETE || pass_content(client);
 }
 
 static void refuse(struct client *client, enum wire_fault fault)
@@ -53,6 +71,15 @@ static void refuse(struct client *client, enum wire_fault fault)
     client->deadline_us = 0;
     COUNT(client->worker->service, wire_refused);
     exchange_refuse_wire(client, fault);
+}
+
+static void refuse_overload(struct client *client)
+{
+    client->state = CLIENT_ANSWERING;
+    client->deadline_us = 0;
+    exchange_refuse_overload(client, "limits.unfinished_bytes",
+                             "The gate holds as much of unfinished requests as it may "
+                             "(limits.unfinished_bytes). Nothing was sent on; try again shortly.");
 }
 
 /* The request is whole: evhttp parses and dispatches it within this call. */
@@ -74,15 +101,11 @@ static void dispatch(struct client *client)
 
 static void begin_request(struct client *client)
 {
-    client->began_us = clock_monotonic_us();
-    client->deadline_us =
-        client->began_us + (int64_t)client->worker->service->config->limits.header_timeout_ms * 1000;
-}
+    const struct config *config = client->worker->service->config;
 
-static void begin_body(struct client *client)
-{
-    client->deadline_us =
-        clock_monotonic_us() + (int64_t)client->worker->service->config->limits.body_timeout_ms * 1000;
+    client->began_us = clock_monotonic_us();
+    client->deadline_us = client->began_us + (int64_t)config->limits.header_timeout_ms * 1000;
+    client->total_us = client->began_us + (int64_t)config->limits.exchange_timeout_ms * 1000;
 }
 
 /* The empty lines that RFC 9112 §2.2 allows before a request: judged, not passed on, since evhttp knows no
@@ -124,7 +147,7 @@ static size_t judge(struct client *client, struct span bytes)
             return bytes.length;
         }
         if (in_head && wire->state == WIRE_BODY)
-            begin_body(client);
+            client_begin_body(client);
         used += taken.length;
     }
     return used;
@@ -140,6 +163,18 @@ static void allow_body(struct client *client)
         client->continued = true;
         client_send(client, span_of("HTTP/1.1 100 Continue\r\n\r\n"), (struct span){NULL, 0});
     }
+}
+
+/* What did not come at once is held until the rest has come; a worker holds so much and no more. */
+static void hold_request(struct client *client)
+{
+    struct worker *worker = client->worker;
+
+    client_count_received(client);
+    if (worker->unfinished > worker->service->config->limits.unfinished_bytes)
+        refuse_overload(client);
+    else
+        allow_body(client);
 }
 
 static void hold_surplus(struct client *client, struct span bytes)
@@ -166,7 +201,7 @@ static void take(struct client *client, struct span bytes)
     else if (client->incoming->wire.state == WIRE_REFUSED)
         refuse(client, client->incoming->wire.fault);
     else
-        allow_body(client);
+        hold_request(client);
 }
 
 void client_pump(struct client *client)

@@ -49,6 +49,7 @@ struct worker {
     struct exchange_list idle_exchanges; /* wiped; for the next requests */
     struct incoming_list idle_incoming;  /* likewise */
     size_t held;                         /* bytes of answers: collected by exchanges, or kept for clients */
+    size_t unfinished;                   /* bytes of requests that did not come at once */
     unsigned exchange_count;             /* under way */
     unsigned long unauthenticated;       /* since the last record of them */
     int64_t unauthenticated_since_us;

@@ -270,18 +270,22 @@ int64_t call_due(const struct upstream_call *call)
         other = connection_due(call->connection);
     else if (call->stage == CALL_RUNNING && !call->paused && !answer_began(call->connection->answer))
         other = call->first_due;
+    if (call->last_due < due)
+        due = call->last_due;
     return other < due ? other : due;
 }
 
 void call_expire(struct upstream_call *call, int64_t now)
 {
-    bool total = !call->paused && now >= call->total_due;
-    if (call->stage == CALL_CONNECTING && !total) {
+    bool total = !call->paused && now >= call->total_due, last = now >= call->last_due;
+    if (call->stage == CALL_CONNECTING && !total && !last) {
         connection_expire(call->connection, now);
         return;
     }
     char detail[128];
-    if (total)
+    if (last)
+        snprintf(detail, sizeof(detail), "the client's exchange had its time (limits.exchange_timeout_ms)");
+    else if (total)
         snprintf(detail, sizeof(detail), "no whole answer within %u ms (total_timeout_ms)%s",
                  call->upstream->config->upstream.total_timeout_ms,
                  call->stage == CALL_WAITING ? ": no connection came free" : "");

@@ -157,10 +157,11 @@ struct upstream_call *upstream_start(struct upstream *upstream, const struct ups
 
     int64_t now = clock_monotonic_us();
     call->total_due = now + upstream->config->upstream.total_timeout_ms * INT64_C(1000);
+    call->last_due = request->due_us != 0 ? request->due_us : INT64_MAX;
     call->list = &upstream->waiting;
     TAILQ_INSERT_TAIL(&upstream->waiting, call, entry);
     upstream->waiting_count++;
-    upstream_due(upstream, call->total_due, now);
+    upstream_due(upstream, call_due(call), now);
     pool_schedule(upstream);
     return call;
 }

@@ -51,6 +51,7 @@ struct upstream_request {
         *fields; /* in order; without Host, Content-Length, Connection: the client writes those */
     size_t field_count;
     struct span body; /* data NULL: no content, and no Content-Length but for POST, PUT and PATCH (0) */
+    int64_t due_us;   /* monotonic: the call ends by then, paused or not; 0 for no such bound */
     bool idempotent;  /* may be sent again when no byte of an answer was seen */
     struct upstream_owner owner; /* from upstream_owner; zeroed where all requests are one client's */
 };

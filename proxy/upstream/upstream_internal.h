@@ -69,6 +69,7 @@ struct upstream_call {
     bool wiped;
     bool paused;
     int64_t paused_at, total_due, first_due;
+    int64_t last_due;     /* the owner's: does not wait for a pause */
     uint64_t sent_before; /* transport.sent when writing began */
     size_t written, length;
     char request[]; /* wiped as soon as it is not needed any more */

@@ -10,6 +10,7 @@
 #define PATIENCE_US INT64_C(10000000) /* after which a test gives up waiting */
 
 struct client {
+    int64_t due_us; /* given with each request; 0 for none */
     struct config config;
     char authority[64], url[80];
     struct event_base *base;
@@ -164,6 +165,7 @@ static inline void client_start(struct client *client, struct told *told, const 
         .fields = fields,
         .field_count = 1,
         .body = body,
+        .due_us = client->due_us,
         .idempotent = safe,
         .owner = told->owner,
     };

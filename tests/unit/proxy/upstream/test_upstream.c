@@ -275,6 +275,7 @@ static void test_unsafe_requests(void **state)
                                                  .target = span_of(unsafe[i].target),
                                                  .fields = &unsafe[i].field,
                                                  .field_count = 1,
+                                                 .body = nothing,
                                                  .idempotent = true};
         told.call = upstream_start(client.upstream, &request, &told_events, &told);
         assert_non_null(told.call);
@@ -333,6 +334,27 @@ static void test_total_timeout(void **state)
     expect_failure(&told, UPSTREAM_TIMEOUT, true, "total_timeout_ms");
     assert_in_range(clock_monotonic_us() - began, 250000, 3000000);
     assert_int_equal(told.heads, 1);
+    told_free(&told);
+    client_end(&client);
+    peer_stop(peer);
+}
+
+/* The owner's own deadline: a pause does not put it off. */
+static void test_the_owners_deadline(void **state)
+{
+    (void)state;
+    struct peer *peer = peer_start(serve_drip, NULL, NULL);
+    struct client client;
+    struct told told = {0};
+    client_of(&client, peer);
+    int64_t began = clock_monotonic_us();
+    client.due_us = began + 250000;
+    client_get(&client, &told);
+    CLIENT_UNTIL(&client, told.heads == 1);
+    upstream_pause(told.call);
+    client_finish(&client, &told);
+    expect_failure(&told, UPSTREAM_TIMEOUT, true, "exchange_timeout_ms");
+    assert_in_range(clock_monotonic_us() - began, 250000, 3000000);
     told_free(&told);
     client_end(&client);
     peer_stop(peer);
@@ -1148,6 +1170,7 @@ int main(void)
         cmocka_unit_test(test_unsafe_requests),
         cmocka_unit_test(test_first_byte_timeout),
         cmocka_unit_test(test_total_timeout),
+        cmocka_unit_test(test_the_owners_deadline),
         cmocka_unit_test(test_connect_timeout),
         cmocka_unit_test(test_timeout_while_waiting),
         cmocka_unit_test(test_idle_timeout),
