@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 static const struct wire_limits limits = {
-    .header_bytes = 2000, .header_fields = 20, .target_bytes = 300, .body_bytes = 1000};
+    .header_bytes = 2000, .header_fields = 20, .target_bytes = 300, .body_bytes = 1024};
 
 /* What came of reading one request. */
 struct reading {
