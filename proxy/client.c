@@ -104,6 +104,7 @@ static void retire(struct client *client)
     worker->held -= client->kept;
     client->kept = 0;
     release_received(client);
+    transport_end_tls(&client->transport, !client->gone);
     (void)event_del(&client->readable);
     (void)event_del(&client->writable);
     TAILQ_REMOVE(&worker->clients, client, link);
@@ -135,9 +136,20 @@ static void on_start(int descriptor, short what, void *arg)
     (void)event_assign(&client->writable, worker->base, client->transport.fd, EV_WRITE | EV_PERSIST,
                        on_writable, client);
     COUNT(worker->service, connections);
-    client_receive(client);
-    if (worker->stopping || event_add(&client->readable, NULL) != 0)
+    bool begun = !client->listener->tls || client_tls_begin(client);
+    if (begun && !client->listener->tls)
+        client_receive(client);
+    if (!begun || worker->stopping || !client_listen(client))
         client_close(client);
+}
+
+bool client_listen(struct client *client)
+{
+    if (event_add(&client->readable, NULL) != 0)
+        return false;
+    if (transport_holds(&client->transport))
+        event_active(&client->readable, EV_READ, 0);
+    return true;
 }
 
 void client_sweep(struct worker *worker)
@@ -153,6 +165,7 @@ void client_sweep(struct worker *worker)
             evbuffer_free(client->content);
         text_wipe(&client->surplus);
         incoming_give_back(worker, client->incoming);
+        free(client->names);
         free(client);
     }
 }
@@ -340,7 +353,7 @@ static void begin_to_wait(struct client *client)
 
 /* Waits for the client to read the reply and close, within bounds: to close at once with unread input would
  * make the kernel reset the connection, and the reply with it. */
-static void close_gently(struct client *client)
+void client_linger(struct client *client)
 {
     struct evbuffer *input = bufferevent_get_input(client->bufferevent);
 
@@ -351,7 +364,8 @@ static void close_gently(struct client *client)
     release_received(client);
     client->drained = client->surplus.length;
     client->deadline_us = after_ms(client->worker->service->config->limits.drain_timeout_ms);
-    (void)shutdown(client->transport.fd, SHUT_WR);
+    if (transport_finish(&client->transport) == TRANSPORT_WANTS_WRITE)
+        (void)event_add(&client->writable, NULL);
     if (client->ended || event_add(&client->readable, NULL) != 0)
         client_close(client);
 }
@@ -373,7 +387,7 @@ static void reply_written(struct client *client)
     struct evhttp_request *request = client->request;
 
     if (!client->keep || client->worker->stopping) {
-        close_gently(client);
+        client_linger(client);
         return;
     }
     client->request = NULL;
@@ -383,7 +397,7 @@ static void reply_written(struct client *client)
         return;
     client_receive(client);
     if (!client->ended)
-        (void)event_add(&client->readable, NULL);
+        (void)client_listen(client);
     client_pump(client);
 }
 
@@ -396,13 +410,23 @@ static void count_kept(struct client *client)
     client->kept = now;
 }
 
+/* Writes of what is kept as much as the socket takes; false when the connection is broken. */
+static bool flush(struct client *client)
+{
+    if (client->transport.ssl != NULL)
+        return client_tls_flush(client);
+    return evbuffer_write(client->output, client->transport.fd) >= 0 || errno == EAGAIN || errno == EINTR;
+}
+
 static void on_writable(int descriptor, short what, void *arg)
 {
     struct client *client = arg;
+    (void)descriptor;
     (void)what;
 
-    int written = evbuffer_write(client->output, descriptor);
-    if (written < 0 && errno != EAGAIN && errno != EINTR) {
+    if (client->transport.ssl != NULL && client_tls_writable(client))
+        return;
+    if (!flush(client)) {
         client_lose(client);
         return;
     }
@@ -481,6 +505,7 @@ void client_cut(struct client *client)
     const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
 
     client->exchange = NULL;
+    client->gone = true;
     (void)connect(client->transport.fd, &nobody, sizeof nobody);
     client_close(client);
 }
@@ -533,6 +558,9 @@ static void look(struct client *client, int64_t now_us)
     case CLIENT_LINGERING:
         client_close(client);
         break;
+    case CLIENT_HANDSHAKING:
+        client_tls_late(client);
+        break;
     case CLIENT_STARTING:
     case CLIENT_CLOSED:
         break;
@@ -562,6 +590,6 @@ void client_tick(struct client *client, int64_t now_us)
 
 void client_stop(struct client *client)
 {
-    if (client->state == CLIENT_RECEIVING && is_waiting(client))
+    if (client->state == CLIENT_HANDSHAKING || (client->state == CLIENT_RECEIVING && is_waiting(client)))
         client_close(client);
 }

@@ -33,12 +33,14 @@ struct evhttp_connection;
 struct evhttp_request;
 struct exchange;
 struct incoming;
+struct peer_names;
 struct worker;
 
 enum client_state {
-    CLIENT_STARTING,  /* accepted; evhttp has not let go of the descriptor yet */
-    CLIENT_RECEIVING, /* waiting for a request, or in the middle of one */
-    CLIENT_ANSWERING, /* a request is with an exchange, or its reply is on the way out */
+    CLIENT_STARTING,    /* accepted; evhttp has not let go of the descriptor yet */
+    CLIENT_HANDSHAKING, /* of TLS */
+    CLIENT_RECEIVING,   /* waiting for a request, or in the middle of one */
+    CLIENT_ANSWERING,   /* a request is with an exchange, or its reply is on the way out */
     CLIENT_LINGERING, /* reply sent and our side shut; what still comes is thrown away, so that the client can
                          read the reply */
     CLIENT_CLOSED,
@@ -70,11 +72,13 @@ struct client {
     size_t drained;      /* while lingering */
     bool finishing;      /* the reply is complete; `keep` says what comes when it is written */
     bool keep;
-    bool ended;        /* the client closed its sending side */
-    bool gone;         /* the connection is broken; an exchange still uses the request */
-    const char *fault; /* why it was given up, where that was not the client's doing */
-    bool pumping;      /* client_pump is on the stack */
-    bool continued;    /* 100 (Continue) was sent */
+    bool ended;               /* the client closed its sending side */
+    bool gone;                /* the connection is broken; an exchange still uses the request */
+    const char *fault;        /* why it was given up, where that was not the client's doing */
+    bool pumping;             /* client_pump is on the stack */
+    bool continued;           /* 100 (Continue) was sent */
+    bool stalled;             /* TLS cannot go on reading before it has written: see client_tls.c */
+    struct peer_names *names; /* in its certificate, which was verified; NULL without one */
     char address[INET6_ADDRSTRLEN];
 };
 
@@ -124,7 +128,34 @@ void client_close(struct client *client);
 /* Frees everything on worker->dead. */
 void client_sweep(struct worker *worker);
 
-/* For wire_guard.c: */
+/* client_tls.c: what is different of a client with TLS. */
+
+/* Puts TLS over the socket and waits for the handshake, after which the first request is received. False when
+ * memory is out. */
+bool client_tls_begin(struct client *client);
+
+/* Goes on with the handshake. */
+void client_tls_handshake(struct client *client);
+
+/* Its deadline has passed. */
+void client_tls_late(struct client *client);
+
+/* The socket takes bytes: is it TLS itself that waited for that? Then goes on with what it was about. */
+bool client_tls_writable(struct client *client);
+
+/* TLS cannot go on reading before it has written. */
+void client_tls_stall(struct client *client);
+
+/* Writes of what is kept for the client as much as the socket takes; false when the connection is broken. */
+bool client_tls_flush(struct client *client);
+
+/* For wire_guard.c and client_tls.c: */
+
+/* Waits for bytes from the client; false when memory is out. */
+bool client_listen(struct client *client);
+
+/* Shuts our side down and waits a while for the client to close. */
+void client_linger(struct client *client);
 
 /* Reads from the socket and judges; runs whatever requests come of it. */
 void client_on_readable(int descriptor, short what, void *arg);

@@ -24,6 +24,25 @@ static const struct setting table[] = {
     {"public_url", SETTING_ORIGIN, AT(public_url), 0, 0, true, "null",
      "What clients call the gate, for links in answers; null takes scheme and Host of each request."},
 
+    {"tls.certificate", SETTING_FILE, AT(tls.certificate), 0, 0, true, "null",
+     "Certificate of the listeners with tls, and behind it those that lead to its root (PEM); SIGHUP reads "
+     "it "
+     "and all of tls anew."},
+    {"tls.key", SETTING_FILE, AT(tls.key), 0, 0, true, "null",
+     "Its private key (PEM, not encrypted), a file of mode 0600 or less."},
+    {"tls.client_certificate", SETTING_CHOICE, AT(tls.client_certificate), 0, 0, false, "\"none\"",
+     "Is a client asked for a certificate? One that is shown must be good."},
+    {"tls.client_ca", SETTING_FILE, AT(tls.client_ca), 0, 0, true, "null",
+     "Certificates (PEM) that clients' may be signed by; must be given where they are asked for one."},
+    {"tls.client_crl", SETTING_FILE, AT(tls.client_crl), 0, 0, true, "null",
+     "What these revoked: a CRL of each authority on the way to the root (PEM); null asks for none."},
+    {"tls.ocsp_response", SETTING_FILE, AT(tls.ocsp_response), 0, 0, true, "null",
+     "OCSP response (DER) on the gate's certificate, given to clients as long as it is fresh; null for "
+     "none."},
+    {"tls.ticket_lifetime_s", SETTING_SECONDS, AT(tls.ticket_lifetime_s), 0, 86400, false, "3600",
+     "How long a client may resume a TLS session without a new handshake; its key changes as often. 0 for "
+     "never."},
+
     {"upstream.url", SETTING_ORIGIN, AT(upstream.url), 0, 0, false, "\"https://api.snyk.io\"",
      "The API behind the gate: scheme, host and port. The path comes from the contract."},
     {"upstream.ca_file", SETTING_FILE, AT(upstream.ca_file), 0, 0, true, "null",
@@ -113,6 +132,8 @@ static const struct setting table[] = {
      "Longest request target; longer is 414."},
     {"limits.body_bytes", SETTING_BYTES, AT(limits.body_bytes), KIB, 256 * MIB, false, "1048576",
      "Largest body of a request; larger is 413."},
+    {"limits.handshake_timeout_ms", SETTING_MILLISECONDS, AT(limits.handshake_timeout_ms), 10, 10 * MINUTE,
+     false, "10000", "Longest time for a client's TLS handshake."},
     {"limits.header_timeout_ms", SETTING_MILLISECONDS, AT(limits.header_timeout_ms), 10, 10 * MINUTE, false,
      "10000", "Longest time from a request's first byte to the end of its header."},
     {"limits.body_timeout_ms", SETTING_MILLISECONDS, AT(limits.body_timeout_ms), 10, HOUR, false, "30000",
@@ -170,6 +191,7 @@ static const struct {
     const char *name;                /* of the setting */
     const char *words[CHOICE_WORDS]; /* in the order of its enum; NULL-terminated */
 } choices[] = {
+    {"tls.client_certificate", {"none", "optional", "required"}},
     {"process.confine", {"auto", "required", "off"}}, /* enum confine_demand */
 };
 

@@ -33,6 +33,12 @@ struct config_secret { /* where one is to be had; both NULL: there is none */
     char *file; /* absolute */
 };
 
+enum config_client_certificate { /* as the words in config.c */
+                                 CLIENT_CERTIFICATE_NONE,
+                                 CLIENT_CERTIFICATE_OPTIONAL,
+                                 CLIENT_CERTIFICATE_REQUIRED,
+};
+
 struct config {
     struct document document; /* the file itself, for error messages */
 
@@ -41,6 +47,14 @@ struct config {
     unsigned workers; /* resolved: never 0 */
     char *public_url; /* "https://gate.example" that links are rewritten to; NULL: scheme and Host of the
                          request */
+
+    struct {                     /* of listeners with `tls` */
+        char *certificate, *key; /* absolute; NULL both: there is no TLS */
+        enum config_client_certificate client_certificate;
+        char *client_ca, *client_crl; /* absolute; NULL: none */
+        char *ocsp_response;          /* absolute; NULL: none */
+        unsigned ticket_lifetime_s;   /* 0: no tickets */
+    } tls;
 
     struct {
         char *url; /* as written */
@@ -90,6 +104,7 @@ struct config {
     struct {
         size_t header_bytes, target_bytes, body_bytes;
         unsigned header_fields;
+        unsigned handshake_timeout_ms; /* of TLS */
         unsigned header_timeout_ms, body_timeout_ms, idle_timeout_ms, write_timeout_ms, exchange_timeout_ms;
         unsigned body_bytes_per_s, answer_bytes_per_s; /* 0: any */
         unsigned rate_grace_ms;

@@ -432,20 +432,6 @@ static void resolve_public_url(struct reading *reading)
     origin_free(&origin);
 }
 
-/* A listener that is to be encrypted is never served in clear. */
-static void check_tls_listeners(struct reading *reading)
-{
-    const struct config *config = reading->config;
-    char pointer[NAME_BYTES];
-
-    for (size_t i = 0; i < config->listen_count; i++) {
-        (void)snprintf(pointer, sizeof pointer, "/listen/%zu/tls", i);
-        if (config->listen[i].tls)
-            problems_add(reading->problems, SEVERITY_ERROR, &config->document, pointer,
-                         "listen.tls needs a certificate in tls.certificate");
-    }
-}
-
 /* What lies in the journal's directory is handed out with it. */
 static void check_outside(struct reading *reading, const char *path, const char *pointer, const char *name)
 {
@@ -469,7 +455,7 @@ static void read_settings(struct reading *reading)
     resolve_workers(reading->config);
     resolve_upstream(reading);
     resolve_public_url(reading);
-    check_tls_listeners(reading);
+    config_tls_check(reading->config, reading->problems);
     check_outside(reading, reading->config->audit.keys, "/audit/keys", "audit.keys");
     check_outside(reading, reading->config->ship.state, "/ship/state", "ship.state");
 }

@@ -36,6 +36,9 @@ struct setting {
     const char *help;
 };
 
+/* config_tls.c: what the settings of TLS say together, and with the listeners. */
+void config_tls_check(const struct config *config, struct problems *problems);
+
 /* All settings, in the order of the manual. Static storage. */
 const struct setting *config_settings(size_t *count);
 

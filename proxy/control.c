@@ -8,6 +8,7 @@
 #include "proxy/audit/reconcile.h"
 #include "proxy/audit/record.h"
 #include "proxy/log.h"
+#include "proxy/tls/server.h"
 #include "proxy/upstream/upstream.h"
 #include "proxy/worker.h"
 
@@ -81,16 +82,6 @@ static void record_key(struct control *control, const char *before)
     append(control, &fields);
 }
 
-static void log_problems(const struct problems *problems)
-{
-    for (size_t i = 0; i < problems->count; i++) {
-        const struct problem *problem = &problems->items[i];
-        log_event(problem->severity == SEVERITY_ERROR ? LOG_ERROR : LOG_WARNING, "reload",
-                  "%s:%u:%u: %s (%s)", problem->file, problem->line, problem->column, problem->message,
-                  problem->pointer);
-    }
-}
-
 /* ---- signals ---- */
 
 /* Takes up the key that `portcullis audit rotate-key` made. false when the key cannot be read. */
@@ -136,11 +127,15 @@ static void on_reload(int signal_number, short what, void *arg)
     struct ruleset *next = ruleset_load(service->config, true, &problems);
     bool trusted = upstream_shared_reload(service->upstream, error, sizeof error);
     bool keyed = renew_key(control);
-    log_problems(&problems);
+    bool listening = service->tls == NULL || tls_server_reload(service->tls, &problems);
+    log_problems("reload", &problems);
     problems_free(&problems);
     if (!trusted)
         log_event(LOG_ERROR, "reload", "upstream.ca_file: %s; the old one stays in use", error);
-    if (next == NULL || !trusted || !keyed)
+    if (!listening)
+        log_event(LOG_ERROR, "reload",
+                  "tls: the certificate and all else in use for clients stay as they were");
+    if (next == NULL || !trusted || !keyed || !listening)
         COUNT(service, reloads_failed);
     else
         COUNT(service, reloads);

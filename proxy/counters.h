@@ -9,6 +9,17 @@
 /* One row for each counter: member, name in the metrics page (a label may follow), help. */
 #define COUNTER_TABLE(ROW)                                                                                   \
     ROW(connections, "connections_total", "Client connections accepted")                                     \
+    ROW(tls_begun, "tls_handshakes_total{session=\"new\"}", "TLS handshakes of clients that were done")      \
+    ROW(tls_resumed, "tls_handshakes_total{session=\"resumed\"}",                                            \
+        "TLS handshakes of clients that were done")                                                          \
+    ROW(tls_closed, "tls_handshake_failures_total{reason=\"closed\"}",                                       \
+        "TLS handshakes of clients that failed")                                                             \
+    ROW(tls_uncertified, "tls_handshake_failures_total{reason=\"certificate\"}",                             \
+        "TLS handshakes of clients that failed")                                                             \
+    ROW(tls_refused, "tls_handshake_failures_total{reason=\"protocol\"}",                                    \
+        "TLS handshakes of clients that failed")                                                             \
+    ROW(tls_late, "tls_handshake_failures_total{reason=\"timeout\"}",                                        \
+        "TLS handshakes of clients that failed")                                                             \
     ROW(passed, "requests_total{verdict=\"pass\"}", "Requests by verdict")                                   \
     ROW(refused, "requests_total{verdict=\"refuse\"}", "Requests by verdict")                                \
     ROW(wire_refused, "wire_refusals_total", "Requests refused by the wire guard")                           \

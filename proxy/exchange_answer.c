@@ -3,6 +3,7 @@
 #include "policies/fields.h"
 #include "policies/links.h"
 #include "proxy/client.h"
+#include "proxy/config.h"
 #include "proxy/exchange_internal.h"
 #include "proxy/incoming.h"
 #include "proxy/log.h"
@@ -185,11 +186,12 @@ static const char *gate_origin(struct exchange *exchange)
     if (host == NULL || host->value.length == 0)
         return "";
     struct span name = host->value;
-    char *origin = arena_take(&exchange->arena, sizeof "http://" + name.length);
+    struct span scheme = exchange->client->listener->tls ? SPAN("https://") : SPAN("http://");
+    char *origin = arena_take(&exchange->arena, scheme.length + name.length + 1);
     if (origin != NULL) {
-        memcpy(origin, "http://", sizeof "http://" - 1);
-        memcpy(origin + sizeof "http://" - 1, name.data, name.length);
-        origin[sizeof "http://" - 1 + name.length] = '\0';
+        memcpy(origin, scheme.data, scheme.length);
+        memcpy(origin + scheme.length, name.data, name.length);
+        origin[scheme.length + name.length] = '\0';
     }
     return origin;
 }

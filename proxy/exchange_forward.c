@@ -2,6 +2,7 @@
  * those that the gate writes itself, and the body as it was judged. */
 #include "policies/fields.h"
 #include "proxy/client.h"
+#include "proxy/config.h"
 #include "proxy/exchange_internal.h"
 #include "proxy/fault_point.h"
 #include "proxy/incoming.h"
@@ -91,7 +92,7 @@ static bool add_own(struct exchange *exchange, struct outgoing *outgoing)
     if (exchange->decision.content.data != NULL && content_type != NULL)
         add(outgoing, "Content-Type", content_type->value);
     add(outgoing, "X-Forwarded-For", exchange->request.client);
-    add(outgoing, "X-Forwarded-Proto", SPAN("http"));
+    add(outgoing, "X-Forwarded-Proto", exchange->client->listener->tls ? SPAN("https") : SPAN("http"));
     if (host != NULL)
         add(outgoing, "X-Forwarded-Host", host->value);
     add(outgoing, "Via", ways);

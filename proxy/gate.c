@@ -10,6 +10,7 @@
 #include "proxy/log.h"
 #include "proxy/port_file.h"
 #include "proxy/ship/ship.h"
+#include "proxy/tls/server.h"
 #include "proxy/upstream/upstream.h"
 #include "proxy/version_watch.h"
 #include "proxy/worker.h"
@@ -37,6 +38,22 @@ static bool complain(const char *what, const char *error)
     return false;
 }
 
+/* Where a listener needs it. */
+static bool open_tls(struct service *service)
+{
+    const struct config *config = service->config;
+    struct problems problems = {0};
+    bool wanted = false;
+
+    for (size_t i = 0; i < config->listen_count; i++)
+        wanted = wanted || config->listen[i].tls;
+    if (wanted)
+        service->tls = tls_server_new(config, &problems);
+    log_problems("start", &problems);
+    problems_free(&problems);
+    return !wanted || service->tls != NULL;
+}
+
 static bool open_service(struct service *service)
 {
     const struct config *config = service->config;
@@ -55,6 +72,8 @@ static bool open_service(struct service *service)
         .checkpoint_command = (const char *const *)config->audit.checkpoint_command,
     };
 
+    if (!open_tls(service))
+        return false;
     if ((service->key = audit_key_open(config->audit.keys, error, sizeof error)) == NULL)
         return complain("audit.keys", error);
     if ((service->journal = journal_open(&journal, error, sizeof error)) == NULL)
@@ -84,6 +103,7 @@ static void close_service(struct service *service)
         journal_close(service->journal);
     ship_free(service->ship); /* the journal's last records, too */
     audit_key_free(service->key);
+    tls_server_free(service->tls);
 }
 
 static void close_all(const int *sockets, size_t count)

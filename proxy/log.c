@@ -54,6 +54,15 @@ void log_event(enum log_level level, const char *event, const char *format, ...)
     errno = saved_errno;
 }
 
+void log_problems(const char *event, const struct problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        const struct problem *problem = &problems->items[i];
+        log_event(problem->severity == SEVERITY_ERROR ? LOG_ERROR : LOG_WARNING, event, "%s:%u:%u: %s (%s)",
+                  problem->file, problem->line, problem->column, problem->message, problem->pointer);
+    }
+}
+
 bool log_allow(struct log_limit *limit, long seconds, unsigned long *suppressed)
 {
     /* One above the clock, so that 0 means "never yet". */

@@ -4,6 +4,8 @@
 #ifndef PROXY_LOG_H
 #define PROXY_LOG_H
 
+#include "policies/problems.h"
+
 #include <stdbool.h>
 
 enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
@@ -12,6 +14,9 @@ enum log_level { LOG_INFO, LOG_WARNING, LOG_ERROR };
  * output. */
 void log_event(enum log_level level, const char *event, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* One event for each problem, with its place. */
+void log_problems(const char *event, const struct problems *problems);
 
 /* A gate on repetition: lets the first one of a kind through, then one each `seconds`. A zeroed struct is
  * ready; it may be used from several threads. When it lets one through, *suppressed is how many it held back

@@ -11,6 +11,7 @@ struct audit_key;
 struct journal;
 struct reconcile_queue;
 struct ship;
+struct tls_server;
 struct upstream_shared;
 struct version_watch;
 
@@ -21,6 +22,7 @@ struct service {
     struct reconcile_queue *reconcile; /* has its own lock */
     struct audit_key *key;
     struct access_log *access_log;    /* has its own thread */
+    struct tls_server *tls;           /* has its own lock; NULL: no listener has TLS */
     struct upstream_shared *upstream; /* has its own thread */
     struct version_watch *versions;   /* has its own lock */
     struct counters counters;         /* atomic */

@@ -249,9 +249,19 @@ static void take_received(struct client *client, struct span bytes)
             client_close(client);
         break;
     case CLIENT_STARTING:
+    case CLIENT_HANDSHAKING:
     case CLIENT_CLOSED:
         break;
     }
+}
+
+/* What is only thrown away need not be decrypted. */
+static enum transport_result receive(struct client *client, size_t room, size_t *length)
+{
+    char *buffer = client->worker->buffer;
+
+    return client->state == CLIENT_LINGERING ? transport_receive(&client->transport, buffer, room, length)
+                                             : transport_read(&client->transport, buffer, room, length);
 }
 
 void client_on_readable(int descriptor, short what, void *arg)
@@ -264,11 +274,17 @@ void client_on_readable(int descriptor, short what, void *arg)
     (void)descriptor;
     (void)what;
 
-    switch (transport_read(&client->transport, worker->buffer, room, &bytes.length)) {
+    if (client->state == CLIENT_HANDSHAKING) {
+        client_tls_handshake(client);
+        return;
+    }
+    switch (receive(client, room, &bytes.length)) {
     case TRANSPORT_DONE:
         break;
     case TRANSPORT_WANTS_READ:
+        return;
     case TRANSPORT_WANTS_WRITE:
+        client_tls_stall(client);
         return;
     case TRANSPORT_ENDED:
         end_of_input(client);

@@ -1,6 +1,7 @@
 #include "proxy/console/console.h"
 #include "proxy/console/output.h"
 #include "proxy/ruleset.h"
+#include "proxy/tls/server.h"
 
 #include <getopt.h>
 
@@ -102,6 +103,8 @@ int console_check(int argc, char **argv)
     struct config *config = config_examine(options.config, &problems);
     struct ruleset *ruleset = config ? ruleset_load(config, false, &problems) : NULL;
 
+    if (config != NULL && config->tls.certificate != NULL && config->tls.key != NULL)
+        tls_server_examine(config, &problems);
     if (ruleset != NULL)
         examine_reconcile(ruleset, config->policy, &problems);
     if (options.json)

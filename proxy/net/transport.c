@@ -177,12 +177,33 @@ void transport_fault(const struct transport *transport, char *text, size_t size)
         snprintf(text, size, "cut off by the peer");
 }
 
+enum transport_result transport_finish(struct transport *transport)
+{
+    enum transport_result result = TRANSPORT_DONE;
+
+    if (transport->ssl != NULL && (SSL_get_shutdown(transport->ssl) & SSL_SENT_SHUTDOWN) == 0) {
+        ERR_clear_error();
+        int said = SSL_shutdown(transport->ssl);
+        result = said < 0 ? tls_result(transport, said) : TRANSPORT_DONE;
+    }
+    if (result == TRANSPORT_WANTS_WRITE)
+        return result;
+    (void)shutdown(transport->fd, SHUT_WR);
+    return TRANSPORT_DONE;
+}
+
+bool transport_holds(const struct transport *transport)
+{
+    return transport->ssl != NULL && SSL_has_pending(transport->ssl) == 1;
+}
+
 void transport_end_tls(struct transport *transport, bool politely)
 {
     if (transport->ssl == NULL)
         return;
     /* OpenSSL forgets the session of a connection that ended without close_notify; ours stays good. */
-    if (!politely || SSL_shutdown(transport->ssl) < 0)
+    bool said = (SSL_get_shutdown(transport->ssl) & SSL_SENT_SHUTDOWN) != 0;
+    if (!politely || said || SSL_shutdown(transport->ssl) < 0)
         SSL_set_shutdown(transport->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     ERR_clear_error();
     SSL_free(transport->ssl);

@@ -47,6 +47,13 @@ enum transport_result transport_handshake(struct transport *transport);
 /* What broke it, in words, into `text`. */
 void transport_fault(const struct transport *transport, char *text, size_t size);
 
+/* Says that nothing more will come from this side: close_notify, then FIN. TRANSPORT_WANTS_WRITE: again when
+ * the socket takes more; otherwise TRANSPORT_DONE. Not after it broke. */
+enum transport_result transport_finish(struct transport *transport);
+
+/* Has TLS got bytes that a read would give without the socket? No event comes for these. */
+bool transport_holds(const struct transport *transport);
+
 /* Frees what there is of TLS and leaves the socket alone; `politely`: says close_notify first. */
 void transport_end_tls(struct transport *transport, bool politely);
 

@@ -18,6 +18,7 @@ DAY = datetime.timedelta(days=1)
 class Certificate:
     file: pathlib.Path
     key_file: pathlib.Path
+    authority: pathlib.Path  # that signed it
 
 
 def _name(text):
@@ -56,7 +57,8 @@ class Authority:
         key_file = self.directory / f"{name}.key"
         key_file.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                                serialization.NoEncryption()))
-        return Certificate(file, key_file)
+        key_file.chmod(0o600)
+        return Certificate(file, key_file, self.file)
 
 
 class Certificates:

@@ -64,7 +64,8 @@ def make_sandbox(tmp_path, processes):
 
 @pytest.fixture
 def make_gate(tmp_path, processes):
-    """make_gate(upstream, policy=…, config=…, environment=…): starts a gate before a sandbox, a scripted upstream or a URL."""
+    """make_gate(upstream, policy=…, config=…, environment=…, certificate=…): starts a gate before a sandbox, a scripted upstream or a URL; with
+    a certificate, one that listens with TLS."""
 
     def make(upstream, policy=None, config=None, environment=None, start=True, **options):
         name = options.pop("name", f"gate{len(processes)}")

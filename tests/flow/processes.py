@@ -172,7 +172,7 @@ class Process:
                 connection.sendall(data)
                 while piece := connection.recv(65536):
                     received += piece
-            except (ConnectionError, TimeoutError):
+            except (ConnectionError, TimeoutError, ssl.SSLError):
                 pass
             return received
 
@@ -232,10 +232,12 @@ class Sandbox(Process):
 
 
 class Gate(Process):
-    """portcullis serve, with a configuration of its own in the directory."""
+    """portcullis serve, with a configuration of its own in the directory. With a certificate it listens with TLS, and connect(), raw(),
+    request() and url speak TLS to it, as `client`, where that is given: a certificate to show."""
 
-    def __init__(self, directory, upstream, policy, config=None, environment=None, name="gate"):
+    def __init__(self, directory, upstream, policy, config=None, environment=None, name="gate", certificate=None, client=None):
         super().__init__(directory, name)
+        self.certificate, self.client = certificate, client
         self.policy_file = self.directory / f"{name}.policy.json"
         self.config_file = self.directory / f"{name}.json"
         self.access_file = self.directory / f"{name}.access"
@@ -243,7 +245,7 @@ class Gate(Process):
         self.extra_environment = environment or {}
         self.write_policy(policy)
         self.config = {
-            "listen": ["127.0.0.1:0"],
+            "listen": [{"address": "127.0.0.1:0", "tls": True}] if certificate else ["127.0.0.1:0"],
             "workers": 2,
             "upstream": {"url": upstream if isinstance(upstream, str) else upstream.url},
             "contract": str(ROOT / "conf" / "integrations.openapi.json"),
@@ -251,7 +253,30 @@ class Gate(Process):
             "audit": {"directory": self.audit_directory.name, "keys": f"{name}.keys"},
             "access_log": self.access_file.name,
         }
+        if certificate:
+            self.config["tls"] = {"certificate": str(certificate.file), "key": str(certificate.key_file)}
         self.configure(config or {})
+
+    def tls(self, client=None, authority=None, **settings):
+        """What a client of the gate needs for TLS: it trusts the authority of the gate's certificate (or another), shows the certificate
+        `client`, and has what else is given as attributes of its context."""
+        context = ssl.create_default_context(cafile=authority or self.certificate.authority)
+        client = client or self.client
+        if client:
+            context.load_cert_chain(client.file, client.key_file)
+        for name, value in settings.items():
+            setattr(context, name, value)
+        return context
+
+    def connect(self, timeout=PATIENCE, receive_buffer=None, context=None):
+        connection = super().connect(timeout, receive_buffer)
+        if not self.certificate:
+            return connection
+        try:
+            return (context or self.tls()).wrap_socket(connection, server_hostname="localhost")
+        except OSError:
+            connection.close()
+            raise
 
     def configure(self, changes):
         """Merges members into the configuration file; a member of None is taken away."""
@@ -279,7 +304,8 @@ class Gate(Process):
 
     @property
     def url(self):
-        return f"http://{self.host}:{self.port}"
+        # By name over TLS: the certificates name localhost.
+        return f"https://localhost:{self.port}" if self.certificate else f"http://{self.host}:{self.port}"
 
     def request(self, method, target, token=None, headers=None, body=None, timeout=PATIENCE):
         """One request on a connection of its own. `headers` is a dict or a list of pairs (for repeated ones); a dict or list as
@@ -296,7 +322,10 @@ class Gate(Process):
             fields.append(("Content-Type", "application/vnd.api+json"))
         if body is not None and not given & {"content-length", "transfer-encoding"}:
             fields.append(("Content-Length", str(len(body))))
-        connection = http.client.HTTPConnection(self.host.strip("[]"), self.port, timeout=timeout)
+        if self.certificate:
+            connection = http.client.HTTPSConnection("localhost", self.port, timeout=timeout, context=self.tls())
+        else:
+            connection = http.client.HTTPConnection(self.host.strip("[]"), self.port, timeout=timeout)
         try:
             connection.putrequest(method, target, skip_host="host" in given, skip_accept_encoding=True)
             for name, value in fields:

@@ -256,6 +256,18 @@ static void says_what_is_wrong(void **state)
          ":2:2: error: access_log must be a path or null (/access_log)\n"},
         {"{\"contract\":7,\"policy\":null}",
          ":1:2: error: contract must be a path (/contract)\n:1:15: error: policy must be a path (/policy)\n"},
+        {"{" REQUIRED ",\n \"tls\":{\"certificate\":\"c\"}}",
+         ":2:9: error: tls.certificate needs tls.key (/tls/certificate)\n"
+         ":2:9: warning: no listener has tls: the certificate is of no use (/tls/certificate)\n"},
+        {"{" REQUIRED ",\n \"tls\":{\"key\":\"k\"}}",
+         ":2:9: error: tls.key needs tls.certificate (/tls/key)\n"},
+        {"{" REQUIRED ",\n \"tls\":{\"client_certificate\":\"always\"}}",
+         ":2:9: error: tls.client_certificate must be one of \"none\", \"optional\", \"required\" "
+         "(/tls/client_certificate)\n"},
+        {"{" REQUIRED ",\n \"tls\":{\"client_certificate\":\"required\",\"client_crl\":\"r\"}}",
+         ":2:9: error: clients' certificates need tls.client_ca, which says who may sign them "
+         "(/tls/client_certificate)\n"
+         ":2:41: error: tls.client_crl needs tls.client_ca (/tls/client_crl)\n"},
         {"{" REQUIRED ",\n \"listen\":[]}",
          ":2:2: error: listen must be a list of 1 to 64 listeners (/listen)\n"},
         {"{" REQUIRED ",\n \"listen\":\"127.0.0.1:1\"}",
@@ -301,6 +313,10 @@ static void warns(void **state)
         {"{" REQUIRED ",\n \"listen\":[\"0.0.0.0:80\"]}",
          ":2:12: warning: 0.0.0.0:80 can be reached from other machines without encryption: clients' tokens "
          "cross the network in clear (/listen/0)\n"},
+        {"{" REQUIRED ",\n \"tls\":{\"certificate\":\"c\",\"key\":\"k\",\"client_ca\":\"a\"}}",
+         ":2:9: warning: no listener has tls: the certificate is of no use (/tls/certificate)\n"
+         ":2:37: warning: tls.client_certificate is \"none\": clients are not asked for a certificate "
+         "(/tls/client_ca)\n"},
         {"{" REQUIRED ",\n \"upstream\":{\"url\":\"http://api.example\"}}",
          ":2:14: warning: http://api.example is not encrypted: API keys cross the network in clear "
          "(/upstream/url)\n"},

@@ -1,0 +1,23 @@
+#include "proxy/tls/moment.h"
+
+#include <string.h>
+#include <time.h>
+
+bool moment_read(const ASN1_TIME *time, int64_t *seconds)
+{
+    struct tm parts;
+
+    if (time == NULL || ASN1_TIME_to_tm(time, &parts) != 1)
+        return false;
+    *seconds = timegm(&parts);
+    return true;
+}
+
+void moment_write(int64_t seconds, char text[static MOMENT_TEXT])
+{
+    struct tm parts;
+    time_t time = seconds;
+
+    if (gmtime_r(&time, &parts) == NULL || strftime(text, MOMENT_TEXT, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
+        memcpy(text, "?", sizeof "?");
+}
