@@ -4,6 +4,8 @@
 
 #include <errno.h>
 #include <jansson.h>
+#include <string.h>
+#include <sys/stat.h>
 
 /* A whole number that is not negative. */
 static bool read_number(const json_t *record, const char *name, uint64_t *number)
@@ -83,6 +85,24 @@ static const char *judge(struct check *check, struct span line, bool *is_json)
     return wrong;
 }
 
+/* Is what lies behind the last good line small enough to be one group? */
+static bool is_one_group(const struct check *check, const struct lines *lines)
+{
+    struct stat status;
+
+    return fstat(lines->fd, &status) == 0 && status.st_size - check->whole <= (off_t)CHECK_GROUP;
+}
+
+/* May the bad line, and what is behind it, be what a crash left? */
+static bool may_be_torn(const struct check *check, struct lines *lines, struct span line, bool is_json)
+{
+    struct span behind;
+
+    if (check->line > 1 && memchr(line.data, '\0', line.length) != NULL && is_one_group(check, lines))
+        return true;
+    return !is_json && lines_next(lines, &behind) == LINE_END;
+}
+
 /* The next line must be good. */
 static enum check_end step(struct check *check, struct lines *lines, struct span line, bool too_long)
 {
@@ -90,10 +110,8 @@ static enum check_end step(struct check *check, struct lines *lines, struct span
 
     check->line = lines->number;
     check->wrong = too_long ? "a line longer than any record" : judge(check, line, &is_json);
-    if (check->wrong != NULL && !is_json && lines_next(lines, &line) == LINE_END)
-        return CHECK_CUT; /* the last line: pages of it never reached the disk */
     if (check->wrong != NULL)
-        return CHECK_DAMAGED;
+        return !too_long && may_be_torn(check, lines, line, is_json) ? CHECK_CUT : CHECK_DAMAGED;
     check->whole = lines->next;
     chain_add(&check->chain, line);
     if (check->visit != NULL)

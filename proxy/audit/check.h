@@ -1,5 +1,25 @@
 /* One segment read as evidence: each line must be the one that the tree and the line before it say. Internal
- * to proxy/audit. */
+ * to proxy/audit.
+ *
+ * What a crash may leave at the end, and what it may not. Lines are appended in groups; a group is begun only
+ * when the one before it is on the disk (fdatasync), and nobody is told of a line before its group is. So
+ * whatever a death or a power cut damages lies in the last group, of which nothing was acknowledged. That is:
+ *
+ *  - an incomplete last line, or one that is no JSON at all: the file's length, or its last page, was lost;
+ *  - pages of the last group that never reached the disk, which a file system shows as zeros, with pages that
+ *    did between them and behind. The writer never writes a zero byte (canonical JSON has none), so the first
+ *    bad line then holds one; and the damage reaches from there to the end of the file over no more than a
+ *    group, CHECK_GROUP bytes, or over one line alone, however long it is.
+ *
+ * Both may be cut off. Nothing behind the first bad line is believed, good as it may look: a line that cannot
+ * be chained to what is before it proves nothing. Any other damage is refused: a bad line of other bytes, or
+ * zeros further from the end, no crash makes.
+ *
+ * Whoever may write the file can make the end look like that, and lose the records of the last group that are
+ * behind the newest checkpoint; but he could as well cut the file off at a line's end. The one and the other
+ * are only shown by a checkpoint, whose lines must all be there (recovery.h). The cut is the louder of the
+ * two: what was cut off is kept in a side file, the log has a record of it with its bytes and lines, and
+ * `audit verify` tells of both. */
 #ifndef PROXY_AUDIT_CHECK_H
 #define PROXY_AUDIT_CHECK_H
 
@@ -9,9 +29,12 @@
 
 #define SEGMENT_FORMAT 2
 
+/* Bytes of lines that are appended and made durable at one time, at most; but a longer line goes alone. */
+#define CHECK_GROUP ((size_t)1 << 20)
+
 enum check_end {
     CHECK_WHOLE,
-    CHECK_CUT,     /* whole but for an incomplete line at the end */
+    CHECK_CUT,     /* whole but for what a crash may leave at the end */
     CHECK_DAMAGED, /* `wrong` at `line` */
     CHECK_FAILED,  /* errno */
 };

@@ -32,10 +32,12 @@ struct recovery {
 };
 
 /* Reads the directory. The segments from the one that the newest checkpoint ends in are checked line by line
- * and held against it: an incomplete last line of the newest is cut off into a side file, any other damage
- * and a checkpoint that does not fit are refused. Then the intents without an end are looked for; the newest
- * segment's header says how far back they may lie. False with a message, and *passing as directory_open has
- * it; nothing to free then.
+ * and held against it: what a crash may leave at the end of the newest (check.h) is cut off into a side file
+ * and recorded. Any other damage is refused, and a checkpoint that does not fit: one that was signed for
+ * lines that are not there, or damaged, even where a crash could have damaged them, since it signs for
+ * nothing that was not durable. Then the intents without an end are looked for; the newest segment's header
+ * says how far back they may lie. False with a message, and *passing as directory_open has it; nothing to
+ * free then.
  *
  * It may be called again where what came behind it failed: what was cut off before, and is not on record, is
  * found by its side file. */

@@ -263,6 +263,7 @@ static void judge(struct verifier *verifier)
     check_single_end(verifier);
     verify_points(verifier);
     verify_coverage(verifier);
+    verify_cuts(verifier);
     verify_sort(report);
     report->first_seq = verifier->pieces.count > 0 ? verifier->pieces.items[0].first_seq : 0;
     report->last_seq = verifier->high_seq;
@@ -281,7 +282,7 @@ static bool run(struct verifier *verifier, char *error, size_t error_size)
     trail = trail_open(verifier->options->path, error, error_size);
     if (trail == NULL)
         return false;
-    if (!read_lines(verifier, trail))
+    if (!verify_cuts_find(verifier) || !read_lines(verifier, trail))
         snprintf(error, error_size, "out of memory");
     else if (verifier->report->lines == 0 && verifier->report->count == 0 && verifier->points.count == 0)
         snprintf(error, error_size, "%s: no journal is here", verifier->options->path);
@@ -312,6 +313,7 @@ bool verify_run(const struct verify_options *options, struct verify_report *repo
         free(verifier->files[i].name);
     free(verifier->files);
     free(verifier->directory);
+    verify_cuts_free(verifier);
     points_free(&verifier->points);
     trust_free(&verifier->own);
     pieces_free(&verifier->pieces);

@@ -28,6 +28,7 @@ enum verify_kind {
     VERIFY_UNCOVERED,  /* lines behind the newest checkpoint */
     VERIFY_UNFINISHED, /* the newest segment's last line is being written */
     VERIFY_BEGINS_LATER,
+    VERIFY_CUT,       /* what a crash left was cut off from a segment */
     VERIFY_EXTENDS,   /* a checkpoint kept elsewhere */
     VERIFY_UNCHECKED, /* checkpoints that could not be held against the lines, because of damage */
     VERIFY_KINDS

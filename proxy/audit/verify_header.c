@@ -150,5 +150,7 @@ void verify_stage(struct verifier *verifier, const struct link *link)
         verify_tell_at(verifier, VERIFY_HEADER, link->place, "a segment's header inside of a segment");
     if (span_is(stage, "removed"))
         note_removal(verifier, link);
+    if (span_is(stage, "recovered"))
+        verify_cut_record(verifier, link);
     note_time(verifier, link);
 }

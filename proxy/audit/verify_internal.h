@@ -16,6 +16,12 @@ struct verify_file {
     uint64_t lines;
 };
 
+/* A side file: what was cut off from a segment. */
+struct verify_cut {
+    char *name;
+    bool told; /* a record tells of it */
+};
+
 struct verifier {
     const struct verify_options *options;
     struct verify_report *report;
@@ -29,6 +35,8 @@ struct verifier {
 
     struct verify_file *files;
     size_t file_count;
+    struct verify_cut *cuts;
+    size_t cut_count;
     struct pieces pieces;
     struct growth growth;
     struct scan scan;
@@ -78,6 +86,13 @@ void verify_header(struct verifier *verifier, const struct link *link);
 
 /* A line that says something of the log itself: start of a run, stop, removal. */
 void verify_stage(struct verifier *verifier, const struct link *link);
+
+/* What was cut off: looks for the side files (false when memory is out); takes note of a `recovered` record,
+ * which was scanned; after the last line, tells of side files that no record tells of. */
+bool verify_cuts_find(struct verifier *verifier);
+void verify_cut_record(struct verifier *verifier, const struct link *link);
+void verify_cuts(struct verifier *verifier);
+void verify_cuts_free(struct verifier *verifier);
 
 /* After the last line: what the checkpoints show. */
 void verify_points(struct verifier *verifier);

@@ -10,16 +10,27 @@ static const struct {
     const char *name;
     bool damage;
 } kinds[] = {
-    [VERIFY_CHANGED] = {"changed", true},         [VERIFY_INSERTED] = {"inserted", true},
-    [VERIFY_MISSING] = {"missing", true},         [VERIFY_MOVED] = {"moved", true},
-    [VERIFY_REPEATED] = {"repeated", true},       [VERIFY_APPENDED] = {"appended", true},
-    [VERIFY_TRUNCATED] = {"truncated", true},     [VERIFY_FORM] = {"form", true},
-    [VERIFY_HEADER] = {"header", true},           [VERIFY_CHECKPOINT] = {"checkpoint", true},
-    [VERIFY_UNSIGNED] = {"unsigned", true},       [VERIFY_KEY] = {"key", true},
-    [VERIFY_ROLLED_BACK] = {"rolled-back", true}, [VERIFY_UNPROVEN] = {"unproven", true},
-    [VERIFY_UNREADABLE] = {"unreadable", true},   [VERIFY_UNCOVERED] = {"uncovered", false},
-    [VERIFY_UNFINISHED] = {"unfinished", false},  [VERIFY_BEGINS_LATER] = {"begins-later", false},
-    [VERIFY_EXTENDS] = {"extends", false},        [VERIFY_UNCHECKED] = {"unchecked", false},
+    [VERIFY_CHANGED] = {"changed", true},
+    [VERIFY_INSERTED] = {"inserted", true},
+    [VERIFY_MISSING] = {"missing", true},
+    [VERIFY_MOVED] = {"moved", true},
+    [VERIFY_REPEATED] = {"repeated", true},
+    [VERIFY_APPENDED] = {"appended", true},
+    [VERIFY_TRUNCATED] = {"truncated", true},
+    [VERIFY_FORM] = {"form", true},
+    [VERIFY_HEADER] = {"header", true},
+    [VERIFY_CHECKPOINT] = {"checkpoint", true},
+    [VERIFY_UNSIGNED] = {"unsigned", true},
+    [VERIFY_KEY] = {"key", true},
+    [VERIFY_ROLLED_BACK] = {"rolled-back", true},
+    [VERIFY_UNPROVEN] = {"unproven", true},
+    [VERIFY_UNREADABLE] = {"unreadable", true},
+    [VERIFY_UNCOVERED] = {"uncovered", false},
+    [VERIFY_UNFINISHED] = {"unfinished", false},
+    [VERIFY_BEGINS_LATER] = {"begins-later", false},
+    [VERIFY_CUT] = {"cut", false},
+    [VERIFY_EXTENDS] = {"extends", false},
+    [VERIFY_UNCHECKED] = {"unchecked", false},
 };
 
 _Static_assert(sizeof kinds / sizeof *kinds == VERIFY_KINDS, "a row for each kind");

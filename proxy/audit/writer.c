@@ -225,30 +225,59 @@ static void forget_missed_record(struct journal *journal, unsigned long count)
     pthread_mutex_unlock(&journal->lock);
 }
 
-/* Writes what is in hand; whoever waits for it is told. */
-static void commit(struct journal *journal, struct entry_list *batch, unsigned long missed)
+/* Takes from the batch what is made durable at one time. */
+static void take_group(struct entry_list *batch, struct entry_list *group)
+{
+    struct entry *entry;
+    size_t bytes = 0;
+
+    STAILQ_INIT(group);
+    while ((entry = STAILQ_FIRST(batch)) != NULL) {
+        bytes += entry->record.text.length + RECORD_SCRATCH; /* no line is longer */
+        if (bytes > CHECK_GROUP && !STAILQ_EMPTY(group))
+            break;
+        STAILQ_REMOVE_HEAD(batch, next);
+        STAILQ_INSERT_TAIL(group, entry, next);
+    }
+}
+
+/* Makes a group durable; whoever waits for it is told. NULL, or why it cannot be: the group is then still in
+ * the list. */
+static const char *commit_group(struct journal *journal, struct entry_list *group)
 {
     uint64_t first_seq = chain_next(&journal->chain);
-    const char *fault;
+    const char *fault = segment_append(journal->segment, &journal->chain, group);
+
+    if (fault != NULL)
+        return fault;
+    FAULT_POINT("journal-before-completion");
+    note_mutations(journal, first_seq, group);
+    port_complete(journal, group, true);
+    FAULT_POINT("journal-after-completion");
+    publish_status(journal);
+    keeper_post(journal->keeper, &journal->chain.tree, false);
+    return NULL;
+}
+
+/* Writes what is in hand, group by group. */
+static void commit(struct journal *journal, struct entry_list *batch, unsigned long missed)
+{
+    struct entry_list group;
 
     if (!add_missed(batch, missed)) {
         put_back_missed(journal, missed);
         missed = 0;
     }
-    if (!STAILQ_EMPTY(batch)) {
-        fault = segment_append(journal->segment, &journal->chain, batch);
+    while (!STAILQ_EMPTY(batch)) {
+        take_group(batch, &group);
+        const char *fault = commit_group(journal, &group);
         if (fault != NULL) {
-            give_up(journal, fault, batch);
+            STAILQ_CONCAT(&group, batch);
+            give_up(journal, fault, &group);
             if (missed > 0)
                 forget_missed_record(journal, missed);
             return;
         }
-        FAULT_POINT("journal-before-completion");
-        note_mutations(journal, first_seq, batch);
-        port_complete(journal, batch, true);
-        FAULT_POINT("journal-after-completion");
-        publish_status(journal);
-        keeper_post(journal->keeper, &journal->chain.tree, false);
     }
     rotate(journal);
     writer_announce(journal);

@@ -17,8 +17,8 @@ struct shipper_settings {
     void *arg;
 };
 
-/* Opens the destination, starts the thread, which reads its position once the journal is open. All that `settings` points to must outlive
- * it. NULL with a message. */
+/* Opens the destination, starts the thread, which reads its position once the journal is open. All that
+ * `settings` points to must outlive it. NULL with a message. */
 struct shipper *shipper_start(const struct shipper_settings *settings, char *error, size_t error_size);
 
 /* It ships what there is for so long at most, then the thread ends. */

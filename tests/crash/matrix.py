@@ -40,7 +40,7 @@ def main():
     parser.add_argument("--library", type=pathlib.Path, default=rounds.BUILD / "powercut.so")
     given = parser.parse_args()
     dice = random.Random(given.seed)
-    reached = collections.Counter()
+    reached, torn = collections.Counter(), 0
     rows = plan(given.rounds, dice)
     print(f"crash matrix: {len(rows)} rounds, {given.writers} writers, seed {given.seed}", flush=True)
     for first in range(0, len(rows), ROUNDS_A_WORLD):
@@ -56,11 +56,13 @@ def main():
                         return 1
                     reached[(point or "at random").partition(":")[0]] += died
             finally:
+                torn += world.torn
                 world.close()
         print(f"  {min(first + ROUNDS_A_WORLD, len(rows))} rounds", flush=True)
     missing = [point for point in rounds.POINTS if reached[point] == 0] if len(rows) > 2 * len(rounds.POINTS) else []
     for point, count in sorted(reached.items()):
         print(f"  {count:5} {point}")
+    print(f"  {torn:5} files were torn by the power cuts, with lines behind the damage")
     if missing:
         print(f"never reached: {', '.join(missing)}", file=sys.stderr)
     return bool(missing)

@@ -114,6 +114,7 @@ class World:
         self.killed = False   # the last life had to be ended from outside
         self.old = {}         # files that were there before the last life: identity -> path
         self.deaths = collections.Counter()
+        self.torn = 0         # files that a cut left with zeros and lines behind them
 
     def close(self):
         if self.gate.alive():
@@ -285,7 +286,7 @@ class World:
         return durable, now
 
     def content(self, identity, live, same):
-        """A file's bytes after the cut: those synced, and of what was written behind them a part, or zeros in its place."""
+        """A file's bytes after the cut: those synced, and of what was written behind them a part, of which any pages may be zeros."""
         if (self.shadow / identity).exists():
             durable = (self.shadow / identity).read_bytes()
         elif identity in self.old:
@@ -297,9 +298,14 @@ class World:
         now = live.read_bytes()
         if not now.startswith(durable):
             return durable
-        rest = now[len(durable):]
-        part = rest[:self.random.randint(0, len(rest))]
-        return durable + self.random.choice((b"", part, b"\0" * len(part), part[:len(part) // 2] + b"\0" * (len(part) - len(part) // 2)))
+        after = bytearray(now[:self.random.choice((len(durable), self.random.randint(len(durable), len(now)), len(now)))])
+        page, lost = self.random.choice((512, 4096)), self.random.choice((0, 0.3, 0.7, 1))
+        for start in range(len(durable) // page * page, len(after), page):
+            if self.random.random() < lost:
+                start, end = max(start, len(durable)), min(start + page, len(after))
+                after[start:end] = bytes(end - start)
+        self.torn += b"\n{" in after[after.find(b"\0"):] if b"\0" in after else 0
+        return bytes(after)
 
     def rebuild(self, live, identity, into):
         into.mkdir(mode=0o700)
@@ -367,11 +373,13 @@ class World:
         self.verify()
 
     def left_behind(self):
-        """What the dead gate's journal says; its last line may be half, or zeros."""
+        """What the dead gate's journal says, up to what the death damaged: nothing behind that was acknowledged."""
         stages = collections.defaultdict(dict)
         for segment in self.gate.segments():
             data = segment.read_bytes()
             for line in data[:data.rfind(b"\n") + 1].splitlines():
+                if b"\0" in line:
+                    break
                 record = json.loads(line)
                 if record.get("request_id"):
                     stages[record["stage"]][record["request_id"]] = record

@@ -420,7 +420,7 @@ def without_the_oldest(log, record=True, root=None, signer=None):
     if record:
         removed = {"count": 3, "first_seq": 1, "last_seq": last_seq, "prev": "0" * 64, "root": root or log.roots()[last_seq].hex(),
                    "segment": log.names[1], "seq": 1, "stage": "removed", "time": "2026-01-01T00:00:00.000000Z"}
-        log.segments[log.names[-1]].insert(3, json.dumps(removed, separators=(",", ":")).encode())
+        log.segments[log.names[-1]].insert(1, json.dumps(removed, separators=(",", ":")).encode())
     log.rechain().resign(signer)
     for name in log.names[:2]:
         del log.segments[name]

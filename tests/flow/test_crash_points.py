@@ -1,6 +1,7 @@
 """A sample of the crash matrix (tests/crash): the gate dies once at each fault point, and its machine loses power at some."""
 
 import random
+import subprocess
 import sys
 
 import pytest
@@ -82,6 +83,23 @@ def test_power_cuts(make_world, batch):
               "exchange-after-outcome:7"]
     for point in [*points[batch::2], None]:
         world.round(point, power=True)
+
+
+@pytest.mark.skipif(SANITIZER is not None, reason="no other library can be loaded into a build with sanitizers")
+def test_power_cuts_that_tear_a_group(make_world):
+    """Pages are missing in the middle of what was written last: no person is needed, and the log tells of the cut."""
+    world = make_world()
+    for life in range(10):
+        assert world.round(f"journal-after-write:{15 + life}", 32, seconds=PATIENCE, power=True)
+        if world.torn > 0:
+            break
+    assert world.torn > 0, "no group was torn"
+    cuts = [record for record in world.gate.journal() if record["stage"] == "recovered"]
+    assert cuts and all(record["bytes"] > 0 and record["count"] > 0 for record in cuts), cuts
+    side = world.gate.audit_directory / cuts[-1]["detail"].rpartition(" ")[2]
+    assert side.stat().st_size == cuts[-1]["bytes"]
+    said = subprocess.run([BUILD / "portcullis", "audit", "verify", world.gate.audit_directory], capture_output=True, text=True, check=True).stdout
+    assert f"{cuts[-1]['bytes']} bytes (lines: {cuts[-1]['count']})" in said and side.name in said, said
 
 
 @pytest.mark.skipif(SANITIZER is not None, reason="no other library can be loaded into a build with sanitizers")

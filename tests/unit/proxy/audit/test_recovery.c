@@ -1,3 +1,4 @@
+#include "proxy/audit/check.h"
 #include "proxy/audit/checkpoints.h"
 #include "proxy/audit/lines.h"
 #include "proxy/audit/verify.h"
@@ -285,6 +286,165 @@ static void cuts_a_torn_last_line(void **state)
         scratch_remove(scratch);
     }
     (void)state;
+}
+
+/* Where the n-th line (from 1) begins. */
+static size_t line_at(struct text text, size_t number)
+{
+    const char *at = text.data;
+
+    for (; number > 1; number--)
+        at = (const char *)memchr(at, '\n', text.length - (size_t)(at - text.data)) + 1;
+    return (size_t)(at - text.data);
+}
+
+/* What verify says of the kind in the directory: how often. */
+static size_t count_findings(const char *directory, enum verify_kind kind)
+{
+    struct verify_report report;
+    char error[512];
+    size_t count = 0;
+
+    assert_true(verify_run(&(struct verify_options){.path = directory}, &report, error, sizeof error));
+    for (size_t i = 0; i < report.count; i++)
+        count += report.findings[i].kind == kind;
+    verify_report_free(&report);
+    return count;
+}
+
+/* A power cut in the middle of a group of many lines: any of its pages may be missing, which reads as zeros,
+ * and any part of its length. All that was durable before it stays, and nothing of it that cannot be chained.
+ */
+static void cuts_a_torn_group(void **state)
+{
+    enum { PAGE = 200, DURABLE = 7 }; /* less than a line, so that lines are hit in all ways */
+    char *crashed = crashed_journal(*state, 9), *segment = newest_segment(crashed);
+    struct text whole = read_file(segment);
+    size_t durable = line_at(whole, DURABLE + 1), cut = 0, behind = 0;
+    unsigned seed = 7;
+
+    for (int round = 0; round < 150; round++) {
+        struct text torn = {0};
+        char *fresh = copy_directory(crashed), *path = newest_segment(fresh);
+
+        text_add(&torn, whole.data, whole.length);
+        for (size_t page = durable; page < torn.length; page += PAGE)
+            if (rand_r(&seed) % 3 == 0)
+                memset(torn.data + page, 0, torn.length - page < PAGE ? torn.length - page : PAGE);
+        if (rand_r(&seed) % 2 == 0)
+            torn.length = durable + (size_t)rand_r(&seed) % (torn.length - durable);
+        write_file(path, torn.data, torn.length);
+
+        json_t *records = reopen(fresh); /* checks that the chain holds */
+        json_t *recovered = find_record(records, "recovered", 0);
+        struct text now = read_file(path);
+        assert_true(now.length >= durable);
+        assert_memory_equal(now.data, torn.data, now.length);
+        if (recovered != NULL) {
+            char *side = find_file(fresh, ".cut-");
+            struct text rest = read_file(side);
+
+            assert_int_equal(now.length + rest.length, torn.length);
+            assert_memory_equal(rest.data, torn.data + now.length, rest.length);
+            assert_int_equal(json_integer_value(json_object_get(recovered, "bytes")), rest.length);
+            assert_int_equal(json_integer_value(json_object_get(recovered, "count")),
+                             count_lines(rest.data, rest.length) + (rest.data[rest.length - 1] != '\n'));
+            assert_int_equal(count_findings(fresh, VERIFY_CUT), 1);
+            behind += memmem(rest.data, rest.length, "\n{\"", 3) != NULL;
+            cut++;
+            text_free(&rest);
+            free(side);
+        }
+        assert_verifies(fresh);
+        json_decref(records);
+        text_free(&now);
+        text_free(&torn);
+        free(path);
+        scratch_remove(fresh);
+    }
+    assert_true(cut > 100 && behind > 50); /* also with lines behind the damage */
+    text_free(&whole);
+    free(segment);
+    scratch_remove(crashed);
+}
+
+/* How far zeros may be from the end, and that they alone are believed to be a crash's. */
+static void cuts_no_more_than_a_group(void **state)
+{
+    static const struct {
+        size_t behind; /* bytes of good-looking lines behind the damaged one */
+        unsigned char with;
+        bool one; /* in one line */
+        bool cut;
+    } rows[] = {
+        {CHECK_GROUP - 4000, 0, false, true},
+        {CHECK_GROUP + 1, 0, false, false},
+        {3 * CHECK_GROUP, 0, true, true},
+        {2000, 0, false, true},
+        {2000, ' ', false, false},
+        {2000, 'x', false, false},
+        {2000, 1, false, false},
+        {3 * CHECK_GROUP, 0, false, false},
+    };
+    char *crashed = crashed_journal(*state, 4);
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *fresh = copy_directory(crashed), *path = newest_segment(fresh), error[512] = "";
+        struct text text = read_file(path);
+        size_t at = line_at(text, 6), room = text.length + rows[i].behind;
+
+        memset(text.data + at + 10, rows[i].with, 20);
+        while (text.length < room)
+            text_add_string(&text, rows[i].one ? "0123456789" : "{\"seq\":12}\n");
+        if (rows[i].one) /* as if the damaged line were that long */
+            memset(text.data + at + 10, 'x', text.length - at - 11),
+                text.data[at + 10] = '\0', text.data[text.length - 1] = '\n';
+        write_file(path, text.data, text.length);
+        struct journal *journal = journal_open(settings_for(fresh), error, sizeof error);
+        if ((journal != NULL) != rows[i].cut)
+            fail_msg("row %zu: %s", i, error);
+        if (journal == NULL)
+            assert_non_null(strstr(error, ".jsonl:6: the journal is damaged here"));
+        journal_close(journal);
+        assert_int_equal(count_findings(fresh, VERIFY_CUT), rows[i].cut);
+        text_free(&text);
+        free(path);
+        scratch_remove(fresh);
+    }
+    scratch_remove(crashed);
+}
+
+/* A start that cut something off and came no further: the next one records it. A side file that somebody put
+ * beside an older segment is not the log's to tell of. */
+static void records_a_cut_of_an_earlier_start(void **state)
+{
+    char *crashed = crashed_journal(*state, 2), *segment = newest_segment(crashed), side[300];
+    FILE *stream;
+
+    snprintf(side, sizeof side, "%s.cut-20260131T235959Z.000001", segment);
+    write_file(side, "{\"half\n{\"x", 10);
+    assert_int_equal(count_findings(crashed, VERIFY_CUT), 1);
+    for (int start = 0; start < 2; start++) {
+        json_t *records = reopen(crashed);
+        json_t *recovered = find_record(records, "recovered", 0);
+
+        assert_int_equal(count_records(records, "recovered", NULL), 1);
+        assert_int_equal(json_integer_value(json_object_get(recovered, "bytes")), 10);
+        assert_int_equal(json_integer_value(json_object_get(recovered, "count")), 2);
+        assert_string_equal(text_of(recovered, "segment"), strrchr(segment, '/') + 1);
+        json_decref(records);
+    }
+    assert_int_equal(count_findings(crashed, VERIFY_CUT), 1);
+    snprintf(side, sizeof side, "%s.cut-20260131T235959Z.000002", segment);
+    stream = fopen(side, "w");
+    assert_non_null(stream);
+    fclose(stream);
+    json_t *records = reopen(crashed);
+    assert_int_equal(count_records(records, "recovered", NULL), 1);
+    json_decref(records);
+    assert_int_equal(count_findings(crashed, VERIFY_CUT), 2);
+    free(segment);
+    scratch_remove(crashed);
 }
 
 /* What the newest checkpoint was signed for must be there, line for line. */
@@ -939,6 +1099,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_refusal_cuts_nothing, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(keeps_its_origin, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(headers_say_how_far_back_to_look, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(cuts_a_torn_group, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(cuts_no_more_than_a_group, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(records_a_cut_of_an_earlier_start, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(hands_over_open_intents, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_a_kill, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(a_body_is_not_an_intent, make_scratch, remove_scratch),

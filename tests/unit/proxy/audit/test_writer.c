@@ -1,4 +1,5 @@
 /* Disks that fail, and what the journal then says, keeps and does. */
+#include "proxy/audit/check.h"
 #include "tests/unit/proxy/audit/support.h"
 
 #include <signal.h>
@@ -637,6 +638,49 @@ static void begins_a_segment_for_its_age(void **state)
     json_decref(records);
 }
 
+/* What waits is made durable in groups of bounded size, in its order; a longer record goes alone. */
+static void groups_are_bounded(void **state)
+{
+    struct bad_disk disk = {.bytes_left = -1};
+    const struct journal_io io = BAD_IO(&disk);
+    struct journal *journal = open_journal(*state, &io, 100, 0);
+    struct end end = end_make(journal);
+    static char detail[2 * CHECK_GROUP];
+    int64_t deadline = deadline_make();
+    struct told told = {0};
+
+    memset(detail, 'x', sizeof detail);
+    int begun = atomic_load(&disk.syncs_begun);
+    atomic_store(&disk.hold, true);
+    assert_true(append(end, STAGE_INTENT, "in-hand", NULL));
+    while (atomic_load(&disk.syncs_begun) == begun)
+        turn(end.base, deadline);
+    for (int i = 0; i < 10; i++) { /* 4 groups: of 3, 3, 3 and 1; then one long one, and one behind it */
+        struct record record = {0};
+
+        assert_true(record_build(
+            &(struct record_fields){.stage = STAGE_REFUSED, .detail = {detail, CHECK_GROUP / 3 - 1000}},
+            &record));
+        assert_true(journal_append(end.port, &record, NULL, NULL));
+    }
+    struct record record = {0};
+    assert_true(record_build(
+        &(struct record_fields){.stage = STAGE_REFUSED, .detail = {detail, sizeof detail}}, &record));
+    assert_true(journal_append(end.port, &record, NULL, NULL));
+    assert_true(append(end, STAGE_INTENT, "last", &told));
+    begun = atomic_load(&disk.syncs_begun);
+    atomic_store(&disk.hold, false);
+    while (told.calls == 0)
+        turn(end.base, deadline);
+    assert_int_equal(atomic_load(&disk.syncs_begun) - begun, 6);
+    end_free(end);
+    journal_close(journal);
+    json_t *records = read_journal(*state);
+    assert_gapless(records);
+    assert_int_equal(count_records(records, "refused", NULL), 11);
+    json_decref(records);
+}
+
 /* It is not open until the disk is good; whoever opens it meanwhile finds the lock free. */
 static void opens_when_the_disk_is_good_again(void **state)
 {
@@ -695,6 +739,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(goes_on_when_it_cannot_rotate, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(waits_until_the_tail_is_gone, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(begins_a_segment_for_its_age, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(groups_are_bounded, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(opens_when_the_disk_is_good_again, make_scratch, remove_scratch),
     };
 
