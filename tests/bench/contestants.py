@@ -24,7 +24,7 @@ class Setting:
     plain_upstream: int           # port of one without TLS, for the relay
     certificate: pathlib.Path = None  # of a TLS upstream, and the one to trust; None: the upstream is plain
     connections: int = 64
-    pool: int = None              # connections to the upstream; None: as many as clients have
+    pool: int = None              # connections to the upstream; None: as many as the contestant needs
     workers: int = 1
     cores: str = None             # None: whichever
     extra: dict = field(default_factory=dict)  # for Portcullis' configuration
@@ -276,7 +276,9 @@ class Portcullis(Contestant):
     def configure(self):
         setting = self.setting
         setting.world.write_policy(self.directory / "policy.json")
-        upstream = {"url": f"http://127.0.0.1:{setting.upstream}", "connections": min(4096, setting.pool or setting.connections), "queue": 100000}
+        # A connection to the upstream is one principal's: fewer than there are principals would mean a new one for nearly every request.
+        pool = setting.pool or setting.connections + setting.world.principals
+        upstream = {"url": f"http://127.0.0.1:{setting.upstream}", "connections": min(4096, pool), "queue": 100000}
         if setting.certificate:
             upstream |= {"url": f"https://localhost:{setting.upstream}", "ca_file": str(setting.certificate)}
         (self.directory / "gate.json").write_text(json.dumps({
