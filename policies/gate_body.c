@@ -93,12 +93,20 @@ static enum verdict check_content(const struct decide_input *input, struct decis
 }
 
 /* Compact JSON, members in the client's order: this, and not the client's bytes, is what is sent on. */
-static enum verdict serialise(struct decision *out)
+static enum verdict serialise(const struct request *request, struct decision *out)
 {
-    size_t length = json_dumpb(out->body, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
-    char *bytes = length > 0 ? arena_take(out->arena, length) : NULL;
+    const size_t flags = JSON_COMPACT | JSON_ENCODE_ANY;
+    size_t room =
+        request->body.length; /* nearly always enough: escapes may be written longer than they came */
+    char *bytes = arena_take(out->arena, room);
+    size_t length = bytes != NULL ? json_dumpb(out->body, bytes, room, flags) : 0;
 
-    if (bytes == NULL || json_dumpb(out->body, bytes, length, JSON_COMPACT | JSON_ENCODE_ANY) != length)
+    if (length > room) {
+        room = length;
+        bytes = arena_take(out->arena, room);
+        length = bytes != NULL ? json_dumpb(out->body, bytes, room, flags) : 0;
+    }
+    if (length == 0 || length > room)
         return gate_refuse_memory(out);
     out->content = (struct span){bytes, length};
     return VERDICT_PASS;
@@ -123,7 +131,7 @@ enum verdict gate_body(const struct decide_input *input, const struct request *r
     if (verdict == VERDICT_PASS)
         verdict = check_content(input, out);
     if (verdict == VERDICT_PASS)
-        verdict = serialise(out);
+        verdict = serialise(request, out);
     return verdict;
 }
 

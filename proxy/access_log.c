@@ -247,8 +247,8 @@ void access_log_hand(struct access_log *log, struct text *lines)
             log->waiting.failed = false;
             log->lost += count_lines(lines->data, lines->length);
         }
-        pthread_cond_signal(&log->wake);
         pthread_mutex_unlock(&log->lock);
+        pthread_cond_signal(&log->wake); /* not before: the writer would wake and wait for the lock */
     }
     text_clear(lines);
 }

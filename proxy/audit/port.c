@@ -11,6 +11,7 @@ TAILQ_HEAD(siblings, entry);
 struct journal_port {
     struct journal *journal;
     struct event *event;        /* on fd */
+    struct event *turn;         /* active: the writer is to be woken at the end of the loop's turn */
     int fd;                     /* eventfd: something is in `finished` */
     struct entry_list finished; /* under the journal's lock */
 
@@ -56,6 +57,17 @@ static void on_wake(evutil_socket_t fd, short what, void *arg)
         free(port);
 }
 
+/* Runs behind everything that the loop's turn had to do: the writer gets the turn's records at once, and
+ * makes them durable in one go. */
+static void on_turn_end(evutil_socket_t fd, short what, void *arg)
+{
+    struct journal_port *port = arg;
+
+    (void)fd;
+    (void)what;
+    pthread_cond_signal(&port->journal->wake);
+}
+
 struct journal_port *journal_port_new(struct journal *journal, struct event_base *base)
 {
     struct journal_port *port = calloc(1, sizeof *port);
@@ -70,13 +82,16 @@ struct journal_port *journal_port_new(struct journal *journal, struct event_base
     if (port->fd < 0)
         goto failed;
     port->event = event_new(base, port->fd, EV_READ | EV_PERSIST, on_wake, port);
-    if (port->event == NULL || event_add(port->event, NULL) != 0)
+    port->turn = event_new(base, -1, 0, on_turn_end, port);
+    if (port->event == NULL || port->turn == NULL || event_add(port->event, NULL) != 0)
         goto failed;
     return port;
 
 failed:
     if (port->event != NULL)
         event_free(port->event);
+    if (port->turn != NULL)
+        event_free(port->turn);
     if (port->fd >= 0)
         close(port->fd);
     free(port);
@@ -90,6 +105,8 @@ void journal_port_free(struct journal_port *port)
     if (port == NULL)
         return;
     event_free(port->event);
+    event_free(port->turn);
+    pthread_cond_signal(&port->journal->wake); /* in place of the turn's end */
 
     /* What is finished ends here; what the writer still has becomes nobody's. */
     pthread_mutex_lock(&port->journal->lock);
@@ -149,7 +166,10 @@ static enum taken enqueue(struct journal *journal, struct entry *entry)
         taken = TAKEN;
         STAILQ_INSERT_TAIL(&journal->queue, entry, next);
         journal->queued_bytes += entry->record.text.length;
-        if (journal->queued++ == 0)
+        bool first = journal->queued++ == 0;
+        if (entry->port != NULL) /* whoever waits has a loop that runs */
+            event_active(entry->port->turn, EV_TIMEOUT, 0);
+        else if (first)
             pthread_cond_signal(&journal->wake);
     }
     pthread_mutex_unlock(&journal->lock);

@@ -2,70 +2,74 @@
 
 #include "proxy/clock.h"
 
-#include <stdio.h>
+#define USUAL_BYTES 1000 /* of a record */
 
 enum kind { KIND_STRING, KIND_JSON, KIND_NUMBER, KIND_FLAG, KIND_STAGE, KIND_TIME, KIND_PREV, KIND_SEQ };
 
 struct member {
-    const char *name;
+    struct span name; /* as the record has it, colon included */
     enum kind kind;
     size_t offset; /* of the value in struct record_fields */
 };
 
 #define AT(field) offsetof(struct record_fields, field)
+#define MEMBER(name, kind, offset)                                                                           \
+    {                                                                                                        \
+        SPAN_INIT("\"" name "\":"), kind, offset                                                             \
+    }
 
 /* In the byte order of the names: this table is what makes a record canonical. `prev` and `seq` are the
  * writer's, and the record is cut there. */
 static const struct member members[] = {
-    {"answer", KIND_JSON, AT(answer)},
-    {"answer_bytes", KIND_NUMBER, AT(answer_bytes)},
-    {"answer_digest", KIND_STRING, AT(answer_digest)},
-    {"body", KIND_JSON, AT(body)},
-    {"bytes", KIND_NUMBER, AT(bytes)},
-    {"cause", KIND_STRING, AT(cause)},
-    {"changes", KIND_JSON, AT(changes)},
-    {"client", KIND_STRING, AT(client)},
-    {"count", KIND_NUMBER, AT(count)},
-    {"credential", KIND_STRING, AT(credential)},
-    {"detail", KIND_STRING, AT(detail)},
-    {"duration_us", KIND_NUMBER, AT(duration_us)},
-    {"edge", KIND_JSON, AT(edge)},
-    {"effect", KIND_STRING, AT(effect)},
-    {"first_seq", KIND_NUMBER, AT(first_seq)},
-    {"format", KIND_NUMBER, AT(format)},
-    {"gate", KIND_STRING, AT(gate)},
-    {"key", KIND_STRING, AT(key)},
-    {"key_before", KIND_STRING, AT(key_before)},
-    {"last_seq", KIND_NUMBER, AT(last_seq)},
-    {"level", KIND_STRING, AT(level)},
-    {"method", KIND_STRING, AT(method)},
-    {"open_from", KIND_NUMBER, AT(open_from)},
-    {"operation", KIND_STRING, AT(operation)},
-    {"organization", KIND_STRING, AT(organization)},
-    {"origin", KIND_STRING, AT(origin)},
-    {"policy", KIND_STRING, AT(policy)},
-    {"prev", KIND_PREV, 0},
-    {"principal", KIND_STRING, AT(principal)},
-    {"principals", KIND_NUMBER, AT(principals)},
-    {"request_id", KIND_STRING, AT(request_id)},
-    {"resource", KIND_STRING, AT(resource)},
-    {"result", KIND_STRING, AT(result)},
-    {"root", KIND_STRING, AT(root)},
-    {"rule", KIND_STRING, AT(rule)},
-    {"run", KIND_NUMBER, AT(run)},
-    {"segment", KIND_STRING, AT(segment)},
-    {"sent", KIND_FLAG, AT(sent)},
-    {"seq", KIND_SEQ, 0},
-    {"stage", KIND_STAGE, AT(stage)},
-    {"status", KIND_NUMBER, AT(status)},
-    {"target", KIND_STRING, AT(target)},
-    {"time", KIND_TIME, AT(time_us)},
-    {"trace_id", KIND_STRING, AT(trace_id)},
-    {"tree_size", KIND_NUMBER, AT(tree_size)},
-    {"uid", KIND_NUMBER, AT(uid)},
-    {"upstream_request_id", KIND_STRING, AT(upstream_request_id)},
-    {"upstream_status", KIND_NUMBER, AT(upstream_status)},
-    {"version", KIND_STRING, AT(version)},
+    MEMBER("answer", KIND_JSON, AT(answer)),
+    MEMBER("answer_bytes", KIND_NUMBER, AT(answer_bytes)),
+    MEMBER("answer_digest", KIND_STRING, AT(answer_digest)),
+    MEMBER("body", KIND_JSON, AT(body)),
+    MEMBER("bytes", KIND_NUMBER, AT(bytes)),
+    MEMBER("cause", KIND_STRING, AT(cause)),
+    MEMBER("changes", KIND_JSON, AT(changes)),
+    MEMBER("client", KIND_STRING, AT(client)),
+    MEMBER("count", KIND_NUMBER, AT(count)),
+    MEMBER("credential", KIND_STRING, AT(credential)),
+    MEMBER("detail", KIND_STRING, AT(detail)),
+    MEMBER("duration_us", KIND_NUMBER, AT(duration_us)),
+    MEMBER("edge", KIND_JSON, AT(edge)),
+    MEMBER("effect", KIND_STRING, AT(effect)),
+    MEMBER("first_seq", KIND_NUMBER, AT(first_seq)),
+    MEMBER("format", KIND_NUMBER, AT(format)),
+    MEMBER("gate", KIND_STRING, AT(gate)),
+    MEMBER("key", KIND_STRING, AT(key)),
+    MEMBER("key_before", KIND_STRING, AT(key_before)),
+    MEMBER("last_seq", KIND_NUMBER, AT(last_seq)),
+    MEMBER("level", KIND_STRING, AT(level)),
+    MEMBER("method", KIND_STRING, AT(method)),
+    MEMBER("open_from", KIND_NUMBER, AT(open_from)),
+    MEMBER("operation", KIND_STRING, AT(operation)),
+    MEMBER("organization", KIND_STRING, AT(organization)),
+    MEMBER("origin", KIND_STRING, AT(origin)),
+    MEMBER("policy", KIND_STRING, AT(policy)),
+    MEMBER("prev", KIND_PREV, 0),
+    MEMBER("principal", KIND_STRING, AT(principal)),
+    MEMBER("principals", KIND_NUMBER, AT(principals)),
+    MEMBER("request_id", KIND_STRING, AT(request_id)),
+    MEMBER("resource", KIND_STRING, AT(resource)),
+    MEMBER("result", KIND_STRING, AT(result)),
+    MEMBER("root", KIND_STRING, AT(root)),
+    MEMBER("rule", KIND_STRING, AT(rule)),
+    MEMBER("run", KIND_NUMBER, AT(run)),
+    MEMBER("segment", KIND_STRING, AT(segment)),
+    MEMBER("sent", KIND_FLAG, AT(sent)),
+    MEMBER("seq", KIND_SEQ, 0),
+    MEMBER("stage", KIND_STAGE, AT(stage)),
+    MEMBER("status", KIND_NUMBER, AT(status)),
+    MEMBER("target", KIND_STRING, AT(target)),
+    MEMBER("time", KIND_TIME, AT(time_us)),
+    MEMBER("trace_id", KIND_STRING, AT(trace_id)),
+    MEMBER("tree_size", KIND_NUMBER, AT(tree_size)),
+    MEMBER("uid", KIND_NUMBER, AT(uid)),
+    MEMBER("upstream_request_id", KIND_STRING, AT(upstream_request_id)),
+    MEMBER("upstream_status", KIND_NUMBER, AT(upstream_status)),
+    MEMBER("version", KIND_STRING, AT(version)),
 };
 
 static const char *const stage_names[] = {
@@ -160,6 +164,7 @@ bool record_build(const struct record_fields *fields, struct record *record)
 
     record->role = role_of(fields);
     record->mutation = record_mutation(fields->request_id);
+    (void)text_reserve(text, USUAL_BYTES);
     text_add(text, "{", 1);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         const struct member *member = &members[i];
@@ -171,8 +176,7 @@ bool record_build(const struct record_fields *fields, struct record *record)
         }
         if (!given(member->kind, value))
             continue;
-        text_add_json(text, span_of(member->name));
-        text_add(text, ":", 1);
+        text_add(text, member->name.data, member->name.length);
         add_value(text, member->kind, value);
         text_add(text, ",", 1);
     }
@@ -192,23 +196,42 @@ void record_free(struct record *record)
     *record = (struct record){0};
 }
 
+#define PREV_BYTES (sizeof "\"prev\":\"\"," - 1 + TREE_HEX - 1)
+
+/* Each returns the end of what it wrote. */
+static char *write_prev(char *to, const struct tree_hash *prev)
+{
+    to = stpcpy(to, "\"prev\":\"");
+    tree_hash_write(prev, to);
+    return stpcpy(to + TREE_HEX - 1, "\",");
+}
+
+static char *write_seq(char *to, uint64_t seq)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+
+    do {
+        digits[--at] = (char)('0' + seq % 10);
+        seq /= 10;
+    } while (seq > 0);
+    to = mempcpy(stpcpy(to, "\"seq\":"), digits + at, sizeof digits - at);
+    *to = ',';
+    return to + 1;
+}
+
 size_t record_splice(const struct record *record, uint64_t seq, const struct tree_hash *prev,
                      char scratch[static RECORD_SCRATCH], struct iovec parts[static RECORD_PARTS])
 {
-    char hash[TREE_HEX];
-    int lengths[RECORD_CUTS];
+    char *const ends[RECORD_CUTS] = {
+        [RECORD_PREV] = write_prev(scratch, prev), [RECORD_SEQ] = write_seq(scratch + PREV_BYTES, seq)};
     size_t from = 0, total = record->text.length;
 
-    tree_hash_write(prev, hash);
-    lengths[RECORD_PREV] = snprintf(scratch, RECORD_SCRATCH, "\"prev\":\"%s\",", hash);
-    lengths[RECORD_SEQ] =
-        snprintf(scratch + lengths[RECORD_PREV], RECORD_SCRATCH - (size_t)lengths[RECORD_PREV],
-                 "\"seq\":%llu,", (unsigned long long)seq);
     for (size_t i = 0; i < RECORD_CUTS; i++) {
         parts[2 * i] = (struct iovec){record->text.data + from, record->cuts[i] - from};
-        parts[2 * i + 1] = (struct iovec){scratch, (size_t)lengths[i]};
-        scratch += lengths[i];
-        total += (size_t)lengths[i];
+        parts[2 * i + 1] = (struct iovec){scratch, (size_t)(ends[i] - scratch)};
+        scratch = ends[i];
+        total += parts[2 * i + 1].iov_len;
         from = record->cuts[i];
     }
     parts[2 * RECORD_CUTS] = (struct iovec){record->text.data + from, record->text.length - from};

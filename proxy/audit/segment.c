@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define PASSING_NAME    "segment.new"
-#define RECORDS_AT_ONCE (IOV_MAX / RECORD_PARTS)
+#define RECORDS_AT_ONCE 32 /* in one call: few enough for what they need to stand on the stack */
 
 struct segment {
     struct segment_home *home;

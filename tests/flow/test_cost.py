@@ -38,8 +38,8 @@ COSTS = [
     Cost("read", "allocations", 16, 17),
     Cost("read", "instructions", 60_800, 67_000),
     Cost("mutation", "syscalls", 28.7, 33),
-    Cost("mutation", "allocations", 60, 62),
-    Cost("mutation", "instructions", 310_000, 341_000),
+    Cost("mutation", "allocations", 52, 54),
+    Cost("mutation", "instructions", 214_000, 236_000),
 ]
 
 pytestmark = pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer's own work would be counted")
