@@ -3,6 +3,7 @@
 #include "proxy/audit/journal.h"
 #include "proxy/listener.h"
 #include "proxy/ship/ship.h"
+#include "proxy/upstream/status.h"
 #include "proxy/version_watch.h"
 
 #include <event2/buffer.h>
@@ -61,6 +62,7 @@ static void write_page(struct service *service, struct text *page)
 {
     counters_write(&service->counters, page);
     version_watch_write(service->versions, page);
+    upstream_write(service->upstream, page);
     write_journal(service, page);
     ship_write(service->ship, page);
     text_add_format(page,

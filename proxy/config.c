@@ -65,6 +65,15 @@ static const struct setting table[] = {
      "Largest header of an answer."},
     {"upstream.resolve_interval_s", SETTING_SECONDS, AT(upstream.resolve_interval_s), 1, 86400, false, "60",
      "How often the upstream's name is looked up anew."},
+    {"upstream.addresses", SETTING_LITERALS, AT(upstream.addresses), 1, 16, true, "null",
+     "Literal IPv4 or IPv6 addresses to connect to, in place of looking the name up; port and host name stay "
+     "those of the URL."},
+    {"upstream.eject_failures", SETTING_COUNT, AT(upstream.eject_failures), 0, 1000, false, "5",
+     "After that many requests in a row without a whole answer others of the upstream's addresses are "
+     "preferred; 0 for never."},
+    {"upstream.eject_seconds", SETTING_SECONDS, AT(upstream.eject_seconds), 1, 3600, false, "10",
+     "For how long the first time; twice as long each time after that, up to five minutes, and a little more "
+     "at random."},
 
     {"contract", SETTING_FILE, AT(contract), 0, 0, false, NULL,
      "The OpenAPI document of the operations that exist; all others are answered 404."},
@@ -229,6 +238,13 @@ bool setting_is_text(const struct setting *setting)
     }
 }
 
+static void free_words(char **words)
+{
+    for (char **word = words; word != NULL && *word != NULL; word++)
+        free(*word);
+    free(words);
+}
+
 void config_free(struct config *config)
 {
     if (config == NULL)
@@ -236,9 +252,8 @@ void config_free(struct config *config)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (setting_is_text(&table[i]))
             free(*(char **)((char *)config + table[i].offset));
-    for (char **word = config->audit.checkpoint_command; word != NULL && *word != NULL; word++)
-        free(*word);
-    free(config->audit.checkpoint_command);
+    free_words(config->audit.checkpoint_command);
+    free_words(config->upstream.addresses);
     config_listen_free(config);
     free(config->admin.listen.text);
     free(config->admin.listen.host);
@@ -266,6 +281,7 @@ static const char *kind_name(enum setting_kind kind)
         [SETTING_KEY] = "path or pkcs11: URI",
         [SETTING_NAME] = "name",
         [SETTING_COMMAND] = "list of texts",
+        [SETTING_LITERALS] = "list of addresses",
         [SETTING_SYSLOG] = "address",
         [SETTING_WEBHOOK] = "url",
         [SETTING_SECRET] = "source of a secret",

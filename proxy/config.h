@@ -69,6 +69,8 @@ struct config {
         size_t json_bytes;   /* bound on a JSON answer */
         size_t header_bytes; /* bound on an answer's header */
         unsigned resolve_interval_s;
+        char **addresses; /* literal, in place of looking up; NULL-terminated; NULL: none */
+        unsigned eject_failures, eject_seconds;
     } upstream;
 
     char *contract; /* absolute paths */

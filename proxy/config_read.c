@@ -89,27 +89,61 @@ static char *copy_word(const struct reading *reading, const char *text, bool pro
     return program && strchr(text, '/') != NULL ? path_beside(reading->path, text) : strdup(text);
 }
 
+/* Copies a list of texts; the first one is a program where `program` says so. */
+static void store_words(struct reading *reading, const struct setting *setting, const char *pointer,
+                        json_t *list, bool program)
+{
+    size_t count = json_array_size(list);
+    char **words = calloc(count + 1, sizeof *words);
+    bool right = words != NULL;
+
+    for (size_t i = 0; right && i < count; i++) {
+        words[i] = copy_word(reading, json_string_value(json_array_get(list, i)), program && i == 0);
+        right = words[i] != NULL;
+    }
+    if (!right)
+        wrong(reading, pointer, setting, "cannot be kept: memory is out");
+    *(char ***)place(reading, setting) = words;
+}
+
+/* A list of as many members as the setting allows? */
+static bool is_list(const struct setting *setting, json_t *value)
+{
+    size_t count = json_array_size(value);
+
+    return json_is_array(value) && count >= setting->least && count <= setting->most;
+}
+
 static void read_command(struct reading *reading, const struct setting *setting, const char *pointer,
                          json_t *value)
 {
-    size_t count = json_array_size(value);
-    bool right = json_is_array(value) && count >= setting->least && count <= setting->most;
+    bool right = is_list(setting, value);
 
-    for (size_t i = 0; right && i < count; i++) {
+    for (size_t i = 0; right && i < json_array_size(value); i++) {
         const char *text = json_string_value(json_array_get(value, i));
         right = text != NULL && (i > 0 || text[0] != '\0');
     }
-    if (!right) {
+    if (right)
+        store_words(reading, setting, pointer, value, true);
+    else
         wrong(reading, pointer, setting, "must be a list of a program and its arguments, or null");
-        return;
+}
+
+static void read_literals(struct reading *reading, const struct setting *setting, const char *pointer,
+                          json_t *value)
+{
+    bool right = is_list(setting, value);
+
+    for (size_t i = 0; right && i < json_array_size(value); i++) {
+        const char *text = json_string_value(json_array_get(value, i));
+        right = text != NULL && host_is_literal(text);
     }
-    char **words = calloc(count + 1, sizeof *words);
-    for (size_t i = 0; words != NULL && i < count; i++)
-        if ((words[i] = copy_word(reading, json_string_value(json_array_get(value, i)), i == 0)) == NULL)
-            right = false;
-    if (words == NULL || !right)
-        wrong(reading, pointer, setting, "cannot be kept: memory is out");
-    *(char ***)place(reading, setting) = words;
+    if (right)
+        store_words(reading, setting, pointer, value, false);
+    else
+        wrong(reading, pointer, setting,
+              "must be a list of 1 to 16 literal addresses such as \"192.0.2.1\" or \"2001:db8::1\", without "
+              "a port, or null");
 }
 
 static void read_origin(struct reading *reading, const struct setting *setting, const char *pointer,
@@ -245,6 +279,7 @@ static setting_reader *const readers[SETTING_KINDS] = {
     [SETTING_KEY] = read_path,
     [SETTING_NAME] = read_name,
     [SETTING_COMMAND] = read_command,
+    [SETTING_LITERALS] = read_literals,
     [SETTING_SYSLOG] = read_syslog,
     [SETTING_WEBHOOK] = read_webhook,
     [SETTING_SECRET] = read_secret,

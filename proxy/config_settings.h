@@ -18,6 +18,7 @@ enum setting_kind {
     SETTING_KEY,          /* char *: made absolute, or "pkcs11:…" as written */
     SETTING_NAME,         /* char *: visible ASCII without '+' */
     SETTING_COMMAND,      /* char **: NULL-terminated; a program that holds a slash is made absolute */
+    SETTING_LITERALS,     /* char **: NULL-terminated; literal IP addresses without a port */
     SETTING_SYSLOG,       /* char *: "unix:/path" or "tls://host:port", as written */
     SETTING_WEBHOOK,      /* char *: a URL, as written; https, or http to this machine */
     SETTING_SECRET,       /* struct config_secret */

@@ -253,6 +253,11 @@ bool name_is_right(const char *text)
     return length > 0 && length < 256;
 }
 
+bool host_is_literal(const char *host)
+{
+    return is_literal(AF_INET, host) || is_literal(AF_INET6, host);
+}
+
 bool host_is_loopback(const char *host)
 {
     struct in_addr four;

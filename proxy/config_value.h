@@ -28,6 +28,9 @@ void address_free(struct config_address *address);
 /* May it name a journal and its key: visible ASCII, no '+', 1 to 255 bytes? */
 bool name_is_right(const char *text);
 
+/* Is the host an IPv4 address, or an IPv6 one without brackets? */
+bool host_is_literal(const char *host);
+
 /* Is the host (without brackets) this machine itself: 127.0.0.0/8, ::1 or localhost? */
 bool host_is_loopback(const char *host);
 

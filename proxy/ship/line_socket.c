@@ -175,7 +175,7 @@ static bool connect_tls(struct line_socket *line, char *why)
     if (addresses == NULL)
         return false;
     for (size_t i = 0; i < addresses->count && fd < 0; i++)
-        fd = connect_address(line, &addresses->list[i], until);
+        fd = connect_address(line, addresses->list[i], until);
     int fault = errno;
     addresses_release(addresses);
     if (fd < 0) {
@@ -256,7 +256,7 @@ static bool prepare_tls(struct line_socket *line, char *error, size_t error_size
         (void)snprintf(error, error_size, "%s", strerrordesc_np(errno));
         return false;
     }
-    line->resolver = resolver_new(config->upstream.host, config->upstream.port, RESOLVE_S, error, error_size);
+    line->resolver = resolver_new(config->upstream.host, config->upstream.port, NULL, RESOLVE_S, error, error_size);
     if (line->resolver == NULL)
         return false;
     resolver_watch(line->resolver, &line->watch);

@@ -60,9 +60,22 @@ static void note_sent(struct upstream_call *call)
         call->sent = true;
 }
 
+/* The address is to blame for what ends a request, but not for the news that a kept connection was closed
+ * meanwhile. While connecting, each that fails is blamed by itself; what is left is the time that ran out. */
+static bool is_to_blame(const struct upstream_call *call, enum upstream_failure failure)
+{
+    const struct connection *connection = call->connection;
+    if (call->stage == CALL_CONNECTING)
+        return failure == UPSTREAM_TIMEOUT;
+    return call->stage == CALL_RUNNING &&
+           !(failure == UPSTREAM_CLOSED && connection->served && !answer_began(connection->answer));
+}
+
 void call_lost(struct upstream_call *call, enum upstream_failure failure, const char *detail)
 {
     note_sent(call);
+    if (is_to_blame(call, failure))
+        connection_blame(call->connection);
     if (failure != UPSTREAM_CLOSED || !may_resend(call)) {
         call_fail(call, failure, detail);
         return;
@@ -164,6 +177,7 @@ static bool give_head(struct upstream_call *call)
 static void finish(struct upstream_call *call)
 {
     struct connection *connection = call->connection;
+    address_succeeded(connection->address);
     if (call->written == call->length && answer_keeps_connection(connection->answer)) {
         pool_keep(connection);
         call->connection = NULL;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <linux/sockios.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -33,6 +32,37 @@ struct connection *connection_new(struct event_base *base, struct upstream_share
     return connection;
 }
 
+void connection_occupy(struct connection *connection)
+{
+    if (!connection->counted)
+        connection->address->outstanding++;
+    connection->counted = true;
+}
+
+void connection_rest(struct connection *connection)
+{
+    if (connection->counted)
+        connection->address->outstanding--;
+    if (connection->probe)
+        address_end_probe(connection->address);
+    connection->counted = connection->probe = false;
+}
+
+void connection_blame(struct connection *connection)
+{
+    if (connection->address != NULL)
+        address_failed(connection->address, &connection->shared->ejection, clock_monotonic_us());
+}
+
+static void leave_address(struct connection *connection)
+{
+    if (connection->address == NULL)
+        return;
+    connection_rest(connection);
+    address_release(connection->address);
+    connection->address = NULL;
+}
+
 /* Gives the socket of an address back, with its events. */
 static void drop_socket(struct connection *connection, bool politely)
 {
@@ -46,6 +76,7 @@ static void drop_socket(struct connection *connection, bool politely)
 static void fail(struct connection *connection, enum upstream_failure failure)
 {
     drop_socket(connection, false);
+    leave_address(connection);
     if (failure == UPSTREAM_UNREACHABLE)
         resolver_refresh(connection->shared->resolver);
     connection->events->failed(connection, failure, connection->detail);
@@ -54,12 +85,9 @@ static void fail(struct connection *connection, enum upstream_failure failure)
 /* Notes why the address under way is of no use. */
 static void note_fault(struct connection *connection, const char *fault)
 {
-    const struct address *address = &connection->addresses->list[connection_address(connection)];
-    char host[64] = "?", port[8] = "?";
-    getnameinfo((const struct sockaddr *)&address->socket, address->length, host, sizeof(host), port,
-                sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
-    snprintf(connection->detail, sizeof(connection->detail), "%s %s port %s: %s",
-             connection->stage == CONNECTION_SHAKING ? "TLS with" : "connect to", host, port, fault);
+    snprintf(connection->detail, sizeof(connection->detail), "%s %s: %s",
+             connection->stage == CONNECTION_SHAKING ? "TLS with" : "connect to", connection->address->text,
+             fault);
 }
 
 static void become_ready(struct connection *connection)
@@ -74,7 +102,9 @@ static void become_ready(struct connection *connection)
 static void abandon_address(struct connection *connection, const char *fault)
 {
     note_fault(connection, fault);
+    connection_blame(connection);
     drop_socket(connection, false);
+    leave_address(connection);
     next_address(connection);
 }
 
@@ -93,6 +123,7 @@ static void shake_hands(struct connection *connection)
     default:
         if (tls_untrusted(connection->shared->tls, &connection->transport, connection->detail,
                           sizeof(connection->detail))) {
+            connection_blame(connection);
             fail(connection, UPSTREAM_UNTRUSTED); /* another address is no better: somebody answered, and is
                                                      not whom we seek */
             return;
@@ -172,6 +203,16 @@ static bool out_of_resources(int problem)
     return problem == EMFILE || problem == ENFILE || problem == ENOMEM || problem == ENOBUFS;
 }
 
+/* Turns to the next address of the plan. */
+static void take_next(struct connection *connection)
+{
+    size_t index = connection->plan.order[connection->tried];
+    connection->probe = connection->plan.probe && connection->tried == 0;
+    connection->tried++;
+    connection->address = address_hold(connection->addresses->list[index]);
+    connection_occupy(connection);
+}
+
 /* Tries the addresses that are left. Each gets its share of the time, so that one that swallows packets does
  * not use up that of the others. */
 static void next_address(struct connection *connection)
@@ -179,19 +220,22 @@ static void next_address(struct connection *connection)
     const struct addresses *addresses = connection->addresses;
     int64_t now = clock_monotonic_us();
     while (connection->tried < addresses->count && now < connection->due) {
-        size_t left = addresses->count - connection->tried++;
+        size_t left = addresses->count - connection->tried;
+        take_next(connection);
         connection->stage = CONNECTION_CONNECTING;
         connection->address_due = now + (connection->due - now) / (int64_t)left;
-        int problem = begin_connect(connection, &addresses->list[connection_address(connection)]);
+        int problem = begin_connect(connection, connection->address);
         if (problem == 0)
             return;
         char fault[64];
         note_fault(connection, strerror_r(problem, fault, sizeof(fault)));
-        drop_socket(connection, false);
         if (out_of_resources(problem)) {
             fail(connection, UPSTREAM_OVERLOADED);
             return;
         }
+        connection_blame(connection);
+        drop_socket(connection, false);
+        leave_address(connection);
     }
     fail(connection, now >= connection->due ? UPSTREAM_TIMEOUT : UPSTREAM_UNREACHABLE);
 }
@@ -203,6 +247,8 @@ void connection_resolved(struct connection *connection)
     switch (resolver_addresses(connection->shared->resolver, &connection->addresses, connection->detail,
                                sizeof(connection->detail))) {
     case RESOLVER_READY:
+        connection->plan = balance_plan(connection->addresses, connection->may_probe, connection->turn,
+                                        clock_monotonic_us());
         next_address(connection);
         return;
     case RESOLVER_FAILED:
@@ -213,19 +259,14 @@ void connection_resolved(struct connection *connection)
     }
 }
 
-void connection_begin(struct connection *connection, size_t first, int64_t now)
+void connection_begin(struct connection *connection, bool may_probe, size_t turn, int64_t now)
 {
     connection->stage = CONNECTION_RESOLVING;
-    connection->first = first;
+    connection->may_probe = may_probe;
+    connection->turn = turn;
     connection->due = now + connection->shared->config->upstream.connect_timeout_ms * INT64_C(1000);
     connection->address_due = connection->due;
     connection_resolved(connection);
-}
-
-size_t connection_address(const struct connection *connection)
-{
-    size_t nth = connection->first + (connection->tried > 0 ? connection->tried - 1 : 0);
-    return connection->addresses ? nth % connection->addresses->count : nth;
 }
 
 int64_t connection_due(const struct connection *connection)
@@ -298,6 +339,7 @@ void connection_close(struct connection *connection, bool politely)
 {
     connection->stage = CONNECTION_CLOSED;
     drop_socket(connection, politely);
+    leave_address(connection);
     addresses_release(connection->addresses);
     connection->addresses = NULL;
 }

@@ -4,6 +4,7 @@
 #define PROXY_UPSTREAM_CONNECTION_H
 
 #include "proxy/upstream/answer.h"
+#include "proxy/upstream/balance.h"
 #include "proxy/upstream/shared.h"
 #include "proxy/upstream/upstream.h"
 
@@ -40,29 +41,35 @@ struct connection {
     enum connection_stage stage;
     struct transport transport;
     struct answer *answer;
-    bool served;        /* an answer came through it before */
-    bool paused;        /* not reading */
-    bool rested;        /* idle, and the loop has looked at it since */
-    int64_t idle_since; /* monotonic microseconds, as all times here */
+    struct address *address; /* connected to, or being connected to; NULL between two of them */
+    bool counted;            /* among the address's requests under way */
+    bool probe;              /* its call is the one that tries the address */
+    bool served;             /* an answer came through it before */
+    bool paused;             /* not reading */
+    bool rested;             /* idle, and the loop has looked at it since */
+    int64_t idle_since;      /* monotonic microseconds, as all times here */
 
     struct event_base *base;
     struct upstream_shared *shared;
     struct tls_memory *memory;
     struct event read_event, write_event;
 
-    struct addresses *addresses; /* while it is being made */
-    size_t first, tried;         /* where in the list it began; how many were tried */
-    int64_t due, address_due;    /* deadlines: for all, for the address under way */
-    char detail[256];            /* why the last address failed */
+    struct addresses *addresses; /* while it is being made, */
+    struct balance_plan plan;    /* the order in which they are tried, */
+    size_t tried;                /* and how many were */
+    size_t turn;
+    bool may_probe;
+    int64_t due, address_due; /* deadlines: for all, for the address under way */
+    char detail[256];         /* why the last address failed */
 };
 
-/* A connection not yet begun; NULL when memory is out. `first`: the address to try first. */
+/* A connection not yet begun; NULL when memory is out. */
 struct connection *connection_new(struct event_base *base, struct upstream_shared *shared,
                                   struct tls_memory *memory, const struct connection_events *events,
                                   void *pool);
 
-/* Begins to make it. May call back from within. */
-void connection_begin(struct connection *connection, size_t first, int64_t now);
+/* Begins to make it; `may_probe` and `turn` as in balance_plan. May call back from within. */
+void connection_begin(struct connection *connection, bool may_probe, size_t turn, int64_t now);
 
 /* A look-up has ended: goes on when it waited for that. */
 void connection_resolved(struct connection *connection);
@@ -71,8 +78,12 @@ void connection_resolved(struct connection *connection);
 int64_t connection_due(const struct connection *connection);
 void connection_expire(struct connection *connection, int64_t now);
 
-/* Which address it is connected to. */
-size_t connection_address(const struct connection *connection);
+/* It serves a call / none: its address is told that there is one request more or less. */
+void connection_occupy(struct connection *connection);
+void connection_rest(struct connection *connection);
+
+/* The call got no whole answer from the address that it is at, if any. */
+void connection_blame(struct connection *connection);
 
 void connection_await_writable(struct connection *connection);
 void connection_pause(struct connection *connection);

@@ -2,7 +2,11 @@
 #include "proxy/log.h"
 #include "proxy/upstream/upstream_internal.h"
 
+#include <limits.h>
+
 #define LOG_EVERY_S 1
+#define LOOK_AT     16 /* idle connections of an owner, at most */
+#define SLACK       2  /* requests more under way than elsewhere that are better than a new connection */
 
 void pool_schedule(struct upstream *upstream)
 {
@@ -41,6 +45,7 @@ void pool_keep(struct connection *connection)
     struct upstream *upstream = connection->pool;
     int64_t now = clock_monotonic_us();
     connection_resume(connection);
+    connection_rest(connection);
     connection->call = NULL;
     connection->served = true;
     connection->idle_since = now;
@@ -65,6 +70,8 @@ static bool look_at_idle(struct connection *connection)
     enum connection_silence silence = connection_listen(connection);
     if (silence == CONNECTION_QUIET)
         return true;
+    if (silence == CONNECTION_SPEAKS)
+        connection->shared->surplus++;
     if (silence == CONNECTION_SPEAKS && log_allow(&limit, LOG_EVERY_S, &held))
         log_event(LOG_WARNING, "upstream-surplus",
                   "the upstream said more than it was asked on an idle connection, which is closed "
@@ -76,8 +83,6 @@ static bool look_at_idle(struct connection *connection)
 
 static void on_ready(struct connection *connection)
 {
-    struct upstream *upstream = connection->pool;
-    upstream->first_address = connection_address(connection);
     call_run(connection->call);
 }
 
@@ -113,21 +118,57 @@ void pool_settle(struct upstream *upstream)
         connection->rested = true;
 }
 
-/* The newest idle connection of the call's owner, or NULL. Bytes that came since the loop last asked would be
- * read as the answer to the next request: one that has not rested for a turn is looked at, at the price of a
- * recv. For a mutation each is: a connection that turns out to be dead only behind the request leaves nobody
- * knowing what became of that. */
+/* Is its address still where a request should go? When no address is up, each is as good as the others. */
+static bool is_well_placed(const struct upstream *upstream, const struct connection *connection)
+{
+    const struct address *address = connection->address;
+    return address->listed && (address->ejected_until == 0 || balance_least(upstream->addresses) == UINT_MAX);
+}
+
+/* Bytes that came since the loop last asked would be read as the answer to the next request: a connection
+ * that has not rested for a turn is looked at, at the price of a recv. For a mutation each is: a connection
+ * that turns out to be dead only behind the request leaves nobody knowing what became of that. */
+static bool is_fit(struct upstream *upstream, struct connection *connection, bool idempotent)
+{
+    if (is_well_placed(upstream, connection))
+        return (connection->rested && idempotent) || look_at_idle(connection);
+    pool_drop(connection);
+    return false;
+}
+
+/* The idle connection of the call's owner whose address has the fewest requests under way, the newest of
+ * equals; or NULL. */
 static struct connection *find_idle(struct upstream *upstream, const struct upstream_call *call)
 {
-    struct connection *connection, *next;
+    struct connection *connection, *next, *best = NULL;
+    unsigned looked_at = 0;
+    if (upstream->addresses == NULL)
+        return NULL;
     for (connection = LIST_FIRST(shelf_of(upstream, &call->owner)); connection != NULL; connection = next) {
         next = LIST_NEXT(connection, shelf);
-        if (!owner_equal(&connection->owner, &call->owner))
+        if (!owner_equal(&connection->owner, &call->owner) ||
+            (best != NULL && connection->address->outstanding >= best->address->outstanding) ||
+            !is_fit(upstream, connection, call->idempotent))
             continue;
-        if ((connection->rested && call->idempotent) || look_at_idle(connection))
-            return connection;
+        best = connection;
+        if (upstream->addresses->count == 1 || ++looked_at == LOOK_AT)
+            break;
     }
-    return NULL;
+    return best;
+}
+
+/* Is there a reason to connect anew, with room to do so, though `idle` could be had? */
+static bool prefers_fresh(const struct upstream *upstream, const struct upstream_call *call,
+                          const struct connection *idle)
+{
+    const struct addresses *addresses = upstream->addresses;
+    if (upstream->connection_count >= upstream->config->upstream.connections)
+        return false;
+    if (call->idempotent && !balance_all_up(addresses) &&
+        balance_wants_probe(addresses, clock_monotonic_us()))
+        return true;
+    unsigned least = balance_least(addresses);
+    return addresses->count > 1 && least != UINT_MAX && idle->address->outstanding > least + SLACK;
 }
 
 static void connect_for(struct upstream *upstream, struct upstream_call *call)
@@ -143,7 +184,7 @@ static void connect_for(struct upstream *upstream, struct upstream_call *call)
     upstream->connection_count++;
     TAILQ_INSERT_TAIL(&upstream->busy, connection, entry);
     call_attach(call, connection);
-    connection_begin(connection, upstream->first_address, now);
+    connection_begin(connection, call->idempotent, upstream->turn++, now);
     upstream_due(upstream, call_due(call), now);
 }
 
@@ -159,8 +200,9 @@ static bool serve_first(struct upstream *upstream)
     }
 
     struct connection *idle = call->fresh ? NULL : find_idle(upstream, call);
-    if (idle != NULL) {
+    if (idle != NULL && !prefers_fresh(upstream, call, idle)) {
         leave_idle(idle);
+        connection_occupy(idle);
         TAILQ_INSERT_TAIL(&upstream->busy, idle, entry);
         call_attach(call, idle);
         call_run(call);

@@ -11,9 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define ADDRESSES_MOST 16
-#define PAUSE_US       INT64_C(1000000) /* between look-ups that are asked for */
-#define LOG_EVERY_S    60
+#define PAUSE_US    INT64_C(1000000) /* between look-ups that are asked for */
+#define LOG_EVERY_S 60
 
 struct resolver {
     char *host;
@@ -34,43 +33,53 @@ struct resolver {
     LIST_HEAD(, resolver_watch) watches;
 };
 
-void addresses_release(struct addresses *addresses)
-{
-    if (addresses != NULL && --addresses->references == 0)
-        free(addresses);
-}
-
-/* Looks the name up. NULL with the reason in `fault`. Blocks, unless `flags` hold AI_NUMERICHOST. */
-static struct addresses *look_up(const char *host, const char *port, int flags, char *fault,
-                                 size_t fault_size)
+/* Looks the name up and appends what is found to `addresses`; addresses that are in `known` stay the same.
+ * False with the reason in `fault`. Blocks, unless `flags` hold AI_NUMERICHOST. */
+static bool add_found(struct addresses *addresses, const char *host, const char *port, int flags,
+                      const struct addresses *known, char *fault, size_t fault_size)
 {
     const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = flags | AI_NUMERICSERV};
     struct addrinfo *found = NULL;
     int problem = getaddrinfo(host, port, &hints, &found);
     if (problem != 0) {
         snprintf(fault, fault_size, "cannot resolve %.80s: %s", host, gai_strerror(problem));
-        return NULL;
+        return false;
     }
-
-    struct addresses *addresses = calloc(1, sizeof(*addresses) + ADDRESSES_MOST * sizeof(addresses->list[0]));
-    for (struct addrinfo *one = found; one && addresses && addresses->count < ADDRESSES_MOST;
-         one = one->ai_next) {
-        struct address *address = &addresses->list[addresses->count];
-        if (one->ai_addrlen > sizeof(address->socket))
-            continue;
-        memcpy(&address->socket, one->ai_addr, one->ai_addrlen);
-        address->length = one->ai_addrlen;
-        addresses->count++;
-    }
+    bool added = true;
+    for (struct addrinfo *one = found; one != NULL && added; one = one->ai_next)
+        added = addresses_add(addresses, one->ai_addr, one->ai_addrlen, known);
     freeaddrinfo(found);
-    if (addresses == NULL || addresses->count == 0) {
-        snprintf(fault, fault_size, "cannot resolve %.80s: no address", host);
-        free(addresses);
+    if (!added || addresses->count == 0)
+        snprintf(fault, fault_size, "cannot resolve %.80s: %s", host, added ? "no address" : "out of memory");
+    return added && addresses->count > 0;
+}
+
+/* The addresses of a name, as above; NULL with the reason in `fault`, which is empty otherwise. */
+static struct addresses *look_up(const char *host, const char *port, int flags, const struct addresses *known,
+                                 char *fault, size_t fault_size)
+{
+    struct addresses *addresses = addresses_new();
+    snprintf(fault, fault_size, "out of memory");
+    if (addresses == NULL || !add_found(addresses, host, port, flags, known, fault, fault_size)) {
+        addresses_release(addresses);
         return NULL;
     }
-    addresses->references = 1;
     fault[0] = '\0';
     return addresses;
+}
+
+static struct addresses *take_literals(char *const *literals, const char *port, char *fault,
+                                       size_t fault_size)
+{
+    struct addresses *addresses = addresses_new();
+    bool added = addresses != NULL;
+    snprintf(fault, fault_size, "out of memory");
+    for (; added && *literals != NULL; literals++)
+        added = add_found(addresses, *literals, port, AI_NUMERICHOST, NULL, fault, fault_size);
+    if (added)
+        return addresses;
+    addresses_release(addresses);
+    return NULL;
 }
 
 /* Gives back one of the two references; the lock is held, and let go. */
@@ -93,6 +102,7 @@ static void settle(struct resolver *resolver, struct addresses *addresses, const
     resolver->tried = clock_monotonic_us();
     snprintf(resolver->fault, sizeof(resolver->fault), "%s", fault);
     if (addresses != NULL) { /* else the old ones are better than none */
+        addresses_replace(resolver->addresses, addresses);
         addresses_release(resolver->addresses);
         resolver->addresses = addresses;
     }
@@ -126,7 +136,9 @@ static void *run(void *arg)
         resolver->wanted = false;
         pthread_mutex_unlock(&resolver->lock);
 
-        struct addresses *addresses = look_up(resolver->host, resolver->port, 0, fault, sizeof(fault));
+        /* Only this thread puts others in its place. */
+        struct addresses *addresses =
+            look_up(resolver->host, resolver->port, 0, resolver->addresses, fault, sizeof(fault));
         unsigned long held;
         if (addresses == NULL && log_allow(&limit, LOG_EVERY_S, &held))
             log_event(LOG_WARNING, "upstream-resolve", "%s", fault);
@@ -173,8 +185,8 @@ static bool init_locks(struct resolver *resolver)
     return done;
 }
 
-struct resolver *resolver_new(const char *host, uint16_t port, unsigned interval_s, char *error,
-                              size_t error_size)
+struct resolver *resolver_new(const char *host, uint16_t port, char *const *literals, unsigned interval_s,
+                              char *error, size_t error_size)
 {
     snprintf(error, error_size, "out of memory");
     struct resolver *resolver = calloc(1, sizeof(*resolver));
@@ -189,8 +201,13 @@ struct resolver *resolver_new(const char *host, uint16_t port, unsigned interval
     snprintf(resolver->port, sizeof(resolver->port), "%u", (unsigned)port);
     resolver->interval_s = interval_s > 0 ? interval_s : 1;
     resolver->references = 1;
-    resolver->addresses =
-        look_up(host, resolver->port, AI_NUMERICHOST, resolver->fault, sizeof(resolver->fault));
+    resolver->addresses = literals != NULL ? take_literals(literals, resolver->port, error, error_size)
+                                           : look_up(host, resolver->port, AI_NUMERICHOST, NULL,
+                                                     resolver->fault, sizeof(resolver->fault));
+    if (resolver->addresses == NULL && literals != NULL) {
+        resolver_free(resolver);
+        return NULL;
+    }
     if (resolver->addresses == NULL && !start_thread(resolver)) {
         snprintf(error, error_size, "cannot start a thread for the upstream's name");
         resolver_free(resolver);
@@ -221,8 +238,7 @@ enum resolver_result resolver_addresses(struct resolver *resolver, struct addres
     enum resolver_result result = RESOLVER_WAIT;
     pthread_mutex_lock(&resolver->lock);
     if (resolver->addresses != NULL) {
-        resolver->addresses->references++;
-        *addresses = resolver->addresses;
+        *addresses = addresses_hold(resolver->addresses);
         result = RESOLVER_READY;
     } else if (!resolver->busy && !resolver->wanted) {
         if (clock_monotonic_us() - resolver->tried < PAUSE_US) {

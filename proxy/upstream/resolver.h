@@ -3,32 +3,17 @@
 #ifndef PROXY_UPSTREAM_RESOLVER_H
 #define PROXY_UPSTREAM_RESOLVER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "proxy/upstream/address.h"
+
 #include <sys/queue.h>
-#include <sys/socket.h>
 
 struct resolver;
 
-struct address {
-    struct sockaddr_storage socket;
-    socklen_t length;
-};
-
-/* Immutable; counted references. */
-struct addresses {
-    _Atomic unsigned references;
-    size_t count; /* 1 at least */
-    struct address list[];
-};
-
-void addresses_release(struct addresses *addresses);
-
-/* Begins to look `host` up, and again every `interval_s`. A numeric host takes no thread. NULL with a message
- * in error[]. */
-struct resolver *resolver_new(const char *host, uint16_t port, unsigned interval_s, char *error,
-                              size_t error_size);
+/* Begins to look `host` up, and again every `interval_s`. A numeric host takes no thread, and neither do
+ * `literals` (NULL-terminated; NULL: none), which are taken in place of looking up. NULL with a message in
+ * error[]. */
+struct resolver *resolver_new(const char *host, uint16_t port, char *const *literals, unsigned interval_s,
+                              char *error, size_t error_size);
 
 /* Never waits for a name server: a thread that sits in getaddrinfo is left to end by itself. */
 void resolver_free(struct resolver *resolver);

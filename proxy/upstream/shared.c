@@ -21,7 +21,8 @@ struct upstream_shared *upstream_shared_new(const struct config *config, char *e
         if (shared->tls == NULL)
             goto fail_shared;
     }
-    shared->resolver = resolver_new(config->upstream.host, config->upstream.port,
+    shared->ejection = (struct ejection){config->upstream.eject_failures, config->upstream.eject_seconds};
+    shared->resolver = resolver_new(config->upstream.host, config->upstream.port, config->upstream.addresses,
                                     config->upstream.resolve_interval_s, error, error_size);
     if (shared->resolver == NULL)
         goto fail_tls;

@@ -10,8 +10,10 @@
 struct upstream_shared {
     const struct config *config;
     struct owner_key key;
+    struct ejection ejection;
     struct resolver *resolver;
-    struct tls *tls; /* NULL: the upstream speaks plain HTTP */
+    _Atomic unsigned long surplus; /* idle connections that spoke unasked */
+    struct tls *tls;               /* NULL: the upstream speaks plain HTTP */
 };
 
 #endif

@@ -1,15 +1,83 @@
 #include "proxy/upstream/status.h"
+#include "proxy/clock.h"
 #include "proxy/upstream/shared.h"
 
+#include <inttypes.h>
 #include <stdio.h>
+
+/* The addresses as they are known now; NULL with the reason. */
+static struct addresses *addresses_of(struct upstream_shared *shared, char why[static UPSTREAM_WHY])
+{
+    struct addresses *addresses = NULL;
+    snprintf(why, UPSTREAM_WHY, "the upstream's name is not resolved yet");
+    (void)resolver_addresses(shared->resolver, &addresses, why, UPSTREAM_WHY);
+    return addresses;
+}
 
 bool upstream_alive(struct upstream_shared *shared, char why[static UPSTREAM_WHY])
 {
-    struct addresses *addresses = NULL;
-
-    snprintf(why, UPSTREAM_WHY, "the upstream's name is not resolved yet");
-    if (resolver_addresses(shared->resolver, &addresses, why, UPSTREAM_WHY) != RESOLVER_READY)
+    struct addresses *addresses = addresses_of(shared, why);
+    int64_t now = clock_monotonic_us();
+    bool alive = false;
+    if (addresses == NULL)
         return false;
+    for (size_t i = 0; i < addresses->count && !alive; i++)
+        alive = address_state(addresses->list[i], now) != ADDRESS_EJECTED;
+    if (!alive)
+        snprintf(why, UPSTREAM_WHY, "no address of the upstream has answered of late (%zu tried)",
+                 addresses->count);
     addresses_release(addresses);
-    return true;
+    return alive;
+}
+
+static uint64_t up_of(const struct address *address)
+{
+    return address->ejected_until == 0;
+}
+
+static uint64_t outstanding_of(const struct address *address)
+{
+    return address->outstanding;
+}
+
+static uint64_t failures_of(const struct address *address)
+{
+    return address->failures_total;
+}
+
+static uint64_t ejections_of(const struct address *address)
+{
+    return address->ejections_total;
+}
+
+void upstream_write(struct upstream_shared *shared, struct text *page)
+{
+    static const struct {
+        const char *name, *kind, *help;
+        uint64_t (*value)(const struct address *address);
+    } families[] = {
+        {"up", "gauge", "0 for an address that failed too often in a row, until it gives a whole answer",
+         up_of},
+        {"outstanding", "gauge", "Requests under way at an address", outstanding_of},
+        {"failures_total", "counter", "Requests that got no whole answer from an address", failures_of},
+        {"ejections_total", "counter", "Times that an address was ejected", ejections_of},
+    };
+    char why[UPSTREAM_WHY];
+    struct addresses *addresses = addresses_of(shared, why);
+
+    for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
+        text_add_format(
+            page, "# HELP portcullis_upstream_address_%s %s.\n# TYPE portcullis_upstream_address_%s %s\n",
+            families[i].name, families[i].help, families[i].name, families[i].kind);
+        for (size_t k = 0; addresses != NULL && k < addresses->count; k++)
+            text_add_format(page, "portcullis_upstream_address_%s{address=\"%s\"} %" PRIu64 "\n",
+                            families[i].name, addresses->list[k]->text,
+                            families[i].value(addresses->list[k]));
+    }
+    text_add_format(page,
+                    "# HELP portcullis_upstream_surplus_total Idle connections that the upstream spoke on "
+                    "unasked.\n# TYPE portcullis_upstream_surplus_total counter\n"
+                    "portcullis_upstream_surplus_total %lu\n",
+                    (unsigned long)shared->surplus);
+    addresses_release(addresses);
 }

@@ -12,4 +12,9 @@
  * waits for a name server and connects to nobody: it tells what requests have met. */
 bool upstream_alive(struct upstream_shared *shared, char why[static UPSTREAM_WHY]);
 
+/* Appends, in Prometheus' text format, portcullis_upstream_address_up, _outstanding, _failures_total and
+ * _ejections_total{address} for each of at most ADDRESSES_MOST addresses, and
+ * portcullis_upstream_surplus_total. */
+void upstream_write(struct upstream_shared *shared, struct text *page);
+
 #endif

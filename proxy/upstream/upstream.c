@@ -7,6 +7,16 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+void upstream_take_addresses(struct upstream *upstream)
+{
+    struct addresses *addresses = NULL;
+    char fault[1];
+    if (resolver_addresses(upstream->shared->resolver, &addresses, fault, sizeof(fault)) != RESOLVER_READY)
+        return;
+    addresses_release(upstream->addresses);
+    upstream->addresses = addresses;
+}
+
 static void on_pump(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
@@ -30,6 +40,7 @@ static void on_resolved(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (read(fd, &count, sizeof(count)) < 0)
         return;
+    upstream_take_addresses(upstream);
     /* A connection that fails leaves the list, and its owner may start others: they stand behind it. */
     struct connection *connection, *next;
     for (connection = TAILQ_FIRST(&upstream->busy); connection != NULL; connection = next) {
@@ -109,6 +120,7 @@ struct upstream *upstream_new(struct event_base *base, struct upstream_shared *s
     if (event_add(&upstream->resolved, NULL) != 0)
         goto fail_watch;
     resolver_watch(shared->resolver, &upstream->watch);
+    upstream_take_addresses(upstream);
     return upstream;
 
 fail_watch:
@@ -132,6 +144,7 @@ void upstream_free(struct upstream *upstream)
     event_del(&upstream->resolved);
     close(upstream->watch.fd);
     tls_forget(&upstream->memory);
+    addresses_release(upstream->addresses);
     free(upstream);
 }
 

@@ -41,7 +41,8 @@ struct upstream {
     struct shelf shelves[SHELVES];             /* what is idle, by owner; newest first too */
     size_t connection_count;
 
-    size_t first_address; /* the one that was good last */
+    struct addresses *addresses; /* the newest; NULL until the name is resolved */
+    size_t turn;                 /* which of equal addresses is next */
     struct tls_memory memory;
     struct field fields[ANSWER_FIELDS];
     char scratch[SCRATCH_BYTES]; /* what is read goes through here, and nowhere else */
@@ -87,6 +88,9 @@ void call_fail(struct upstream_call *call, enum upstream_failure failure, const 
 void call_over(struct upstream_call *call); /* without telling anyone */
 int64_t call_due(const struct upstream_call *call);
 void call_expire(struct upstream_call *call, int64_t now);
+
+/* upstream.c: the addresses as they are now known. */
+void upstream_take_addresses(struct upstream *upstream);
 
 /* pool.c: connections, and calls that wait for one. */
 void pool_schedule(struct upstream *upstream);

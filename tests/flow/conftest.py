@@ -78,11 +78,11 @@ def make_gate(tmp_path, processes):
 
 @pytest.fixture
 def make_upstream():
-    """make_upstream(script, certificate=None): an upstream that the test scripts byte by byte."""
+    """make_upstream(script, certificate=None, at=(host, port)): an upstream that the test scripts byte by byte."""
     made = []
 
-    def make(script, certificate=None):
-        made.append(ScriptedUpstream(script, certificate))
+    def make(script, *options, **named):
+        made.append(ScriptedUpstream(script, *options, **named))
         return made[-1]
 
     yield make

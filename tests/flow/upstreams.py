@@ -26,7 +26,7 @@ class ScriptedUpstream:
     """Calls script(socket, received) for each request; the script sends what it likes and returns True to go on with the connection,
     anything else to have it closed."""
 
-    def __init__(self, script, certificate=None):
+    def __init__(self, script, certificate=None, at=("127.0.0.1", 0)):
         self.script = script
         self.received = []
         self.connections = 0
@@ -35,7 +35,7 @@ class ScriptedUpstream:
         if certificate:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(certificate.file, certificate.key_file)
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self.listener = socket.create_server(at, backlog=64)
         self.port = self.listener.getsockname()[1]
         self.threads = []
         self._run(self._accept)

@@ -49,6 +49,9 @@ static struct config *read_text(const char *text, struct text *shown)
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" \
     "aaaaa"
 #define REQUIRED "\"contract\":\"c.json\",\"policy\":\"p.json\""
+#define LITERALS                                                                                             \
+    ":2:14: error: upstream.addresses must be a list of 1 to 16 literal addresses such as \"192.0.2.1\" or " \
+    "\"2001:db8::1\", without a port, or null (/upstream/addresses)\n"
 
 /* A file that holds no more than it must. */
 static void reads_defaults(void **state)
@@ -287,6 +290,11 @@ static void says_what_is_wrong(void **state)
          "plus, or null (/audit/origin)\n"
          ":2:23: error: audit.checkpoint_command must be a list of a program and its arguments, or null "
          "(/audit/checkpoint_command)\n"},
+        {"{" REQUIRED ",\n \"upstream\":{\"addresses\":[\"127.0.0.1\",\"127.0.0.1:80\"]}}", LITERALS},
+        {"{" REQUIRED ",\n \"upstream\":{\"addresses\":[\"[::1]\"]}}", LITERALS},
+        {"{" REQUIRED ",\n \"upstream\":{\"addresses\":[\"localhost\"]}}", LITERALS},
+        {"{" REQUIRED ",\n \"upstream\":{\"addresses\":[]}}", LITERALS},
+        {"{" REQUIRED ",\n \"upstream\":{\"addresses\":\"127.0.0.1\"}}", LITERALS},
         {"{" REQUIRED ",\n \"audit\":{\"checkpoint_command\":[\"a\",1]}}",
          ":2:11: error: audit.checkpoint_command must be a list of a program and its arguments, or null "
          "(/audit/checkpoint_command)\n"},

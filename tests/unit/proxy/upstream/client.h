@@ -123,6 +123,8 @@ static inline void client_prepare(struct client *client, const char *host, uint1
     client->config.upstream.header_bytes = 16384;
     client->config.upstream.json_bytes = 1 << 20;
     client->config.upstream.resolve_interval_s = 60;
+    client->config.upstream.eject_failures = 5;
+    client->config.upstream.eject_seconds = 10;
 }
 
 static inline void client_begin(struct client *client)

@@ -65,6 +65,30 @@ static void test_a_new_owner_finds_room(void **state)
     peer_stop(peer);
 }
 
+/* A connection that is kept is of no use when its address has been ejected, or is no longer the upstream's;
+ * unless there is no better one. */
+static void test_kept_connections_of_bad_addresses(void **state)
+{
+    static char first[] = "127.0.0.1", second[] = "127.0.0.2"; /* nobody listens there */
+    char *both[] = {first, second, NULL}, *one[] = {first, NULL};
+    (void)state;
+    for (int row = 0; row < 4; row++) {
+        struct peer *peer = peer_start(serve_numbers, NULL, NULL);
+        struct client client;
+        client_prepare(&client, "127.0.0.1", peer->port, false);
+        client.config.upstream.addresses = row < 3 ? both : one;
+        client_begin(&client);
+        expect(&client, "GET", alice, "00");
+        struct address *address = TAILQ_FIRST(&client.upstream->idle)->address;
+        address->ejected_until = row == 0 || row == 3 ? INT64_MAX : 0;
+        address->listed = row != 1;
+        expect(&client, "DELETE", alice, row < 2 ? "01" : "00");
+        assert_int_equal(address->outstanding, 0);
+        client_end(&client);
+        peer_stop(peer);
+    }
+}
+
 static void serve_text(struct stream *stream)
 {
     while (stream_read_request(stream) && stream_say(stream, stream->peer->data))
@@ -176,6 +200,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connections_are_their_owners),
         cmocka_unit_test(test_a_new_owner_finds_room),
+        cmocka_unit_test(test_kept_connections_of_bad_addresses),
         cmocka_unit_test(test_surplus),
         cmocka_unit_test(test_bytes_in_flight_are_no_answer_to_a_change),
         cmocka_unit_test(test_a_quick_answer_to_a_change_is_taken),

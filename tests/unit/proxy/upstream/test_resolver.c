@@ -92,10 +92,10 @@ static void test_numeric_host_needs_no_thread(void **state)
     char error[128], fault[128];
     unsigned asked = names.asked;
     struct addresses *addresses = NULL;
-    struct resolver *resolver = resolver_new("192.0.2.7", 8443, 30, error, sizeof(error));
+    struct resolver *resolver = resolver_new("192.0.2.7", 8443, NULL, 30, error, sizeof(error));
     assert_non_null(resolver);
     assert_int_equal(resolver_addresses(resolver, &addresses, fault, sizeof(fault)), RESOLVER_READY);
-    const struct sockaddr_in *first = (const struct sockaddr_in *)(const void *)&addresses->list[0].socket;
+    const struct sockaddr_in *first = (const struct sockaddr_in *)(const void *)&addresses->list[0]->socket;
     assert_int_equal(addresses->count, 1);
     assert_int_equal(first->sin_addr.s_addr, inet_addr("192.0.2.7"));
     assert_int_equal(ntohs(first->sin_port), 8443);
@@ -210,7 +210,6 @@ static void test_next_address_when_one_refuses(void **state)
         expect_answer(&told, 200, "hi");
         told_free(&told);
     }
-    assert_int_equal(client.upstream->first_address, 2); /* where the next connection begins */
     client_end(&client);
     peer_stop(peer);
 }
@@ -225,7 +224,7 @@ static void test_no_address_is_good(void **state)
     client_begin(&client);
     client_get(&client, &told);
     client_finish(&client, &told);
-    expect_failure(&told, UPSTREAM_UNREACHABLE, false, "connect to 127.0.0.3 port");
+    expect_failure(&told, UPSTREAM_UNREACHABLE, false, "connect to 127.0.0.3:");
     client_end(&client);
     peer_stop(peer);
 }
@@ -272,7 +271,7 @@ static void test_refresh(void **state)
     uint64_t count;
     names_set(false, "192.0.2.1", NULL, NULL);
     struct resolver_watch watch = {.fd = eventfd(0, 0)}; /* reading waits */
-    struct resolver *resolver = resolver_new("upstream.test", 80, 1, error, sizeof(error));
+    struct resolver *resolver = resolver_new("upstream.test", 80, NULL, 1, error, sizeof(error));
     assert_non_null(resolver);
     resolver_watch(resolver, &watch);
     while (resolver_addresses(resolver, &before, fault, sizeof(fault)) == RESOLVER_WAIT)
