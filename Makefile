@@ -52,6 +52,7 @@ objects       = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 PROGRAMS      := $(BUILD)/portcullis $(BUILD)/portcullis-sandbox
 BENCH         := $(BUILD)/bench/relay $(BUILD)/bench/upstream
+JOURNAL_BENCH := $(BUILD)/bench/journal
 
 # Goals that see to the packages first; a plain `make` only builds.
 INSTALLS := $(if $(filter test check,$(MAKECMDGOALS)),deps,$(if $(filter run,$(MAKECMDGOALS)),deps-run,$(if $(filter bench bench-%,$(MAKECMDGOALS)),deps-bench)))
@@ -109,8 +110,13 @@ flow: $(PROGRAMS) $(BENCH) fault | $(if $(filter test,$(MAKECMDGOALS)),unit)
 PYTHON_BENCH := PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/bench
 
 ## bench: what a request costs, beside other proxies: QUICK=1 in two minutes, COMPARE=old.json for what changed
-bench: $(PROGRAMS) $(BENCH) lto
+bench: $(PROGRAMS) $(BENCH) $(JOURNAL_BENCH) lto
 	$(PYTHON_BENCH)/bench.py $(if $(QUICK),--quick) $(if $(COMPARE),--compare $(COMPARE)) $(BENCH_ARGS)
+	$(PYTHON_BENCH)/bench_journal.py $(if $(QUICK),--quick)
+
+## bench-journal: the last part of it alone: what durable mutations, verifying, asking and opening cost
+bench-journal: $(PROGRAMS) $(BENCH) $(JOURNAL_BENCH)
+	$(PYTHON_BENCH)/bench_journal.py $(if $(QUICK),--quick) $(BENCH_ARGS)
 
 ## bench-profile: what a request costs in syscalls, instructions, allocations and copies, and where
 bench-profile:
@@ -211,6 +217,10 @@ $(BENCH): $(BUILD)/bench/%: $(BUILD)/objects/tests/bench/%.o $(BUILD)/objects/te
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
 
+$(JOURNAL_BENCH): $(BUILD)/objects/tests/bench/journal.o $(BUILD)/libproxy.a $(BUILD)/libpolicies.a
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
+
 $(BUILD)/powercut.so: tests/crash/powercut.c $(BUILD)/flags
 	$(call quiet,LD)$(CC) $(CPPFLAGS) $(LANGUAGE) -O2 $(WARN) -fPIC -shared $< -o $@
 
@@ -231,5 +241,5 @@ print-flags:
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth lto deps-bench soak soak-asan soak-tsan soak-here \
+.PHONY: all run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth bench-journal lto deps-bench soak soak-asan soak-tsan soak-here \
         soak-crash fault asan tsan lint format format-check install uninstall clean help print-flags FORCE
