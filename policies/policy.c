@@ -67,7 +67,7 @@ static void shrink_credentials(struct policy *policy)
 static void compile_members(struct compiler *compiler)
 {
     static const char *const known[] = {"$schema",       "description", "api_versions", "principals", "roles",
-                                        "organizations", "audit",       "reconcile",    NULL};
+                                        "organizations", "audit",       "reconcile",    "rate_limit", NULL};
     const struct place root = {0};
     const struct place schema = {.above = &root, .member = "$schema"};
     json_t *object = compiler->document->root;
@@ -75,6 +75,7 @@ static void compile_members(struct compiler *compiler)
     members_check(compiler, &root, object, known);
     (void)value_is(compiler, &schema, json_object_get(object, "$schema"), JSON_STRING);
     versions_compile(compiler, &root, json_object_get(object, "api_versions"));
+    (void)rate_limit_compile(compiler, &root, object, &compiler->policy->rate_limit);
     principals_compile(compiler, &root, json_object_get(object, "principals"));
     roles_compile(compiler, &root, json_object_get(object, "roles"));
     compiler->policy->organizations[EVERYWHERE].credential = CREDENTIAL_OWN;

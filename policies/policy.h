@@ -21,10 +21,17 @@ struct credential_source {
 
 #define CREDENTIAL_OWN (-1) /* the client's own token is sent */
 
+/* At most so many requests in so many seconds; no requests: no limit. */
+struct rate_limit {
+    unsigned requests, seconds;
+};
+
 struct principal {
     const char *name;
     uint32_t index;
     int credential; /* index into policy_credentials, or CREDENTIAL_OWN */
+    struct rate_limit rate_limit;
+    bool own_rate_limit; /* it is said of this principal, not of all */
 };
 
 /* What one principal may do in one organisation: its own grants and those under "*", with the denials of
@@ -109,7 +116,14 @@ const struct credential_source *policy_credentials(const struct policy *policy, 
 /* SHA-256 of the document's bytes: "sha256:<64 hex digits>". */
 const char *policy_digest(const struct policy *policy);
 
-/* Principals, for check and explain. */
+/* Principals, for check and explain; the one whose index it is. */
 size_t policy_principal_count(const struct policy *policy);
+const struct principal *policy_principal_at(const struct policy *policy, uint32_t index);
+
+/* Has any principal a rate limit? */
+bool policy_limits_rates(const struct policy *policy);
+
+/* Where the policy says a principal's rate limit, as a JSON pointer. In the arena or static. */
+const char *policy_rate_rule(const struct principal *principal, struct arena *arena);
 
 #endif

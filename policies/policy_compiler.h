@@ -64,6 +64,10 @@ const char *policy_copy(struct compiler *compiler, struct span text);
 /* Reads an `upstream_token` member of the object: the index of its credential, CREDENTIAL_OWN without one. */
 int credential_compile(struct compiler *compiler, const struct place *above, json_t *object);
 
+/* Reads a `rate_limit` member of the object into *limit; false, and nothing is changed, without one. */
+bool rate_limit_compile(struct compiler *compiler, const struct place *above, json_t *object,
+                        struct rate_limit *limit);
+
 /* Each compiles one member of the document; a missing one is NULL. */
 void versions_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void principals_compile(struct compiler *compiler, const struct place *root, json_t *value);

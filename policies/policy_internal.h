@@ -29,6 +29,8 @@ struct policy {
     struct arena texts;
     struct version_rules versions;
     struct reconcile_settings reconcile;
+    struct rate_limit rate_limit; /* of every principal without one of its own */
+    bool limits_rates;            /* some principal has one */
     struct pattern *pattern;
     char digest[DIGEST_TEXT_SIZE];
 

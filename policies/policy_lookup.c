@@ -206,6 +206,16 @@ const char *policy_digest(const struct policy *policy)
     return policy->digest;
 }
 
+const struct principal *policy_principal_at(const struct policy *policy, uint32_t index)
+{
+    return &policy->principals[index];
+}
+
+bool policy_limits_rates(const struct policy *policy)
+{
+    return policy->limits_rates;
+}
+
 size_t policy_principal_count(const struct policy *policy)
 {
     return policy->principal_count;

@@ -59,7 +59,7 @@ static void tokens_compile(struct compiler *compiler, const struct place *above,
 static void principal_compile(struct compiler *compiler, const struct place *place, struct span name,
                               json_t *value)
 {
-    static const char *const known[] = {"tokens", "upstream_token", "description", NULL};
+    static const char *const known[] = {"tokens", "upstream_token", "rate_limit", "description", NULL};
     struct policy *policy = compiler->policy;
     struct principal *principal = &policy->principals[policy->principal_count];
 
@@ -69,6 +69,7 @@ static void principal_compile(struct compiler *compiler, const struct place *pla
     principal->name = policy_copy(compiler, name);
     principal->index = policy->principal_count++;
     principal->credential = CREDENTIAL_OWN;
+    principal->rate_limit = policy->rate_limit;
     if (principal->name == NULL)
         return;
     table_add(&policy->by_name, hash_bytes(name), principal->index);
@@ -78,6 +79,8 @@ static void principal_compile(struct compiler *compiler, const struct place *pla
     members_check(compiler, place, value, known);
     tokens_compile(compiler, place, json_object_get(value, "tokens"), principal->index);
     principal->credential = credential_compile(compiler, place, value);
+    principal->own_rate_limit = rate_limit_compile(compiler, place, value, &principal->rate_limit);
+    policy->limits_rates = policy->limits_rates || principal->rate_limit.requests > 0;
 }
 
 void principals_compile(struct compiler *compiler, const struct place *root, json_t *value)

@@ -52,6 +52,12 @@ static const struct kind kinds[REFUSE_KINDS] = {
                                "The gate knows no transfer coding but chunked."},
     [REFUSE_HTTP_VERSION] = {505, "portcullis-http-version", "HTTP version not supported",
                              "The gate speaks HTTP/1.1 and HTTP/1.0."},
+    [REFUSE_RATE_LIMITED] = {429, "portcullis-rate-limited", "Too many requests",
+                             "The policy allows no more requests for now; the request was not sent on."},
+    [REFUSE_SHIELDED] =
+        {429, "portcullis-upstream-rate-limited", "Too many requests to the API",
+         "The API has asked this credential to wait; the request was not sent on, because the API punishes "
+         "those who do not."},
     [REFUSE_JOURNAL] =
         {503, "portcullis-journal-unavailable", "Audit journal unavailable",
          "The change cannot be recorded now, so it was not made. Reads go on. Try again later."},

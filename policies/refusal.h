@@ -29,6 +29,8 @@ enum refusal_kind {
     REFUSE_METHOD_UNKNOWN,     /* 501 portcullis-method-unknown */
     REFUSE_CODING_UNKNOWN,     /* 501 portcullis-transfer-coding-unknown */
     REFUSE_HTTP_VERSION,       /* 505 portcullis-http-version */
+    REFUSE_RATE_LIMITED,       /* 429 portcullis-rate-limited: by the policy */
+    REFUSE_SHIELDED,           /* 429 portcullis-upstream-rate-limited: by the API */
     REFUSE_JOURNAL,            /* 503 portcullis-journal-unavailable */
     REFUSE_CREDENTIAL,         /* 503 portcullis-credential-unavailable */
     REFUSE_OVERLOADED,         /* 503 portcullis-overloaded */

@@ -64,7 +64,8 @@ struct config {
         char *authority;      /* as Host is sent: port only when it is not the scheme's own */
         char *ca_file;        /* absolute; NULL: the system's store */
         unsigned connections; /* bound per worker */
-        unsigned queue;       /* requests that may wait for a connection, per worker; more get 503 */
+        unsigned retry_after_s, retry_after_most_s;
+        unsigned queue; /* requests that may wait for a connection, per worker; more get 503 */
         unsigned connect_timeout_ms, first_byte_timeout_ms, total_timeout_ms, idle_timeout_ms;
         size_t json_bytes;   /* bound on a JSON answer */
         size_t header_bytes; /* bound on an answer's header */

@@ -106,6 +106,7 @@ static bool renew_key(struct control *control)
 /* Puts a ruleset in force. */
 static void swap(struct control *control, struct ruleset *next)
 {
+    ruleset_inherit(next, control->ruleset);
     for (unsigned i = 0; i < control->task.worker_count; i++)
         worker_swap(control->task.workers[i], next);
     reconcile_swap(control->reconciler, next);

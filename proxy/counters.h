@@ -25,6 +25,11 @@
     ROW(wire_refused, "wire_refusals_total", "Requests refused by the wire guard")                           \
     ROW(too_slow, "slow_clients_total", "Clients given up or refused because they were too slow")            \
     ROW(shed, "shed_requests_total", "Requests refused with 503 for want of room")                           \
+    ROW(rate_limited, "rate_limited_requests_total",                                                         \
+        "Requests refused with 429 by the policy's rate limits")                                             \
+    ROW(shielded, "shielded_requests_total",                                                                 \
+        "Requests refused with 429 because the upstream asked their credential to wait")                     \
+    ROW(shield_openings, "shield_openings_total", "Times that the upstream asked a credential to wait")      \
     ROW(upstream_failed, "upstream_failures_total",                                                          \
         "Requests that the upstream did not answer as it should")                                            \
     ROW(unauthenticated, "unauthenticated_total", "Requests without a known token")                          \

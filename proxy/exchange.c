@@ -266,7 +266,7 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
         (void)exchange_refusal(exchange, REFUSE_INTERNAL, "spelling", "Memory is out. Nothing was sent on.");
     exchange_enter(exchange, EXCHANGE_DECIDED);
     exchange->mutation = (exchange->decision.obligations & OBLIGE_JOURNAL) != 0;
-    exchange->passed = exchange->decision.verdict == VERDICT_PASS;
+    exchange->passed = exchange->decision.verdict == VERDICT_PASS && exchange_admit(exchange);
     if (exchange->passed) {
         carry_out(exchange);
     } else {

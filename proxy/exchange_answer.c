@@ -333,6 +333,8 @@ static void on_head(void *arg, const struct upstream_answer *answer)
     exchange->sent = true;
     exchange->upstream_status = exchange->status = answer->status;
     exchange->no_body = answer->status == 204 || answer->status == 304;
+    if (answer->status == 429)
+        exchange_note_limit(exchange, answer);
     version_seen_answer(exchange->worker->versions, exchange->decision.operation->id, answer->fields,
                         answer->field_count);
     text_clear(&exchange->head);

@@ -69,8 +69,7 @@ static struct span via(struct exchange *exchange)
     return span_of(arena_format(&exchange->arena, "%s, %s portcullis", before.data, old ? "1.0" : "1.1"));
 }
 
-/* The Authorization to present; data NULL when the credential that the policy names is not at hand. */
-static struct span authorization(struct exchange *exchange)
+struct span exchange_authorization(const struct exchange *exchange)
 {
     if (exchange->decision.credential != CREDENTIAL_OWN)
         return ruleset_credential(exchange->ruleset, exchange->decision.credential);
@@ -84,7 +83,7 @@ static bool add_own(struct exchange *exchange, struct outgoing *outgoing)
     const struct field *content_type = field_find(&exchange->request, "Content-Type");
     struct span ways = via(exchange);
 
-    outgoing->credential = authorization(exchange);
+    outgoing->credential = exchange_authorization(exchange);
     if (outgoing->credential.data == NULL || ways.data == NULL)
         return false;
     add(outgoing, "Authorization", outgoing->credential);
@@ -142,8 +141,9 @@ void exchange_forward(struct exchange *exchange)
         .body = exchange->decision.content,
         .due_us = exchange->client->total_us,
         .idempotent = !exchange->mutation,
-        .owner = upstream_owner(exchange->worker->service->upstream,
-                                span_of(exchange->decision.principal->name), outgoing.credential),
+        .owner = upstream_owner(
+            exchange->worker->service->upstream, span_of(exchange->decision.principal->name),
+            (struct span){(const char *)exchange->fingerprint.words, sizeof exchange->fingerprint.words}),
     };
     exchange->forwarded_us = clock_monotonic_us();
     exchange->call =

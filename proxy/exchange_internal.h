@@ -37,9 +37,10 @@ struct exchange {
     struct decision decision;
     struct trace trace;
     char request_id[UUID_TEXT];
-    bool passed;   /* the judgement let it through, whatever came after */
-    bool mutation; /* obliged to the journal */
-    bool keep;     /* the connection may serve another request */
+    struct upstream_owner fingerprint; /* of the credential to present; once judged to pass */
+    bool passed;                       /* the judgement let it through, whatever came after */
+    bool mutation;                     /* obliged to the journal */
+    bool keep;                         /* the connection may serve another request */
 
     struct upstream_call *call;
     bool sent;           /* bytes of the request may have reached the upstream */
@@ -79,6 +80,17 @@ void exchange_cut(struct exchange *exchange);
 
 /* exchange.c: token and body have been judged and, where they are sent on, copied. */
 void exchange_wipe_secrets(const struct exchange *exchange);
+
+/* exchange_admit.c: may a request that the judgement let through go on? false: decision.refusal says why not.
+ */
+bool exchange_admit(struct exchange *exchange);
+
+/* exchange_admit.c: the upstream answered 429. */
+void exchange_note_limit(struct exchange *exchange, const struct upstream_answer *answer);
+
+/* exchange_forward.c: the value of Authorization to present; data NULL when the credential that the policy
+ * names is not at hand. */
+struct span exchange_authorization(const struct exchange *exchange);
 
 /* exchange_forward.c: sends the request upstream and brings the answer back. */
 void exchange_forward(struct exchange *exchange);

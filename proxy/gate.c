@@ -9,6 +9,7 @@
 #include "proxy/listener.h"
 #include "proxy/log.h"
 #include "proxy/port_file.h"
+#include "proxy/shield.h"
 #include "proxy/ship/ship.h"
 #include "proxy/tls/server.h"
 #include "proxy/upstream/upstream.h"
@@ -86,6 +87,9 @@ static bool open_service(struct service *service)
         return complain("access_log", "cannot be opened");
     if ((service->upstream = upstream_shared_new(config, error, sizeof error)) == NULL)
         return complain("upstream", error);
+    if ((service->shield = shield_new(config->upstream.retry_after_s, config->upstream.retry_after_most_s)) ==
+        NULL)
+        return complain("start", "out of memory");
     if ((service->versions = version_watch_new(&service->counters.version_changes)) == NULL)
         return complain("start", "out of memory");
     return true;
@@ -95,6 +99,7 @@ static bool open_service(struct service *service)
 static void close_service(struct service *service)
 {
     version_watch_free(service->versions);
+    shield_free(service->shield);
     upstream_shared_free(service->upstream);
     access_log_close(service->access_log);
     reconcile_queue_free(service->reconcile);

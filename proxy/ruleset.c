@@ -1,6 +1,7 @@
 #include "proxy/ruleset.h"
 
 #include "proxy/credentials.h"
+#include "proxy/rate.h"
 
 #include <malloc.h>
 #include <stdatomic.h>
@@ -14,6 +15,7 @@ struct ruleset {
     struct policy *policy;
     struct credentials *credentials;
     enum audit_level *levels; /* by operation, in the order of the contract */
+    struct rates *rates;
     size_t organizations;
 };
 
@@ -68,6 +70,16 @@ static void load_levels(struct ruleset *ruleset, const struct document *policy, 
         ruleset->levels[i] = audit_level_of(ruleset->policy, &operations[i]);
 }
 
+static bool load_rates(struct ruleset *ruleset, struct problems *problems)
+{
+    bool right;
+
+    ruleset->rates = rates_new(ruleset->policy, &right);
+    if (!right)
+        problems_add_at(problems, "", 0, 0, "memory is out");
+    return right;
+}
+
 static void load_policy(struct ruleset *ruleset, const struct config *config, bool need_credentials,
                         struct problems *problems)
 {
@@ -79,7 +91,7 @@ static void load_policy(struct ruleset *ruleset, const struct config *config, bo
         ruleset->organizations = count_organizations(&document);
         ruleset->credentials =
             credentials_load(ruleset->policy, &document, config->policy, need_credentials, problems);
-        if (ruleset->contract != NULL)
+        if (load_rates(ruleset, problems) && ruleset->contract != NULL)
             load_levels(ruleset, &document, problems);
     }
     document_free(&document);
@@ -88,6 +100,7 @@ static void load_policy(struct ruleset *ruleset, const struct config *config, bo
 static void ruleset_free(struct ruleset *ruleset)
 {
     free(ruleset->levels);
+    rates_free(ruleset->rates);
     credentials_free(ruleset->credentials);
     policy_free(ruleset->policy);
     contract_free(ruleset->contract);
@@ -140,6 +153,16 @@ enum audit_level ruleset_audit_level(const struct ruleset *ruleset, const struct
     size_t count;
 
     return ruleset->levels[operation - contract_operations(ruleset->contract, &count)];
+}
+
+struct rates *ruleset_rates(const struct ruleset *ruleset)
+{
+    return ruleset->rates;
+}
+
+void ruleset_inherit(struct ruleset *next, const struct ruleset *before)
+{
+    rates_inherit(next->rates, next->policy, before->rates, before->policy);
 }
 
 size_t ruleset_organization_count(const struct ruleset *ruleset)

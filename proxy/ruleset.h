@@ -8,6 +8,7 @@
 #include "policies/policy.h"
 #include "proxy/config.h"
 
+struct rates;
 struct ruleset;
 
 /* Loads everything that the configuration names. With `need_credentials` false, credential files and
@@ -25,6 +26,13 @@ const struct policy *ruleset_policy(const struct ruleset *ruleset);
 
 /* How much the journal is told of an operation of this ruleset's contract. */
 enum audit_level ruleset_audit_level(const struct ruleset *ruleset, const struct operation *operation);
+
+/* How full the buckets of its principals are; NULL when none has a limit. Any thread. */
+struct rates *ruleset_rates(const struct ruleset *ruleset);
+
+/* Takes over what principals have used of their rate limits under the ruleset in force until now. Before the
+ * next one is given to anybody. */
+void ruleset_inherit(struct ruleset *next, const struct ruleset *before);
 
 /* Organisations that the policy names ("*" is none), for check. */
 size_t ruleset_organization_count(const struct ruleset *ruleset);

@@ -10,6 +10,7 @@ struct access_log;
 struct audit_key;
 struct journal;
 struct reconcile_queue;
+struct shield;
 struct ship;
 struct tls_server;
 struct upstream_shared;
@@ -24,6 +25,7 @@ struct service {
     struct access_log *access_log;    /* has its own thread */
     struct tls_server *tls;           /* has its own lock; NULL: no listener has TLS */
     struct upstream_shared *upstream; /* has its own thread */
+    struct shield *shield;            /* has its own lock */
     struct version_watch *versions;   /* has its own lock */
     struct counters counters;         /* atomic */
 };
