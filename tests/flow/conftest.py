@@ -31,8 +31,8 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.fixture
 def processes(request):
-    """Stops what was started, last started first, and fails when one did not end well, or when a gate's journal holds what the published
-    schema does not know."""
+    """Stops what was started, last started first, and fails when one did not end well, when a gate's journal holds what the published
+    schema does not know, or when anything that a gate wrote holds a secret."""
     started = []
     request.node.portcullis_processes = started
     yield started
@@ -44,6 +44,7 @@ def processes(request):
             failures.append(str(failure))
     for gate in started:
         if isinstance(gate, Gate):
+            failures += [f"{gate.name}: {leak}" for leak in gate.leaks(world.SECRETS)]
             failures += [f"{gate.name}: {faults} in {record}" for record in records.shapes_of(gate) if (faults := records.faults_of(record))]
     if failures:
         pytest.fail("\n".join(failures), pytrace=False)
@@ -99,6 +100,7 @@ def pair(tmp_path_factory):
     yield gate, sandbox
     gate.stop()
     sandbox.stop()
+    assert gate.leaks(world.SECRETS) == []
 
 
 @pytest.fixture

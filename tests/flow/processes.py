@@ -10,6 +10,8 @@ import ssl
 import subprocess
 import time
 
+import world
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("PORTCULLIS_BUILD", "build")
 SANITIZER = next((name for name in ("asan", "tsan") if BUILD.name.endswith(name)), None)
@@ -332,13 +334,23 @@ class Gate(Process):
                 connection.putheader(name, value)
             connection.endheaders(body)
             answer = connection.getresponse()
-            return Answer(answer.status, answer.getheaders(), answer.read())
+            answer = Answer(answer.status, answer.getheaders(), answer.read())
+            told = [secret for secret in world.SECRETS if answer.status >= 400 and secret.encode() in answer.body]
+            assert not told, f"an error tells {told}: {answer}"
+            return answer
         finally:
             connection.close()
 
     def journal(self):
         """All records, in the order of the segments and of the lines in them."""
         return [record for segment in self.segments() for record in json_lines(segment)]
+
+    def leaks(self, secrets):
+        """Where in what the gate has written one of the secrets stands: its log, its access log, its journal, what it keeps of shipping."""
+        ship = self.directory / self.config.get("ship", {}).get("state", "ship")
+        written = [self.errors, self.access_file, *self.audit_directory.rglob("*"), *ship.rglob("*")]
+        return [f"{path.name} holds {secret}" for path in written if path.is_file()
+                for data in [path.read_bytes()] for secret in secrets if secret.encode() in data]
 
     def segments(self):
         return sorted(self.audit_directory.glob("*.jsonl"))
@@ -356,6 +368,7 @@ class Gate(Process):
             connection.request("GET", "/metrics")
             answer = connection.getresponse()
             text = answer.read().decode()
+            assert not [secret for secret in world.SECRETS if secret in text]
             assert (answer.status, answer.getheader("Content-Type")) == (200, "text/plain; version=0.0.4; charset=utf-8"), text
         finally:
             connection.close()

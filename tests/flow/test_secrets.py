@@ -3,9 +3,7 @@
 import copy
 import json
 
-from world import CREATE, ECR, INTEGRATIONS, TOKENS, UPDATE, VERSION
-
-MARK = "MARKEDsecret"
+from world import CREATE, ECR, INTEGRATIONS, MARK, TOKENS, UPDATE, VERSION
 
 
 def marked(number):

@@ -37,6 +37,10 @@ SECRET_PASSWORD = "s3cr3t-Pa55word-in-a-body"
 TOKENS = {name: f"{name}-token-0123456789" for name in
           ("viewer", "editor", "deleter", "creator", "updater", "setter", "undeleter", "uneditor", "unreader", "everywhere", "nobody", "held")}
 
+# What must never stand in anything that a gate writes or says: looked for behind every test.
+MARK = "MARKEDsecret"
+SECRETS = [*TOKENS.values(), SECRET_PASSWORD, MARK]
+
 GRANTS = {
     "viewer": {"roles": ["viewer"]},
     "editor": {"roles": ["editor"]},
