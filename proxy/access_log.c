@@ -25,6 +25,7 @@ struct access_log {
     pthread_cond_t wake;
     struct text waiting; /* under lock, like all to the next comment */
     unsigned long lost;  /* lines not yet reported */
+    unsigned long lost_in_all;
     bool reopen;
     bool stop;
     int64_t give_up_us; /* with `stop`: the moment (monotonic) at which writing ends */
@@ -40,6 +41,13 @@ struct access_log {
 static bool is_stderr(const struct access_log *log)
 {
     return strcmp(log->path, "-") == 0;
+}
+
+/* Under the lock. */
+static void count_lost(struct access_log *log, unsigned long lines)
+{
+    log->lost += lines;
+    log->lost_in_all += lines;
 }
 
 static size_t count_lines(const char *bytes, size_t length)
@@ -127,7 +135,7 @@ static void write_batch(struct access_log *log, const struct text *batch)
     unsigned long suppressed, lines = count_lines(batch->data + done, batch->length - done);
     log->torn = log->torn || (done > 0 && batch->data[done - 1] != '\n');
     pthread_mutex_lock(&log->lock);
-    log->lost += lines;
+    count_lost(log, lines);
     pthread_mutex_unlock(&log->lock);
     if (log_allow(&log->write_limit, LOST_INTERVAL_S, &suppressed))
         log_event(LOG_ERROR, "access-log", "cannot write %s: %s", log->path, strerrordesc_np(reason));
@@ -245,12 +253,20 @@ void access_log_hand(struct access_log *log, struct text *lines)
             text_add(&log->waiting, lines->data, lines->length);
         if (log->waiting.length == before) {
             log->waiting.failed = false;
-            log->lost += count_lines(lines->data, lines->length);
+            count_lost(log, count_lines(lines->data, lines->length));
         }
         pthread_mutex_unlock(&log->lock);
         pthread_cond_signal(&log->wake); /* not before: the writer would wake and wait for the lock */
     }
     text_clear(lines);
+}
+
+unsigned long access_log_lost(struct access_log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    unsigned long lost = log->lost_in_all;
+    pthread_mutex_unlock(&log->lock);
+    return lost;
 }
 
 void access_log_reopen(struct access_log *log)

@@ -15,6 +15,9 @@ struct access_log *access_log_open(const char *path);
 /* Hands over whole lines and clears the text. Any thread; never blocks on the disk. */
 void access_log_hand(struct access_log *log, struct text *lines);
 
+/* Lines lost since the start. Any thread. */
+unsigned long access_log_lost(struct access_log *log);
+
 /* Opens the file anew (SIGUSR1, after rotation). The old one stays in use when that fails. */
 void access_log_reopen(struct access_log *log);
 

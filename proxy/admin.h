@@ -1,19 +1,26 @@
-/* The metrics page: GET /metrics on a loopback address of its own, in Prometheus' text format. It shows
- * counts, versions and digests only; nobody has to prove who they are, and nothing can be changed through it.
- * Runs in the control thread, so a reader of metrics holds up no request. */
+/* The admin listener: /livez, /readyz, /readyz/reads (health.h) and /metrics (metrics.h), GET and HEAD. It
+ * shows counts, versions and digests only, and takes no orders. Runs in the control thread, so that who asks
+ * holds up no request.
+ *
+ * Requests go through the same grammar as clients' (wire.h), under tighter bounds; they have no content, a
+ * target must be one of the paths to the letter, and every connection is closed behind its one reply. */
 #ifndef PROXY_ADMIN_H
 #define PROXY_ADMIN_H
 
-#include "proxy/service.h"
+#include "proxy/admin_view.h"
 
 struct admin;
 struct event_base;
 
-/* Listens on config->admin.listen in the base's loop. NULL with a message. */
-struct admin *admin_open(struct service *service, struct event_base *base, char *error, size_t error_size);
+/* Listens on config->admin.listen in the base's loop. The view must outlive it. NULL with a message. */
+struct admin *admin_open(const struct admin_view *view, struct event_base *base, char *error,
+                         size_t error_size);
 void admin_close(struct admin *admin);
 
-/* The port really bound. */
+/* Reads the token anew. false with a message; the old one stays in use. NULL allowed. */
+bool admin_reload(struct admin *admin, char *error, size_t error_size);
+
+/* The port really bound; 0 for a UNIX socket. */
 uint16_t admin_port(const struct admin *admin);
 
 #endif

@@ -52,6 +52,13 @@ void client_free_spare(struct worker *worker)
     worker->spare = NULL;
 }
 
+static enum tally_listener kind_of(const struct config_listener *listener)
+{
+    if (listener->tls)
+        return TALLY_TLS;
+    return listener->address.kind == ADDRESS_UNIX ? TALLY_UNIX : TALLY_PLAIN;
+}
+
 /* evhttp gives the bufferevent its descriptor and callbacks only after this returns; on_start runs once it
  * has, before the loop looks at any descriptor again. */
 struct bufferevent *client_bufferevent(struct event_base *base, void *arg)
@@ -65,6 +72,7 @@ struct bufferevent *client_bufferevent(struct event_base *base, void *arg)
     client->listener = listener->config;
     TAILQ_INSERT_TAIL(&worker->clients, client, link);
     worker->client_count++;
+    figure_add(&worker->tally.open[kind_of(client->listener)], 1);
     bufferevent_incref(client->bufferevent);
     (void)event_assign(&client->readable, base, -1, 0, on_start, client);
     (void)event_assign(&client->writable, base, -1, 0, on_start, client);
@@ -110,6 +118,7 @@ static void retire(struct client *client)
     TAILQ_REMOVE(&worker->clients, client, link);
     TAILQ_INSERT_TAIL(&worker->dead, client, link);
     worker->client_count--;
+    figure_add(&worker->tally.open[kind_of(client->listener)], UINT64_MAX); /* one less */
     event_active(&worker->sweep, EV_TIMEOUT, 0);
 }
 

@@ -1,4 +1,5 @@
 #include "proxy/config_settings.h"
+#include "proxy/config_value.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -115,8 +116,12 @@ static const struct setting table[] = {
      "kept. "
      "It may take 10 seconds."},
 
-    {"admin.listen", SETTING_LOOPBACK, AT(admin.listen), 0, 0, true, "null",
-     "Where GET /metrics is answered: an address of this machine; null for nowhere."},
+    {"admin.listen", SETTING_ADMIN, AT(admin.listen), 0, 0, true, "null",
+     "Where /livez, /readyz and /metrics are answered: an address of this machine, unix:PATH (made with mode "
+     "0600), or with admin.token any address; null for nowhere."},
+    {"admin.token", SETTING_SECRET, AT(admin.token), 0, 0, true, "null",
+     "Bearer token that is demanded there: {\"env\": NAME} or {\"file\": PATH}, read anew with SIGHUP; null "
+     "for none."},
 
     {"ship.syslog", SETTING_SYSLOG, AT(ship.syslog), 0, 0, true, "null",
      "Where the journal is shipped as syslog (RFC 5424): unix:/dev/log, or tls://host:port (RFC 5425); null "
@@ -259,8 +264,9 @@ void config_free(struct config *config)
     free_words(config->audit.checkpoint_command);
     free_words(config->upstream.addresses);
     config_listen_free(config);
-    free(config->admin.listen.text);
-    free(config->admin.listen.host);
+    address_free(&config->admin.listen);
+    free(config->admin.token.env);
+    free(config->admin.token.file);
     free(config->ship.webhook_token.env);
     free(config->ship.webhook_token.file);
     free(config->upstream.host);
@@ -273,7 +279,7 @@ static const char *kind_name(enum setting_kind kind)
 {
     static const char *const names[SETTING_KINDS] = {
         [SETTING_LISTENERS] = "listeners",
-        [SETTING_LOOPBACK] = "address",
+        [SETTING_ADMIN] = "address",
         [SETTING_COUNT] = "number",
         [SETTING_MILLISECONDS] = "milliseconds",
         [SETTING_SECONDS] = "seconds",

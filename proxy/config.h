@@ -91,7 +91,8 @@ struct config {
     } audit;
 
     struct {
-        struct config_address listen; /* loopback; text NULL: no metrics page */
+        struct config_address listen; /* text NULL: nowhere */
+        struct config_secret token;   /* given where `listen` is no address of this machine */
     } admin;
 
     struct {

@@ -1,5 +1,6 @@
 #include "proxy/config_settings.h"
 #include "proxy/config_value.h"
+#include "proxy/secret_source.h"
 #include "proxy/ship/place.h"
 
 #include <errno.h>
@@ -244,22 +245,21 @@ static void read_listeners(struct reading *reading, const struct setting *settin
     config_listen_read(reading->config, setting, pointer, value, reading->problems);
 }
 
-static void read_loopback(struct reading *reading, const struct setting *setting, const char *pointer,
-                          json_t *value)
+static void read_admin(struct reading *reading, const struct setting *setting, const char *pointer,
+                       json_t *value)
 {
-    struct config_address address = {0};
+    struct config_address *address = place(reading, setting);
     const char *text = json_string_value(value);
-    const char *fault = text ? address_parse(text, &address) : "must be a text such as \"127.0.0.1:9090\"";
+    const char *fault =
+        text ? address_parse_any(text, address)
+             : "must be a text such as \"127.0.0.1:9464\" or \"unix:/run/portcullis/admin.sock\", or null";
 
-    if (fault == NULL && !host_is_loopback(address.host))
-        fault = "must be an address of this machine (127.0.0.0/8 or [::1]): whoever reaches it may read it";
-    if (fault != NULL) {
-        wrong(reading, pointer, setting, fault);
-        free(address.text);
-        free(address.host);
+    if (fault == NULL && address->kind == ADDRESS_SYSTEMD)
+        fault = "must be an address or unix:PATH";
+    if (fault == NULL)
         return;
-    }
-    *(struct config_address *)(void *)((char *)reading->config + setting->offset) = address;
+    wrong(reading, pointer, setting, fault);
+    address_free(address);
 }
 
 typedef void setting_reader(struct reading *reading, const struct setting *setting, const char *pointer,
@@ -267,7 +267,7 @@ typedef void setting_reader(struct reading *reading, const struct setting *setti
 
 static setting_reader *const readers[SETTING_KINDS] = {
     [SETTING_LISTENERS] = read_listeners,
-    [SETTING_LOOPBACK] = read_loopback,
+    [SETTING_ADMIN] = read_admin,
     [SETTING_COUNT] = read_number,
     [SETTING_MILLISECONDS] = read_number,
     [SETTING_SECONDS] = read_number,
@@ -467,6 +467,25 @@ static void resolve_public_url(struct reading *reading)
     origin_free(&origin);
 }
 
+/* Whoever reaches it may read it: from elsewhere, only with a token. */
+static void check_admin(struct reading *reading)
+{
+    const struct config *config = reading->config;
+    const struct config_address *address = &config->admin.listen;
+
+    if (address->text == NULL || address->kind != ADDRESS_TCP || host_is_loopback(address->host))
+        return;
+    if (!secret_source_given(&config->admin.token))
+        problems_add(reading->problems, SEVERITY_ERROR, &config->document, "/admin/listen",
+                     "admin.listen is no address of this machine (127.0.0.0/8, [::1], unix:PATH): that needs "
+                     "admin.token");
+    else
+        problems_add(reading->problems, SEVERITY_WARNING, &config->document, "/admin/listen",
+                     "%s can be reached from other machines without encryption: admin.token crosses the "
+                     "network in clear",
+                     address->text);
+}
+
 /* What lies in the journal's directory is handed out with it. */
 static void check_outside(struct reading *reading, const char *path, const char *pointer, const char *name)
 {
@@ -491,6 +510,7 @@ static void read_settings(struct reading *reading)
     resolve_upstream(reading);
     resolve_public_url(reading);
     config_tls_check(reading->config, reading->problems);
+    check_admin(reading);
     check_outside(reading, reading->config->audit.keys, "/audit/keys", "audit.keys");
     check_outside(reading, reading->config->ship.state, "/ship/state", "ship.state");
 }

@@ -6,7 +6,7 @@
 
 enum setting_kind {
     SETTING_LISTENERS,    /* struct config_listener *listen, with listen_count */
-    SETTING_LOOPBACK,     /* struct config_address of this machine; text NULL for none */
+    SETTING_ADMIN,        /* struct config_address, TCP or UNIX; text NULL for none */
     SETTING_COUNT,        /* unsigned */
     SETTING_MILLISECONDS, /* unsigned */
     SETTING_SECONDS,      /* unsigned */

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -24,11 +25,11 @@ struct control {
     struct event_base *base;
     struct journal_port *port;
     struct reconciler *reconciler;
-    struct ruleset *ruleset; /* in force */
+    struct admin_view
+        view; /* the ruleset in force is in it; `stopping`: the first SIGTERM or SIGINT was seen */
     struct admin *admin;
     struct event *events[4];
-    bool stopping; /* the first SIGTERM or SIGINT was seen */
-    bool at_once;  /* and another one */
+    bool at_once; /* and another one */
 };
 
 /* ---- records ---- */
@@ -84,15 +85,15 @@ static void record_key(struct control *control, const char *before)
 
 /* ---- signals ---- */
 
-/* Takes up the key that `portcullis audit rotate-key` made. false when the key cannot be read. */
-static bool renew_key(struct control *control)
+/* Takes up the key that `portcullis audit rotate-key` made. false with a message when the key
+ * cannot be read. */
+static bool renew_key(struct control *control, char *error, size_t error_size)
 {
-    char before[AUDIT_KEY_ID], error[256] = "";
+    char before[AUDIT_KEY_ID];
 
     audit_key_id(control->task.service->key, before);
-    switch (audit_key_renew(control->task.service->key, error, sizeof error)) {
+    switch (audit_key_renew(control->task.service->key, error, error_size)) {
     case AUDIT_KEY_KEPT:
-        log_event(LOG_ERROR, "reload", "audit.keys: %s; the old key stays in use", error);
         return false;
     case AUDIT_KEY_CHANGED:
         record_key(control, before);
@@ -106,14 +107,55 @@ static bool renew_key(struct control *control)
 /* Puts a ruleset in force. */
 static void swap(struct control *control, struct ruleset *next)
 {
-    ruleset_inherit(next, control->ruleset);
+    ruleset_inherit(next, control->view.ruleset);
     for (unsigned i = 0; i < control->task.worker_count; i++)
         worker_swap(control->task.workers[i], next);
     reconcile_swap(control->reconciler, next);
-    record_policy(control, ruleset_policy(control->ruleset), ruleset_policy(next));
-    ruleset_release(control->ruleset);
-    control->ruleset = next;
+    record_policy(control, ruleset_policy(control->view.ruleset), ruleset_policy(next));
+    ruleset_release(control->view.ruleset);
+    control->view.ruleset = next;
+    control->view.ruleset_since_us = clock_now_us();
     log_event(LOG_INFO, "reload", "in force: policy %s", policy_digest(ruleset_policy(next)));
+}
+
+/* Something could not be read anew; what was in use stays so. Of several, the first is shown to those who ask
+ * whether the gate is ready. */
+static void reload_failed(struct control *control, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void reload_failed(struct control *control, const char *format, ...)
+{
+    struct admin_view *view = &control->view;
+    char why[sizeof view->reload.why];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(why, sizeof why, format, arguments);
+    va_end(arguments);
+    log_event(LOG_ERROR, "reload", "%s", why);
+    if (!view->reload.failed)
+        memcpy(view->reload.why, why, sizeof why);
+    view->reload.failed = true;
+}
+
+/* All but contract, policy and held keys. */
+static void reload_parts(struct control *control)
+{
+    struct service *service = control->task.service;
+    struct problems problems = {0};
+    char error[256] = "";
+
+    if (!upstream_shared_reload(service->upstream, error, sizeof error))
+        reload_failed(control, "upstream.ca_file: %s; the old one stays in use", error);
+    if (!renew_key(control, error, sizeof error))
+        reload_failed(control, "audit.keys: %s; the old key stays in use", error);
+    if (!admin_reload(control->admin, error, sizeof error))
+        reload_failed(control, "%s; the old one stays in use", error);
+    if (service->tls != NULL && !tls_server_reload(service->tls, &problems)) {
+        log_problems("reload", &problems);
+        reload_failed(control, "tls: the certificate and all else in use for clients stay as they were");
+    }
+    problems_free(&problems);
 }
 
 static void on_reload(int signal_number, short what, void *arg)
@@ -121,28 +163,22 @@ static void on_reload(int signal_number, short what, void *arg)
     struct control *control = arg;
     struct service *service = control->task.service;
     struct problems problems = {0};
-    char error[256] = "";
     (void)signal_number;
     (void)what;
 
+    control->view.reload.time_us = clock_now_us();
+    control->view.reload.failed = false;
     struct ruleset *next = ruleset_load(service->config, true, &problems);
-    bool trusted = upstream_shared_reload(service->upstream, error, sizeof error);
-    bool keyed = renew_key(control);
-    bool listening = service->tls == NULL || tls_server_reload(service->tls, &problems);
     log_problems("reload", &problems);
     problems_free(&problems);
-    if (!trusted)
-        log_event(LOG_ERROR, "reload", "upstream.ca_file: %s; the old one stays in use", error);
-    if (!listening)
-        log_event(LOG_ERROR, "reload",
-                  "tls: the certificate and all else in use for clients stay as they were");
-    if (next == NULL || !trusted || !keyed || !listening)
+    reload_parts(control);
+    if (next == NULL)
+        reload_failed(control, "contract, policy and credentials in force stay as they were");
+    if (control->view.reload.failed)
         COUNT(service, reloads_failed);
     else
         COUNT(service, reloads);
-    if (next == NULL)
-        log_event(LOG_ERROR, "reload", "contract, policy and credentials in force stay as they were");
-    else
+    if (next != NULL)
         swap(control, next);
 }
 
@@ -160,14 +196,14 @@ static void on_stop(int signal_number, short what, void *arg)
     struct control *control = arg;
     (void)what;
 
-    if (control->stopping) {
+    if (control->view.stopping) {
         log_event(LOG_WARNING, "stop", "signal %d again: running exchanges are ended now", signal_number);
         control->at_once = true;
     } else {
         log_event(LOG_INFO, "stop", "signal %d: no more connections are accepted; running exchanges may end",
                   signal_number);
     }
-    control->stopping = true;
+    control->view.stopping = true;
     (void)event_base_loopbreak(control->base);
 }
 
@@ -189,6 +225,26 @@ static bool watch_signals(struct control *control)
     return pthread_sigmask(SIG_UNBLOCK, &watched, NULL) == 0;
 }
 
+static bool make_parts(struct control *control)
+{
+    struct service *service = control->task.service;
+
+    if ((control->base = event_base_new()) == NULL ||
+        (control->port = journal_port_new(service->journal, control->base)) == NULL ||
+        (control->reconciler = reconcile_new(service, control->base, control->port)) == NULL)
+        return false;
+    control->view.reconciler = control->reconciler;
+    return watch_signals(control);
+}
+
+static bool open_admin(struct control *control, char *error, size_t error_size)
+{
+    if (control->task.service->config->admin.listen.text == NULL)
+        return true;
+    control->admin = admin_open(&control->view, control->base, error, error_size);
+    return control->admin != NULL;
+}
+
 struct control *control_new(const struct control_task *task, char *error, size_t error_size)
 {
     struct control *control = calloc(1, sizeof *control);
@@ -197,16 +253,12 @@ struct control *control_new(const struct control_task *task, char *error, size_t
     if (control == NULL)
         return NULL;
     control->task = *task;
-    if ((control->base = event_base_new()) == NULL ||
-        (control->port = journal_port_new(task->service->journal, control->base)) == NULL ||
-        (control->reconciler = reconcile_new(task->service, control->base, control->port)) == NULL ||
-        !watch_signals(control) ||
-        (task->service->config->admin.listen.text != NULL &&
-         (control->admin = admin_open(task->service, control->base, error, error_size)) == NULL)) {
-        control_free(control);
-        return NULL;
-    }
-    return control;
+    control->view = (struct admin_view){
+        .service = task->service, .workers = task->workers, .worker_count = task->worker_count};
+    if (make_parts(control) && open_admin(control, error, error_size))
+        return control;
+    control_free(control);
+    return NULL;
 }
 
 uint16_t control_admin_port(const struct control *control)
@@ -216,7 +268,8 @@ uint16_t control_admin_port(const struct control *control)
 
 void control_run(struct control *control, struct ruleset *ruleset)
 {
-    control->ruleset = ruleset_hold(ruleset);
+    control->view.ruleset = ruleset_hold(ruleset);
+    control->view.ruleset_since_us = clock_now_us();
     record_policy(control, NULL, ruleset_policy(ruleset));
     record_key(control, NULL);
     reconcile_begin(control->reconciler, ruleset);
@@ -238,7 +291,7 @@ void control_free(struct control *control)
             event_free(control->events[i]);
     admin_close(control->admin);
     reconcile_free(control->reconciler);
-    ruleset_release(control->ruleset);
+    ruleset_release(control->view.ruleset);
     journal_port_free(control->port);
     if (control->base != NULL)
         event_base_free(control->base);

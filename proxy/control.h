@@ -15,11 +15,11 @@ struct control_task {
 
 struct control;
 
-/* Makes the control thread's loop and, where the configuration asks for one, the metrics page. NULL with a
+/* Makes the control thread's loop and, where the configuration asks for one, the admin listener. NULL with a
  * message. The task is copied. */
 struct control *control_new(const struct control_task *task, char *error, size_t error_size);
 
-/* The port of the metrics page; 0 without one. */
+/* The port of the admin listener; 0 without one. */
 uint16_t control_admin_port(const struct control *control);
 
 /* Runs in the calling thread until SIGTERM or SIGINT. SIGHUP: policy, contract, credentials and the CA file

@@ -1,4 +1,5 @@
-/* Counters of the whole gate. Written by any thread, read by the metrics page. */
+/* Counters of the whole gate, of what does not happen with every request: see tally.h for that. Written by
+ * any thread, read by the metrics page. */
 #ifndef PROXY_COUNTERS_H
 #define PROXY_COUNTERS_H
 
@@ -20,9 +21,6 @@
         "TLS handshakes of clients that failed")                                                             \
     ROW(tls_late, "tls_handshake_failures_total{reason=\"timeout\"}",                                        \
         "TLS handshakes of clients that failed")                                                             \
-    ROW(passed, "requests_total{verdict=\"pass\"}", "Requests by verdict")                                   \
-    ROW(refused, "requests_total{verdict=\"refuse\"}", "Requests by verdict")                                \
-    ROW(wire_refused, "wire_refusals_total", "Requests refused by the wire guard")                           \
     ROW(too_slow, "slow_clients_total", "Clients given up or refused because they were too slow")            \
     ROW(shed, "shed_requests_total", "Requests refused with 503 for want of room")                           \
     ROW(rate_limited, "rate_limited_requests_total",                                                         \
@@ -36,6 +34,7 @@
     ROW(unrecorded, "journal_missed_total", "Refusals and reads that could not be recorded in the journal")  \
     ROW(version_changes, "upstream_version_changes_total",                                                   \
         "Changes seen in what version the upstream serves")                                                  \
+    ROW(admin_refused, "admin_refusals_total", "Requests that the admin listener refused")                   \
     ROW(reloads, "reloads_total{result=\"done\"}", "Reloads by result")                                      \
     ROW(reloads_failed, "reloads_total{result=\"failed\"}", "Reloads by result")
 

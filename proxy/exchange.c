@@ -8,6 +8,7 @@
 #include "proxy/incoming.h"
 #include "proxy/log.h"
 #include "proxy/unauthenticated.h"
+#include "proxy/wire_refusal.h"
 #include "proxy/worker.h"
 
 #include <event2/buffer.h>
@@ -315,29 +316,10 @@ static void refuse_unparsed(struct client *client, enum refusal_kind kind, const
     exchange_refuse(exchange);
 }
 
-static enum refusal_kind kind_of(enum wire_fault fault)
-{
-    switch (wire_fault_status(fault)) {
-    case 413:
-        return REFUSE_BODY_TOO_LARGE;
-    case 414:
-        return REFUSE_TARGET_TOO_LONG;
-    case 417:
-        return REFUSE_EXPECTATION;
-    case 431:
-        return REFUSE_HEADER_TOO_LARGE;
-    case 501:
-        return fault == WIRE_FAULT_METHOD_UNKNOWN ? REFUSE_METHOD_UNKNOWN : REFUSE_CODING_UNKNOWN;
-    case 505:
-        return REFUSE_HTTP_VERSION;
-    default:
-        return REFUSE_WIRE;
-    }
-}
-
 void exchange_refuse_wire(struct client *client, enum wire_fault fault)
 {
-    refuse_unparsed(client, kind_of(fault), wire_fault_name(fault), wire_fault_detail(fault));
+    figure_add(&client->worker->tally.wire[fault], 1);
+    refuse_unparsed(client, wire_refusal_kind(fault), wire_fault_name(fault), wire_fault_detail(fault));
 }
 
 void exchange_refuse_late(struct client *client)

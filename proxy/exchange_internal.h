@@ -62,6 +62,7 @@ struct exchange {
     uint64_t bytes;                              /* of body sent to the client */
     int64_t began_us, forwarded_us, answered_us; /* monotonic; 0 for not reached */
     int64_t began_epoch_us;
+    int64_t waiting_since_us; /* for a record to be durable; monotonic */
 };
 
 /* exchange.c: the one place that changes the state. */

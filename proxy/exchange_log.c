@@ -1,4 +1,4 @@
-/* The access log line of an exchange. */
+/* The access log line of an exchange, and its place in the tally. */
 #include "proxy/client.h"
 #include "proxy/exchange_internal.h"
 #include "proxy/worker.h"
@@ -53,15 +53,20 @@ static void add_verdict(struct text *line, const struct exchange *exchange)
         member(line, NAME("code"), span_of(decision->refusal.code));
 }
 
-static void add_times(struct text *line, const struct exchange *exchange)
+/* How long the upstream took; below 0 when it was not asked. */
+static int64_t upstream_us(const struct exchange *exchange, int64_t now)
 {
-    int64_t now = clock_monotonic_us();
+    if (exchange->forwarded_us == 0)
+        return -1;
+    return (exchange->answered_us != 0 ? exchange->answered_us : now) - exchange->forwarded_us;
+}
 
+static void add_times(struct text *line, const struct exchange *exchange, int64_t now)
+{
     if (exchange->forwarded_us != 0) {
-        int64_t until = exchange->answered_us != 0 ? exchange->answered_us : now;
         member(line, NAME("credential"),
                span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate"));
-        number(line, NAME("upstream_us"), (uint64_t)(until - exchange->forwarded_us));
+        number(line, NAME("upstream_us"), (uint64_t)upstream_us(exchange, now));
     }
     if (exchange->upstream_status != 0)
         number(line, NAME("upstream_status"), (uint64_t)exchange->upstream_status);
@@ -71,17 +76,32 @@ static void add_times(struct text *line, const struct exchange *exchange)
     number(line, NAME("bytes"), exchange->bytes);
 }
 
+static void count(const struct exchange *exchange, int64_t now)
+{
+    const struct decision *decision = &exchange->decision;
+
+    tally_request(&exchange->worker->tally,
+                  &(struct tally_request){
+                      .operation = decision->operation ? decision->operation->id : NULL,
+                      .gate = decision->gate,
+                      .code = decision->verdict == VERDICT_REFUSE ? decision->refusal.code : NULL,
+                      .passed = exchange->passed,
+                      .mutation = exchange->mutation,
+                      .status = exchange->status,
+                      .total_us = now - exchange->began_us,
+                      .upstream_us = upstream_us(exchange, now),
+                  });
+}
+
 void exchange_log(struct exchange *exchange)
 {
     struct worker *worker = exchange->worker;
     struct text *line = &worker->lines;
     const struct decision *decision = &exchange->decision;
+    int64_t now = clock_monotonic_us();
     char time[CLOCK_TEXT];
 
-    if (exchange->passed)
-        COUNT(worker->service, passed);
-    else
-        COUNT(worker->service, refused);
+    count(exchange, now);
     clock_format(exchange->began_epoch_us, time);
     text_add_string(line, "{\"time\":\"");
     text_add_string(line, time);
@@ -98,7 +118,7 @@ void exchange_log(struct exchange *exchange)
     member(line, NAME("version"), decision->version);
     add_verdict(line, exchange);
     member(line, NAME("error"), span_of(exchange->failure));
-    add_times(line, exchange);
+    add_times(line, exchange, now);
     text_add_string(line, "}\n");
     worker_flush_lines(worker);
 }

@@ -92,10 +92,19 @@ static bool append(struct exchange *exchange, const struct record_fields *fields
 
     record.owed = fields->stage == STAGE_OUTCOME;
     record.spare = fields->stage == STAGE_READ;
+    if (done != NULL)
+        exchange->waiting_since_us = clock_monotonic_us();
     bool appended = built && journal_append(exchange->worker->port, &record, done, done ? exchange : NULL);
 
     record_free(&record);
     return appended;
+}
+
+/* A record that it waited for is on the disk, or lost. */
+static void count_wait(const struct exchange *exchange)
+{
+    histogram_add(&exchange->worker->tally.journal, &histogram_durations,
+                  (uint64_t)(clock_monotonic_us() - exchange->waiting_since_us));
 }
 
 /* How the exchange ended. The answer's texts are the caller's to free. */
@@ -124,6 +133,7 @@ static void on_refused_recorded(void *arg, bool durable)
 {
     struct exchange *exchange = arg;
 
+    count_wait(exchange);
     if (!durable)
         COUNT(exchange->worker->service, unrecorded);
     exchange_reply_refusal(exchange);
@@ -181,6 +191,7 @@ static void on_outcome_recorded(void *arg, bool durable)
     struct exchange *exchange = arg;
 
     FAULT_POINT("exchange-after-outcome");
+    count_wait(exchange);
     after_outcome(exchange, durable);
     reply(exchange);
 }
@@ -261,6 +272,7 @@ static void on_intent_recorded(void *arg, bool durable)
 {
     struct exchange *exchange = arg;
 
+    count_wait(exchange);
     if (!durable) {
         refuse_unrecorded(exchange);
         return;

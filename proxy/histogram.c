@@ -16,20 +16,11 @@ const struct histogram_scale histogram_counts = {
     .unit = 1,
 };
 
-void histogram_gather(const struct histogram *histogram, struct histogram_total *total)
+void histogram_gather(const struct histogram *from, struct histogram *into)
 {
     for (size_t i = 0; i <= HISTOGRAM_BUCKETS; i++)
-        total->buckets[i] += figure_read(&histogram->buckets[i]);
-    total->sum += figure_read(&histogram->sum);
-}
-
-uint64_t histogram_count(const struct histogram_total *total)
-{
-    uint64_t count = 0;
-
-    for (size_t i = 0; i <= HISTOGRAM_BUCKETS; i++)
-        count += total->buckets[i];
-    return count;
+        figure_add(&into->buckets[i], figure_read(&from->buckets[i]));
+    figure_add(&into->sum, figure_read(&from->sum));
 }
 
 static void begin_sample(struct text *page, const char *name, const char *part, const char *label,
@@ -49,24 +40,24 @@ static void write_bucket(struct text *page, const char *name, const char *label,
     exposition_value(page, true, count, 1);
 }
 
-void histogram_write(const struct histogram_total *total, const struct histogram_scale *scale,
-                     const char *name, const char *label, const char *value, struct text *page)
+void histogram_write(const struct histogram *histogram, const struct histogram_scale *scale, const char *name,
+                     const char *label, const char *value, struct text *page)
 {
-    uint64_t below = 0;
+    uint64_t count = 0, sum = figure_read(&histogram->sum);
     struct text bound = {0};
 
     for (size_t i = 0; i < HISTOGRAM_BUCKETS && scale->bounds[i] != 0; i++) {
-        below += total->buckets[i];
+        count += figure_read(&histogram->buckets[i]);
         text_clear(&bound);
         exposition_number(&bound, scale->bounds[i], scale->unit);
         page->failed = page->failed || bound.failed;
-        write_bucket(page, name, label, value, (struct span){bound.data, bound.length}, below);
+        write_bucket(page, name, label, value, (struct span){bound.data, bound.length}, count);
     }
     text_free(&bound);
-    uint64_t count = histogram_count(total);
+    count += figure_read(&histogram->buckets[HISTOGRAM_BUCKETS]);
     write_bucket(page, name, label, value, span_of("+Inf"), count);
     begin_sample(page, name, "_sum", label, value);
-    exposition_value(page, label != NULL, total->sum, scale->unit);
+    exposition_value(page, label != NULL, sum, scale->unit);
     begin_sample(page, name, "_count", label, value);
     exposition_value(page, label != NULL, count, 1);
 }

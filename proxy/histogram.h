@@ -30,6 +30,11 @@ static inline void figure_add(_Atomic uint64_t *figure, uint64_t more)
                           memory_order_relaxed);
 }
 
+static inline void figure_set(_Atomic uint64_t *figure, uint64_t value)
+{
+    atomic_store_explicit(figure, value, memory_order_relaxed);
+}
+
 static inline uint64_t figure_read(const _Atomic uint64_t *figure)
 {
     return atomic_load_explicit(figure, memory_order_relaxed);
@@ -49,21 +54,12 @@ static inline void histogram_add(struct histogram *histogram, const struct histo
     figure_add(&histogram->sum, value);
 }
 
-/* What histograms of one scale hold, added up. A zeroed struct is empty. */
-struct histogram_total {
-    uint64_t buckets[HISTOGRAM_BUCKETS + 1];
-    uint64_t sum;
-};
-
-/* Adds what the histogram holds now. Any thread. */
-void histogram_gather(const struct histogram *histogram, struct histogram_total *total);
-
-/* How many values it has. */
-uint64_t histogram_count(const struct histogram_total *total);
+/* Adds what a histogram of the same scale holds now to one that belongs to this thread. */
+void histogram_gather(const struct histogram *from, struct histogram *into);
 
 /* Appends the samples portcullis_<name>_bucket, _sum and _count, with one label where `label` is not NULL.
- * The family's head is the caller's. */
-void histogram_write(const struct histogram_total *total, const struct histogram_scale *scale,
-                     const char *name, const char *label, const char *value, struct text *page);
+ * The family's head is the caller's. Any thread: the samples agree with each other. */
+void histogram_write(const struct histogram *histogram, const struct histogram_scale *scale, const char *name,
+                     const char *label, const char *value, struct text *page);
 
 #endif

@@ -69,7 +69,6 @@ static void refuse(struct client *client, enum wire_fault fault)
 {
     client->state = CLIENT_ANSWERING;
     client->deadline_us = 0;
-    COUNT(client->worker->service, wire_refused);
     exchange_refuse_wire(client, fault);
 }
 

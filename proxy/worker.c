@@ -8,7 +8,7 @@
 #include "proxy/listener.h"
 #include "proxy/log.h"
 #include "proxy/unauthenticated.h"
-#include "proxy/upstream/upstream.h"
+#include "proxy/upstream/status.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -20,6 +20,21 @@
 #define TICK_MS        100
 #define LINES_HANDOVER (32 * 1024)
 
+/* Says that the loop turns, and what it has in hand. */
+static void publish(struct worker *worker, int64_t now)
+{
+    struct tally *tally = &worker->tally;
+    struct upstream_pool pool;
+
+    upstream_pool(worker->upstream, &pool);
+    figure_set(&tally->pool_busy, pool.busy);
+    figure_set(&tally->pool_idle, pool.idle);
+    figure_set(&tally->pool_waiting, pool.waiting);
+    figure_set(&tally->exchanges, worker->exchange_count);
+    figure_set(&tally->held_bytes, worker->held);
+    atomic_store_explicit(&worker->ticked_us, now, memory_order_relaxed);
+}
+
 static void on_tick(int fd, short what, void *arg)
 {
     struct worker *worker = arg;
@@ -28,6 +43,7 @@ static void on_tick(int fd, short what, void *arg)
     (void)fd;
     (void)what;
 
+    publish(worker, now);
     for (client = TAILQ_FIRST(&worker->clients); client != NULL; client = next) {
         next = TAILQ_NEXT(client, link);
         client_tick(client, now);
@@ -206,11 +222,25 @@ static void *run(void *arg)
 {
     struct worker *worker = arg;
 
+    publish(worker, clock_monotonic_us());
     worker_accept(worker, true);
     (void)event_base_dispatch(worker->base);
+    publish(worker, 0);
     unauthenticated_record(worker, 0, true);
     access_log_hand(worker->service->access_log, &worker->lines);
     return NULL;
+}
+
+int64_t worker_silence(const struct worker *worker, int64_t now_us)
+{
+    int64_t ticked = atomic_load_explicit(&worker->ticked_us, memory_order_relaxed);
+
+    return ticked != 0 && now_us > ticked ? now_us - ticked : 0;
+}
+
+const struct tally *worker_tally(const struct worker *worker)
+{
+    return &worker->tally;
 }
 
 bool worker_start(struct worker *worker)

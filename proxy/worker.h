@@ -8,6 +8,7 @@
 #include "proxy/entropy.h"
 #include "proxy/ruleset.h"
 #include "proxy/service.h"
+#include "proxy/tally.h"
 #include "proxy/version_watch.h"
 
 #include <event2/event.h>
@@ -58,6 +59,9 @@ struct worker {
     size_t listener_count;
     bool accepting; /* the listeners are enabled */
 
+    struct tally tally;
+    _Atomic int64_t ticked_us; /* when its loop last turned, monotonic; 0: it has not begun, or has ended */
+
     struct text lines;          /* access log lines not yet handed over */
     struct text head;           /* scratch for composing answers */
     char buffer[WORKER_BUFFER]; /* scratch for receiving */
@@ -91,6 +95,12 @@ void worker_abort(struct worker *worker);
 
 /* Waits until `deadline_us` (monotonic) for the thread to end; false when it still runs. */
 bool worker_join(struct worker *worker, int64_t deadline_us);
+
+/* How long ago its loop last turned, microseconds; 0 while it does not run. Any thread. */
+int64_t worker_silence(const struct worker *worker, int64_t now_us);
+
+/* What it has counted. Any thread. */
+const struct tally *worker_tally(const struct worker *worker);
 
 /* Frees a worker whose thread ended or never started. */
 void worker_free(struct worker *worker);

@@ -22,6 +22,7 @@ cmd:/usr/bin/python3 python3
 pkg:python3-pytest python3-pytest
 pkg:python3-pytest-xdist python3-pytest-xdist
 pkg:python3-jsonschema python3-jsonschema
+pkg:python3-prometheus-client python3-prometheus-client
 pkg:python3-cryptography python3-cryptography
 cmd:openssl     openssl
 cmd:node        nodejs

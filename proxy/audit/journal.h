@@ -118,12 +118,15 @@ struct journal_status {
     unsigned long witness_failures;                 /* the checkpoint command failed or answered wrongly */
     unsigned long segments_removed;
     unsigned queued; /* records that wait */
-    unsigned long syncs;
-    uint64_t sync_total_us, sync_max_us;
+    uint64_t sync_max_us; /* longest time that making records durable took */
     unsigned long missed; /* records lost since the start */
 };
 
 /* A snapshot. Any thread. */
 void journal_status(struct journal *journal, struct journal_status *status);
+
+/* Appends all that to the metrics page, and how long syncs took and how many records each made durable. Any
+ * thread. */
+void journal_write_metrics(struct journal *journal, struct text *page);
 
 #endif

@@ -42,6 +42,7 @@ struct journal {
     /* The writer's alone (and journal_open's before it starts): */
     struct segment_home home;
     struct note_signer *signer;
+    struct histogram groups; /* records made durable at a time */
     struct segment *segment; /* while broken: what is left of it, until it is mended; then NULL */
     struct chain chain;      /* all lines that are durable */
     struct unsettled unsettled;

@@ -136,10 +136,9 @@ static int sync_file(struct segment *segment, bool metadata)
     int fault = errno;
     uint64_t took = (uint64_t)(clock_monotonic_us() - before);
 
-    home->syncs.count++;
-    home->syncs.total_us += took;
-    if (took > home->syncs.most_us)
-        home->syncs.most_us = took;
+    histogram_add(&home->syncs, &histogram_durations, took);
+    if (took > home->longest_sync_us)
+        home->longest_sync_us = took;
     errno = fault;
     return result;
 }

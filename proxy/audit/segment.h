@@ -6,6 +6,7 @@
 #include "proxy/audit/chain.h"
 #include "proxy/audit/directory.h"
 #include "proxy/audit/entry.h"
+#include "proxy/histogram.h"
 
 #include <sys/uio.h>
 
@@ -24,10 +25,8 @@ extern const struct journal_io journal_io_system;
 struct segment_home {
     const struct journal_io *io;
     struct directory directory;
-    struct {
-        unsigned long count;
-        uint64_t total_us, most_us;
-    } syncs; /* that appends waited for */
+    struct histogram syncs; /* that appends waited for: microseconds */
+    uint64_t longest_sync_us;
 };
 
 /* Space that is kept allocated ahead, so that the outcomes of what is under way find room when the disk is

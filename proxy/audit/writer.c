@@ -97,9 +97,7 @@ static void publish_status(struct journal *journal)
     snprintf(status->segment, sizeof status->segment, "%s",
              journal->fault == NULL ? segment_file(journal->segment) : "");
     status->tree_size = journal->chain.tree.size;
-    status->syncs = journal->home.syncs.count;
-    status->sync_total_us = journal->home.syncs.total_us;
-    status->sync_max_us = journal->home.syncs.most_us;
+    status->sync_max_us = journal->home.longest_sync_us;
     pthread_mutex_unlock(&journal->lock);
 }
 
@@ -251,6 +249,7 @@ static const char *commit_group(struct journal *journal, struct entry_list *grou
     if (fault != NULL)
         return fault;
     FAULT_POINT("journal-before-completion");
+    histogram_add(&journal->groups, &histogram_counts, chain_next(&journal->chain) - first_seq);
     note_mutations(journal, first_seq, group);
     port_complete(journal, group, true);
     FAULT_POINT("journal-after-completion");

@@ -15,6 +15,7 @@
 static const struct destination *const kinds[] = {&destination_syslog, &destination_webhook};
 
 #define KINDS (sizeof kinds / sizeof *kinds)
+_Static_assert(KINDS == SHIP_DESTINATIONS, "ship_lags has room for each");
 
 struct ship {
     pthread_mutex_t lock; /* of the two below */
@@ -134,6 +135,29 @@ static uint64_t last_success(const struct figures *figures)
     return (uint64_t)figures->status.last_success_us / 1000000;
 }
 
+/* What there is to say of each destination. */
+static void take_figures(struct ship *ship, struct figures figures[static KINDS])
+{
+    uint64_t size = durable(ship);
+
+    for (size_t i = 0; i < ship->count; i++) {
+        figures[i].durable = size != UINT64_MAX ? size : ship->durable;
+        shipper_status(ship->shippers[i], &figures[i].status);
+    }
+}
+
+size_t ship_lags(struct ship *ship, struct ship_lag lags[static SHIP_DESTINATIONS])
+{
+    struct figures figures[KINDS];
+
+    if (ship == NULL)
+        return 0;
+    take_figures(ship, figures);
+    for (size_t i = 0; i < ship->count; i++)
+        lags[i] = (struct ship_lag){figures[i].status.name, lag(&figures[i])};
+    return ship->count;
+}
+
 void ship_write(struct ship *ship, struct text *page)
 {
     static const struct {
@@ -151,11 +175,7 @@ void ship_write(struct ship *ship, struct text *page)
 
     if (ship == NULL || ship->count == 0)
         return;
-    uint64_t size = durable(ship);
-    for (size_t i = 0; i < ship->count; i++) {
-        figures[i].durable = size != UINT64_MAX ? size : ship->durable;
-        shipper_status(ship->shippers[i], &figures[i].status);
-    }
+    take_figures(ship, figures);
     for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
         exposition_family(page, rows[row].name, rows[row].kind, rows[row].help);
         for (size_t i = 0; i < ship->count; i++) {

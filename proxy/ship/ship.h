@@ -23,6 +23,15 @@ void ship_leave(struct ship *ship);
  * allowed. */
 void ship_free(struct ship *ship);
 
+/* How far each destination is behind: durable records that it does not have yet. Returns how many
+ * destinations there are. NULL allowed. Any thread. */
+#define SHIP_DESTINATIONS 2
+struct ship_lag {
+    const char *name; /* static */
+    uint64_t records;
+};
+size_t ship_lags(struct ship *ship, struct ship_lag lags[static SHIP_DESTINATIONS]);
+
 /* Appends the metrics of what is configured, in Prometheus' text format. NULL allowed. Any thread. */
 void ship_write(struct ship *ship, struct text *page);
 

@@ -1,17 +1,14 @@
 #include "proxy/ship/destination.h"
 
 #include "proxy/clock.h"
-#include "proxy/secret.h"
+#include "proxy/secret_source.h"
 #include "proxy/ship/place.h"
 #include "proxy/upstream/upstream.h"
 
-#include <errno.h>
 #include <event2/event.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define SECOND     1000u
@@ -80,56 +77,24 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)arg; /* the loop only has to turn */
 }
 
-/* Reads the file's or the variable's value; *length of it. NULL, or what is wrong (static). */
-static const char *read_token(const struct config_secret *token, char *to, size_t room, size_t *length)
-{
-    const char *value = token->env != NULL ? getenv(token->env) : NULL, *fault = NULL;
-    struct stat status;
-
-    if (token->env != NULL) {
-        *length = value != NULL ? strnlen(value, room) : 0;
-        if (value != NULL)
-            memcpy(to, value, *length);
-        return value != NULL ? NULL : "is not set";
-    }
-    int fd = open(token->file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &status) != 0)
-        fault = strerrordesc_np(errno);
-    else if (!S_ISREG(status.st_mode))
-        fault = "is not a regular file";
-    else
-        fault = secret_read(fd, to, room, length);
-    if (fd >= 0)
-        close(fd);
-    return fault;
-}
-
 /* "Bearer <token>" into `value`, of TOKEN_ROOM bytes; whoever called wipes that. Read anew each time, so that
  * a token can be replaced. NULL, or what is wrong (static). */
 static const char *authorization(const struct config_secret *token, char *value, size_t *length)
 {
     static const size_t scheme = sizeof SCHEME - 1;
-    size_t got = 0;
+    struct span secret;
 
     memcpy(value, SCHEME, scheme);
-    const char *fault = read_token(token, value + scheme, SECRET_ROOM, &got);
-    struct span secret = secret_trim((struct span){value + scheme, got});
+    const char *fault = secret_source_read(token, value + scheme, &secret);
     *length = scheme + secret.length;
-    return fault != NULL ? fault : secret_fault(secret);
+    return fault;
 }
 
 static bool token_fault(const struct config_secret *token, const char *fault, char *why)
 {
     if (fault != NULL)
-        (void)snprintf(why, DESTINATION_WHY, "ship.webhook_token: %s %s: %s",
-                       token->env != NULL ? "variable" : "file",
-                       token->env != NULL ? token->env : token->file, fault);
+        secret_source_complain("ship.webhook_token", token, fault, why, DESTINATION_WHY);
     return fault == NULL;
-}
-
-static bool has_token(const struct webhook *webhook)
-{
-    return webhook->token->env != NULL || webhook->token->file != NULL;
 }
 
 static void close_webhook(void *destination)
@@ -185,7 +150,7 @@ static bool token_is_right(const struct webhook *webhook, char *why)
     char value[TOKEN_ROOM];
     size_t length;
 
-    if (!has_token(webhook))
+    if (!secret_source_given(webhook->token))
         return true;
     bool right = token_fault(webhook->token, authorization(webhook->token, value, &length), why);
     explicit_bzero(value, sizeof value);
@@ -268,7 +233,7 @@ static bool ship_batch(void *destination, struct batch *batch, char why[static D
 
     webhook->status = 0;
     webhook->why = why;
-    bool right = !has_token(webhook) ||
+    bool right = !secret_source_given(webhook->token) ||
                  token_fault(webhook->token, authorization(webhook->token, value, &length), why);
     bool begun = right && post(webhook, batch, (struct span){value, length});
     explicit_bzero(value, sizeof value);

@@ -1,8 +1,9 @@
 #include "proxy/upstream/status.h"
 #include "proxy/clock.h"
+#include "proxy/exposition.h"
 #include "proxy/upstream/shared.h"
+#include "proxy/upstream/upstream_internal.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 
 /* The addresses as they are known now; NULL with the reason. */
@@ -56,28 +57,35 @@ void upstream_write(struct upstream_shared *shared, struct text *page)
         const char *name, *kind, *help;
         uint64_t (*value)(const struct address *address);
     } families[] = {
-        {"up", "gauge", "0 for an address that failed too often in a row, until it gives a whole answer",
-         up_of},
-        {"outstanding", "gauge", "Requests under way at an address", outstanding_of},
-        {"failures_total", "counter", "Requests that got no whole answer from an address", failures_of},
-        {"ejections_total", "counter", "Times that an address was ejected", ejections_of},
+        {"upstream_address_up", "gauge",
+         "0 for an address that failed too often in a row, until it gives a whole answer", up_of},
+        {"upstream_address_outstanding", "gauge", "Requests under way at an address", outstanding_of},
+        {"upstream_address_failures_total", "counter", "Requests that got no whole answer from an address",
+         failures_of},
+        {"upstream_address_ejections_total", "counter", "Times that an address was ejected", ejections_of},
     };
     char why[UPSTREAM_WHY];
     struct addresses *addresses = addresses_of(shared, why);
 
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
-        text_add_format(
-            page, "# HELP portcullis_upstream_address_%s %s.\n# TYPE portcullis_upstream_address_%s %s\n",
-            families[i].name, families[i].help, families[i].name, families[i].kind);
-        for (size_t k = 0; addresses != NULL && k < addresses->count; k++)
-            text_add_format(page, "portcullis_upstream_address_%s{address=\"%s\"} %" PRIu64 "\n",
-                            families[i].name, addresses->list[k]->text,
-                            families[i].value(addresses->list[k]));
+        exposition_family(page, families[i].name, families[i].kind, families[i].help);
+        for (size_t k = 0; addresses != NULL && k < addresses->count; k++) {
+            exposition_name(page, families[i].name);
+            exposition_label(page, true, "address", span_of(addresses->list[k]->text));
+            exposition_value(page, true, families[i].value(addresses->list[k]), 1);
+        }
     }
-    text_add_format(page,
-                    "# HELP portcullis_upstream_surplus_total Idle connections that the upstream spoke on "
-                    "unasked.\n# TYPE portcullis_upstream_surplus_total counter\n"
-                    "portcullis_upstream_surplus_total %lu\n",
-                    (unsigned long)shared->surplus);
+    exposition_single(page, "upstream_surplus_total", "counter",
+                      "Idle connections that the upstream spoke on unasked", shared->surplus, 1);
     addresses_release(addresses);
+}
+
+void upstream_pool(const struct upstream *upstream, struct upstream_pool *pool)
+{
+    const struct connection *connection;
+
+    *pool = (struct upstream_pool){.waiting = upstream->waiting_count};
+    TAILQ_FOREACH (connection, &upstream->idle, entry)
+        pool->idle++;
+    pool->busy = upstream->connection_count - pool->idle;
 }

@@ -17,4 +17,12 @@ bool upstream_alive(struct upstream_shared *shared, char why[static UPSTREAM_WHY
  * portcullis_upstream_surplus_total. */
 void upstream_write(struct upstream_shared *shared, struct text *page);
 
+/* What one worker's pool has in hand. The worker's own thread only. */
+struct upstream_pool {
+    size_t busy, idle; /* connections; busy: connecting, or with a request */
+    size_t waiting;    /* requests without a connection */
+};
+
+void upstream_pool(const struct upstream *upstream, struct upstream_pool *pool);
+
 #endif

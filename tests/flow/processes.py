@@ -360,19 +360,62 @@ class Gate(Process):
         return [record for record in self.journal()
                 if record.get("request_id") and (stage is None or record["stage"] == stage)]
 
-    def metrics(self):
-        """The metrics page as a dict of name (with its labels) and value; the configuration must have admin.listen."""
-        host, _, port = json.loads(self.port_file.read_text())["admin"].rpartition(":")
-        connection = http.client.HTTPConnection(host, int(port), timeout=PATIENCE)
+    @property
+    def admin_address(self):
+        """A pair for a TCP connection, or the path of a UNIX socket; the configuration must have admin.listen."""
+        address = json.loads(self.port_file.read_text())["admin"]
+        if address.startswith("unix:"):
+            return address.removeprefix("unix:")
+        host, _, port = address.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    def admin_connection(self):
+        """A socket that is connected to the admin listener."""
+        if isinstance(self.admin_address, tuple):
+            return socket.create_connection(self.admin_address, timeout=PATIENCE)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(PATIENCE)
+        connection.connect(self.admin_address)
+        return connection
+
+    def admin_raw(self, *pieces):
+        """What the admin listener answers to raw bytes, to the end of the connection."""
+        with self.admin_connection() as connection:
+            for piece in pieces:
+                connection.sendall(piece)
+            received = b""
+            while piece := connection.recv(65536):
+                received += piece
+        return received
+
+    def admin(self, method, path, headers=None):
+        """One request to the admin listener."""
+        connection = http.client.HTTPConnection("admin", timeout=PATIENCE)
+        connection.sock = self.admin_connection()
         try:
-            connection.request("GET", "/metrics")
+            connection.request(method, path, headers=headers or {})
             answer = connection.getresponse()
-            text = answer.read().decode()
-            assert not [secret for secret in world.SECRETS if secret in text]
-            assert (answer.status, answer.getheader("Content-Type")) == (200, "text/plain; version=0.0.4; charset=utf-8"), text
+            body = answer.read()
+            assert not [secret for secret in world.SECRETS if secret.encode() in body]
+            return Answer(answer.status, answer.getheaders(), body)
         finally:
             connection.close()
-        return {name: float(value) for name, _, value in (line.rpartition(" ") for line in text.splitlines() if line[0] != "#")}
+
+    def metrics(self):
+        """The metrics page as a dict of name (with its labels) and value."""
+        answer = self.admin("GET", "/metrics")
+        assert (answer.status, answer.field("Content-Type")) == (200, "text/plain; version=0.0.4; charset=utf-8"), answer
+        return {name: float(value)
+                for name, _, value in (line.rpartition(" ") for line in answer.body.decode().splitlines() if line[0] != "#")}
+
+    def health(self, page="readyz"):
+        """Status and checks of a page of health."""
+        answer = self.admin("GET", f"/{page}")
+        assert answer.field("Content-Type") == "application/json", answer
+        document = answer.json()
+        assert document["status"] == ("ok" if answer.status == 200 else "failing"), answer
+        assert (answer.status == 200) == all(check["ok"] for check in document["checks"].values()), answer
+        return answer.status, document["checks"]
 
     def access_log(self, count=1):
         """The access log, once it has at least `count` lines."""

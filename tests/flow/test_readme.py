@@ -16,6 +16,7 @@ import urllib.request
 from dataclasses import dataclass
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from processes import BUILD, PATIENCE, ROOT, Gate, Sandbox, wait_until
 from world import READ
@@ -24,7 +25,7 @@ README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
 TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "versions", "refusals", "stages",
-         "record members", "levels", "audit levels", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "usage", "wrong policy", "settings", "files",
+         "record members", "levels", "audit levels", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "settings", "files",
          "packages", "targets", "flags", "faults"}
 
 
@@ -141,6 +142,7 @@ VARYING = [
     (r"pct_[\w-]*…?", "pct_<secret>"),
     (r'("\w+_us"):\d+', r"\1:<number>"),
     (r"(?<![0-9a-f:])[0-9a-f]{64}(?![0-9a-f])", "<hash>"),
+    (r"(?<![0-9a-f:])[0-9a-f]{32}(?![0-9a-f])", "<trace>"),
     (r"portcullis/[\w.-]+\+[0-9a-f]{8}", "portcullis/<host>+<key>"),
     (r"\b(key|hmac-) ?[0-9a-f]{8}\b", r"\1<key>"),
     (r"\d{16}-\d{8}T\d{6}Z", "<segment>"),
@@ -471,16 +473,35 @@ def test_access_members():
 
 def test_metrics(make_gate, sandbox):
     gate = make_gate(sandbox, config={"admin": {"listen": "127.0.0.1:0"}})
-    assert gate.request("GET", READ.target, READ.token).status == 200  # so that there is something to say of the upstream's version
-    address = json.loads(gate.port_file.read_text())["admin"]
-    with urllib.request.urlopen(f"http://{address}/metrics", timeout=PATIENCE) as answer:
-        page = answer.read().decode()
+    # So that every family has something to show: a version of the upstream's, a refusal, one of the wire guard's.
+    assert gate.request("GET", READ.target, READ.token).status == 200
+    assert gate.raw(b"GET / HTTP/1.1\r\nHost : x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+    gate.access_log(2)
+    page = gate.admin("GET", "/metrics").body.decode()
     shown = set()
-    for name, labels in re.findall(r"^(portcullis_\w+)(?:\{(.*)\})? ", page, re.MULTILINE):
-        keys = ",".join(re.findall(r'(\w+)="', labels))
+    for family in text_string_to_metric_families(page):
+        keys = ",".join(key for key in family.samples[0].labels if key != "le")
+        name = family.name + "_total" * (family.type == "counter")
         shown.add(f"{name}{{{keys}}}" if keys else name)
     assert len(shown) == page.count("# TYPE ")
     assert first_names("metrics") == shown
+
+
+def test_health(make_gate, sandbox):
+    gate = make_gate(sandbox, config={"admin": {"listen": "127.0.0.1:0"}})
+    shown = json.loads(the_part("health").text)
+    status, checks = gate.health()
+    assert status == 200
+    assert shown["checks"].keys() == checks.keys()
+    assert {name: set(check) - {"why"} for name, check in shown["checks"].items()} == {name: set(check) for name, check in checks.items()}
+
+
+def test_alerts():
+    """Every expression asks for metrics and labels that there are."""
+    known = {name.partition("{")[0] for name in first_names("metrics")} | {"portcullis_tls_certificate_expiry_time_seconds"}
+    asked = [name for row in rows("alerts") for name in re.findall(r"portcullis_\w+", row[0])]
+    assert len(asked) > 5
+    assert [name for name in asked if name not in known and name.removesuffix("_bucket") not in known] == []
 
 
 def test_files():

@@ -9,17 +9,17 @@
 
 static void writes_prometheus_text(void **state)
 {
-    struct counters counters = {.passed = 3, .refused = 4};
+    struct counters counters = {.reloads = 3, .reloads_failed = 4};
     struct text page = {0};
-    const char *type = "# TYPE portcullis_requests_total counter\n";
+    const char *type = "# TYPE portcullis_reloads_total counter\n";
     (void)state;
 
     counters_write(&counters, &page);
     char *at = strstr(page.data, type);
     assert_non_null(at);
     assert_null(strstr(at + 1, type)); /* one head for a family, however many labels it has */
-    assert_non_null(strstr(at, "portcullis_requests_total{verdict=\"pass\"} 3\n"));
-    assert_non_null(strstr(at, "portcullis_requests_total{verdict=\"refuse\"} 4\n"));
+    assert_non_null(strstr(at, "portcullis_reloads_total{result=\"done\"} 3\n"));
+    assert_non_null(strstr(at, "portcullis_reloads_total{result=\"failed\"} 4\n"));
     text_free(&page);
 }
 
