@@ -1,6 +1,5 @@
 /* Is this one of the contract's operations, and does it come with content only where that means something? */
 #include "policies/gate.h"
-#include "policies/uuid.h"
 
 static enum verdict refuse_path(const struct decide_input *input, struct decision *out)
 {
@@ -33,7 +32,7 @@ static enum verdict refuse_method(struct decision *out, const char *allow)
 /* The segment at the index where it is a UUID, else nothing. */
 static struct span uuid_segment(const struct decision *out, int index)
 {
-    if (index < 0 || (size_t)index >= out->target.segment_count || !is_uuid(out->target.segments[index]))
+    if (index < 0 || (size_t)index >= out->target.segment_count || (out->target.uuids >> index & 1) == 0)
         return (struct span){NULL, 0};
     return out->target.segments[index];
 }

@@ -53,6 +53,11 @@ static inline bool span_equal_nocase(struct span a, struct span b)
     return true;
 }
 
+/* Where in the list of `count` texts, none of them empty, the text stands, letters without case; `count` when
+ * it does not. Tables of names are asked for most names in vain: then this looks at little more than lengths.
+ */
+size_t span_index_nocase(struct span text, const struct span *list, size_t count);
+
 /* Without the spaces and tabs at both ends: RFC 9110's optional white space. */
 static inline struct span span_trim(struct span span)
 {

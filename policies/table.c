@@ -57,11 +57,17 @@ uint64_t hash_number(uint64_t number) /* the finaliser of SplitMix64 */
     return number ^ number >> 31;
 }
 
-uint64_t hash_bytes(struct span bytes) /* FNV-1a, then mixed */
+uint64_t hash_bytes(struct span bytes)
 {
-    uint64_t hash = 0xcbf29ce484222325u;
+    uint64_t hash = bytes.length, word;
+    size_t at = 0;
 
-    for (size_t i = 0; i < bytes.length; i++)
-        hash = (hash ^ (unsigned char)bytes.data[i]) * 0x100000001b3u;
-    return hash_number(hash);
+    for (; bytes.length - at >= sizeof word; at += sizeof word) {
+        memcpy(&word, bytes.data + at, sizeof word);
+        hash = hash_number(hash ^ word);
+    }
+    word = 0;
+    if (at < bytes.length)
+        memcpy(&word, bytes.data + at, bytes.length - at);
+    return hash_number(hash ^ word);
 }

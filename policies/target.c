@@ -2,14 +2,10 @@
 
 #include "policies/ascii.h"
 
-/* Bytes that the text takes once encoded. */
-static size_t encoded_length(struct span text)
+/* Bytes that the text takes at most once encoded. */
+static size_t encoded_most(struct span text)
 {
-    size_t plain = ascii_run(text, ASCII_UNRESERVED), length = text.length;
-
-    for (size_t i = plain; i < text.length; i++)
-        length += ascii_is_unreserved(text.data[i]) ? 0 : 2;
-    return length;
+    return 3 * text.length;
 }
 
 static char *encode(char *to, struct span text)
@@ -38,9 +34,9 @@ struct span target_write(const struct target *target, struct arena *arena)
     size_t room = 1;
 
     for (size_t i = 0; i < target->segment_count; i++)
-        room += 1 + encoded_length(target->segments[i]);
+        room += 1 + encoded_most(target->segments[i]);
     for (size_t i = 0; i < target->parameter_count; i++)
-        room += 2 + encoded_length(target->parameters[i].name) + encoded_length(target->parameters[i].value);
+        room += 2 + encoded_most(target->parameters[i].name) + encoded_most(target->parameters[i].value);
 
     char *start = arena_take(arena, room), *to = start;
     if (start == NULL)

@@ -4,6 +4,8 @@
 
 #include "policies/arena.h"
 
+#include <stdint.h>
+
 #define TARGET_SEGMENTS   16
 #define TARGET_PARAMETERS 16
 
@@ -14,6 +16,7 @@ struct target_parameter {
 struct target {
     struct span segments[TARGET_SEGMENTS]; /* decoded; a segment that is a UUID is in lower case */
     size_t segment_count;
+    uint32_t uuids;                                        /* bit i: segments[i] is a UUID */
     struct target_parameter parameters[TARGET_PARAMETERS]; /* as received, names unique, values not empty */
     size_t parameter_count;
 };

@@ -195,7 +195,7 @@ static bool has_capital(struct span text)
 /* UUIDs are compared as text later, so there is one case for them. */
 static bool lower_uuid(struct span *segment, struct arena *arena)
 {
-    if (!is_uuid(*segment) || !has_capital(*segment))
+    if (!has_capital(*segment))
         return true;
 
     char *lower = arena_take(arena, segment->length);
@@ -218,8 +218,11 @@ static enum fault read_segment(struct span raw, struct arena *arena, struct targ
         return FAULT_DOT_SEGMENT;
     if (target->segment_count == TARGET_SEGMENTS)
         return FAULT_SEGMENTS;
-    if (!lower_uuid(&segment, arena))
-        return FAULT_MEMORY;
+    if (is_uuid(segment)) {
+        if (!lower_uuid(&segment, arena))
+            return FAULT_MEMORY;
+        target->uuids |= UINT32_C(1) << target->segment_count;
+    }
     target->segments[target->segment_count++] = segment;
     return FAULT_NONE;
 }
@@ -386,6 +389,7 @@ bool target_parse(struct span raw, struct span host, struct arena *arena, struct
     struct span parameter = {NULL, 0};
 
     target->segment_count = 0;
+    target->uuids = 0;
     target->parameter_count = 0;
     enum fault found = read_target(raw, host, arena, target, &parameter);
     if (found == FAULT_NONE)

@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#define MICROS_AT 20 /* where in the text they stand */
+
 static int64_t now_us(clockid_t clock)
 {
     struct timespec now;
@@ -47,11 +49,21 @@ void clock_format(int64_t epoch_us, char text[static CLOCK_TEXT])
     put_number(text + 11, 2, day.tm_hour);
     put_number(text + 14, 2, day.tm_min);
     put_number(text + 17, 2, day.tm_sec);
-    put_number(text + 20, 6, micros);
+    put_number(text + MICROS_AT, 6, micros);
     text[4] = text[7] = '-';
     text[10] = 'T';
     text[13] = text[16] = ':';
     text[19] = '.';
     text[26] = 'Z';
     text[27] = '\0';
+}
+
+void clock_format_next(struct clock_text *text, int64_t epoch_us)
+{
+    if (epoch_us < 0 || text->second != epoch_us / 1000000 + 1) {
+        clock_format(epoch_us, text->text);
+        text->second = epoch_us < 0 ? 0 : epoch_us / 1000000 + 1;
+    } else {
+        put_number(text->text + MICROS_AT, 6, (int)(epoch_us % 1000000));
+    }
 }

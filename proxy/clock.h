@@ -13,4 +13,11 @@ int64_t clock_monotonic_us(void);
 /* RFC 3339 in UTC with microseconds. */
 void clock_format(int64_t epoch_us, char text[static CLOCK_TEXT]);
 
+/* The same for one time after the other, most of them in the same second. Zeroed at first. */
+struct clock_text {
+    int64_t second; /* of the text, since the epoch; plus 1 */
+    char text[CLOCK_TEXT];
+};
+void clock_format_next(struct clock_text *text, int64_t epoch_us);
+
 #endif

@@ -230,32 +230,32 @@ enum answer_use {
 };
 
 /* Fields of an answer that are more than passed on. */
+static const struct span USED_NAMES[] = {
+    SPAN_INIT("content-type"),
+    SPAN_INIT("location"),
+    SPAN_INIT("content-location"),
+    SPAN_INIT("set-cookie"),
+    SPAN_INIT("content-encoding"),
+    SPAN_INIT("link"),
+    SPAN_INIT("refresh"),
+    SPAN_INIT("content-digest"),
+    SPAN_INIT("repr-digest"),
+    SPAN_INIT("digest"),
+    SPAN_INIT("content-md5"),
+    SPAN_INIT("snyk-request-id"),
+    SPAN_INIT("alt-svc"), /* would lead clients round the gate */
+    SPAN_INIT("portcullis-request-id"),
+};
+#define USED_COUNT (sizeof USED_NAMES / sizeof *USED_NAMES)
+static const enum answer_use USES[USED_COUNT + 1] = {
+    ANSWER_TYPE,   ANSWER_LINK,       ANSWER_LINK,   ANSWER_COOKIE, ANSWER_CODING,
+    ANSWER_ABOUT,  ANSWER_ABOUT,      ANSWER_DIGEST, ANSWER_DIGEST, ANSWER_DIGEST,
+    ANSWER_DIGEST, ANSWER_REQUEST_ID, ANSWER_DROP,   ANSWER_DROP,   ANSWER_PASS,
+};
+
 static enum answer_use answer_use(struct span name)
 {
-    static const struct {
-        struct span name;
-        enum answer_use use;
-    } table[] = {
-        {SPAN_INIT("content-type"), ANSWER_TYPE},
-        {SPAN_INIT("location"), ANSWER_LINK},
-        {SPAN_INIT("content-location"), ANSWER_LINK},
-        {SPAN_INIT("content-encoding"), ANSWER_CODING},
-        {SPAN_INIT("set-cookie"), ANSWER_COOKIE},
-        {SPAN_INIT("link"), ANSWER_ABOUT},
-        {SPAN_INIT("refresh"), ANSWER_ABOUT},
-        {SPAN_INIT("content-digest"), ANSWER_DIGEST},
-        {SPAN_INIT("repr-digest"), ANSWER_DIGEST},
-        {SPAN_INIT("digest"), ANSWER_DIGEST},
-        {SPAN_INIT("content-md5"), ANSWER_DIGEST},
-        {SPAN_INIT("snyk-request-id"), ANSWER_REQUEST_ID},
-        {SPAN_INIT("alt-svc"), ANSWER_DROP}, /* would lead clients round the gate */
-        {SPAN_INIT("portcullis-request-id"), ANSWER_DROP},
-    };
-
-    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
-        if (span_equal_nocase(name, table[i].name))
-            return table[i].use;
-    return ANSWER_PASS;
+    return USES[span_index_nocase(name, USED_NAMES, USED_COUNT)];
 }
 
 static void note_request_id(struct exchange *exchange, struct span id)

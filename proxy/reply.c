@@ -68,10 +68,12 @@ void reply_field(struct text *head, struct span name, struct span value)
 {
     if (ascii_value_run(value) < value.length || !text_reserve(head, name.length + value.length + 4))
         return;
-    text_add(head, name.data, name.length);
-    text_add(head, ": ", 2);
-    text_add(head, value.data, value.length);
-    text_add(head, "\r\n", 2);
+    char *at = mempcpy(head->data + head->length, name.data, name.length);
+    at = mempcpy(at, ": ", 2);
+    if (value.length > 0)
+        at = mempcpy(at, value.data, value.length);
+    memcpy(at, "\r\n", 3); /* and its NUL */
+    head->length += name.length + value.length + 4;
 }
 
 void reply_date(int64_t epoch_s, char text[static REPLY_DATE])

@@ -103,13 +103,14 @@ static void find_values(struct span values[VERSION_FACTS], const struct field *f
 {
     for (size_t f = 0; f < VERSION_FACTS; f++)
         values[f] = SPAN("");
-    for (size_t i = 0; i < count; i++)
-        for (size_t f = 0; f < VERSION_FACTS; f++)
-            if (span_equal_nocase(fields[i].name, FACT_FIELDS[f])) {
-                values[f] = fields[i].value;
-                if (values[f].length >= VERSION_FACT_BYTES)
-                    values[f].length = VERSION_FACT_BYTES - 1;
-            }
+    for (size_t i = 0; i < count; i++) {
+        size_t f = span_index_nocase(fields[i].name, FACT_FIELDS, VERSION_FACTS);
+        if (f == VERSION_FACTS)
+            continue;
+        values[f] = fields[i].value;
+        if (values[f].length >= VERSION_FACT_BYTES)
+            values[f].length = VERSION_FACT_BYTES - 1;
+    }
 }
 
 static bool same_values(const struct facts *facts, const struct span values[VERSION_FACTS])

@@ -62,9 +62,10 @@ struct worker {
     struct tally tally;
     _Atomic int64_t ticked_us; /* when its loop last turned, monotonic; 0: it has not begun, or has ended */
 
-    struct text lines;          /* access log lines not yet handed over */
-    struct text head;           /* scratch for composing answers */
-    char buffer[WORKER_BUFFER]; /* scratch for receiving */
+    struct text lines;           /* access log lines not yet handed over */
+    struct clock_text line_time; /* of the last of them */
+    struct text head;            /* scratch for composing answers */
+    char buffer[WORKER_BUFFER];  /* scratch for receiving */
 
     struct event tick;  /* deadlines, log hand-over */
     struct event sweep; /* frees `dead` */

@@ -163,14 +163,10 @@ static bool read_connection(struct answer *answer, struct span value)
 
 static bool read_field(struct answer *answer, struct span line)
 {
-    static const struct {
-        const char *name;
-        bool (*read)(struct answer *answer, struct span value);
-    } framing[] = {
-        {"content-length", read_length},
-        {"transfer-encoding", read_coding},
-        {"connection", read_connection},
-    };
+    static const struct span framing[] = {SPAN_INIT("content-length"), SPAN_INIT("transfer-encoding"),
+                                          SPAN_INIT("connection")};
+    static bool (*const read[])(struct answer * answer, struct span value) = {read_length, read_coding,
+                                                                              read_connection};
 
     if (answer->field_count == ANSWER_FIELDS)
         return invalid(answer, "too-many-fields");
@@ -178,10 +174,8 @@ static bool read_field(struct answer *answer, struct span line)
     if (!split_field(answer, line, field))
         return false;
     answer->field_count++;
-    for (size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++)
-        if (span_equal_nocase(field->name, span_of(framing[i].name)))
-            return framing[i].read(answer, field->value);
-    return true;
+    size_t at = span_index_nocase(field->name, framing, sizeof(framing) / sizeof(framing[0]));
+    return at == sizeof(framing) / sizeof(framing[0]) || read[at](answer, field->value);
 }
 
 /* Trailers are read and dropped. Those that would change what was read already are refused (RFC 9110 §6.5.1).

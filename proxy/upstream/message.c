@@ -5,10 +5,7 @@
 
 static bool is_among(struct span name, const struct span *names, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (span_equal_nocase(name, names[i]))
-            return true;
-    return false;
+    return span_index_nocase(name, names, count) < count;
 }
 
 static bool is_origin_form(struct span target)

@@ -19,7 +19,7 @@
 #include "proxy/upstream/connection.h"
 
 #define SCRATCH_BYTES 65536
-#define SHELVES       256 /* a power of two */
+#define SHELVES       1024 /* a power of two */
 
 TAILQ_HEAD(call_list, upstream_call);
 TAILQ_HEAD(connection_list, connection);

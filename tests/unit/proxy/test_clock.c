@@ -48,6 +48,22 @@ static void stays_within_its_text(void **state)
     }
 }
 
+/* One time after the other gives what each alone does, whatever came before. */
+static void formats_the_next_time(void **state)
+{
+    static const int64_t times[] = {0,        1, 999999,           1000000,          999999,          -1,
+                                    -1000000, 0, 1709251199999999, 1709251199000001, 1709251200000000};
+    struct clock_text next = {0};
+    char text[CLOCK_TEXT];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        clock_format(times[i], text);
+        clock_format_next(&next, times[i]);
+        assert_string_equal(next.text, text);
+    }
+}
+
 static void goes_on(void **state)
 {
     int64_t first = clock_monotonic_us();
@@ -62,6 +78,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(formats_times),
         cmocka_unit_test(stays_within_its_text),
+        cmocka_unit_test(formats_the_next_time),
         cmocka_unit_test(goes_on),
     };
 
