@@ -40,6 +40,8 @@ static const struct kind kinds[REFUSE_KINDS] = {
                                 "The request target is longer than the gate takes."},
     [REFUSE_EXPECTATION] = {417, "portcullis-expectation", "Expectation failed",
                             "The only expectation that the gate can meet is 100-continue."},
+    [REFUSE_CROWD] = {429, "portcullis-too-many-connections", "Too many connections",
+                      "There are too many connections from this client's address."},
     [REFUSE_HEADER_TOO_LARGE] = {431, "portcullis-header-too-large", "Header too large",
                                  "The header is larger, or has more fields, than the gate takes."},
     [REFUSE_WIRE] = {400, "portcullis-malformed-request", "Malformed request",

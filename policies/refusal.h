@@ -23,6 +23,7 @@ enum refusal_kind {
     REFUSE_BODY_TOO_LARGE,     /* 413 portcullis-body-too-large */
     REFUSE_TARGET_TOO_LONG,    /* 414 portcullis-target-too-long */
     REFUSE_EXPECTATION,        /* 417 portcullis-expectation */
+    REFUSE_CROWD,              /* 429 portcullis-too-many-connections: from one address */
     REFUSE_HEADER_TOO_LARGE,   /* 431 portcullis-header-too-large */
     REFUSE_WIRE,               /* 400 portcullis-malformed-request */
     REFUSE_TIMEOUT,            /* 408 portcullis-request-timeout */

@@ -6,7 +6,6 @@
 #include "proxy/listener.h"
 #include "proxy/worker.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -19,6 +18,7 @@
 #include <sys/socket.h>
 
 #define ANSWER_SLACK_US 1000000 /* beyond the deadline, for the answer that says so */
+#define FRESH_GRACE_MS  500     /* when the gate stops: for a new connection's first request */
 
 static void on_start(int descriptor, short what, void *arg);
 static void on_writable(int descriptor, short what, void *arg);
@@ -82,20 +82,6 @@ struct bufferevent *client_bufferevent(struct event_base *base, void *arg)
     return client->bufferevent;
 }
 
-static void note_address(struct client *client)
-{
-    struct sockaddr_storage peer;
-    socklen_t size = sizeof peer;
-    const void *bytes = NULL;
-
-    if (getpeername(client->transport.fd, (struct sockaddr *)&peer, &size) == 0)
-        bytes = peer.ss_family == AF_INET    ? (const void *)&((struct sockaddr_in *)&peer)->sin_addr
-                : peer.ss_family == AF_INET6 ? (const void *)&((struct sockaddr_in6 *)&peer)->sin6_addr
-                                             : NULL;
-    if (bytes == NULL || inet_ntop(peer.ss_family, bytes, client->address, sizeof client->address) == NULL)
-        memcpy(client->address, "unknown", sizeof "unknown");
-}
-
 static void release_received(struct client *client)
 {
     client->worker->unfinished -= client->received;
@@ -113,6 +99,7 @@ static void retire(struct client *client)
     client->kept = 0;
     release_received(client);
     transport_end_tls(&client->transport, !client->gone);
+    client_forget_peer(client);
     (void)event_del(&client->readable);
     (void)event_del(&client->writable);
     TAILQ_REMOVE(&worker->clients, client, link);
@@ -138,17 +125,25 @@ static void on_start(int descriptor, short what, void *arg)
     }
     client->transport.fd = bufferevent_getfd(client->bufferevent);
     (void)bufferevent_setfd(client->bufferevent, -1);
-    note_address(client);
     (void)setsockopt(client->transport.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    COUNT(worker->service, connections);
+    client_identify(client);
+    if (worker->stopping)
+        client_stop(client);
+}
+
+void client_serve(struct client *client)
+{
+    struct worker *worker = client->worker;
+
     (void)event_assign(&client->readable, worker->base, client->transport.fd, EV_READ | EV_PERSIST,
                        client_on_readable, client);
     (void)event_assign(&client->writable, worker->base, client->transport.fd, EV_WRITE | EV_PERSIST,
                        on_writable, client);
-    COUNT(worker->service, connections);
     bool begun = !client->listener->tls || client_tls_begin(client);
     if (begun && !client->listener->tls)
         client_receive(client);
-    if (!begun || worker->stopping || !client_listen(client))
+    if (!begun || !client_listen(client))
         client_close(client);
 }
 
@@ -285,7 +280,8 @@ void client_receive(struct client *client)
     client->continued = false;
     client->began_us = client->total_us = 0;
     release_received(client);
-    client->deadline_us = after_ms(client->worker->service->config->limits.idle_timeout_ms);
+    client->deadline_us = after_ms(
+        client->worker->stopping ? FRESH_GRACE_MS : client->worker->service->config->limits.idle_timeout_ms);
 }
 
 bool client_keeps(const struct client *client)
@@ -571,6 +567,8 @@ static void look(struct client *client, int64_t now_us)
         client_tls_late(client);
         break;
     case CLIENT_STARTING:
+        client_identify_late(client);
+        break;
     case CLIENT_CLOSED:
         break;
     }
@@ -597,8 +595,26 @@ void client_tick(struct client *client, int64_t now_us)
     }
 }
 
+static bool is_idle(const struct client *client)
+{
+    return client->state == CLIENT_STARTING || client->state == CLIENT_HANDSHAKING ||
+           (client->state == CLIENT_RECEIVING && is_waiting(client));
+}
+
+/* One that was let in and has not asked for anything yet is about to. Others had their turn: what they sent
+ * in time is answered, what they may be sending now is not begun. */
 void client_stop(struct client *client)
 {
-    if (client->state == CLIENT_HANDSHAKING || (client->state == CLIENT_RECEIVING && is_waiting(client)))
+    int64_t grace = after_ms(FRESH_GRACE_MS);
+
+    if (!is_idle(client))
+        return;
+    if (client->requests == 0) {
+        if (client->deadline_us == 0 || client->deadline_us > grace)
+            client->deadline_us = grace;
+        return;
+    }
+    client_on_readable(client->transport.fd, EV_READ, client);
+    if (is_idle(client))
         client_close(client);
 }

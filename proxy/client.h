@@ -18,13 +18,14 @@
 #define PROXY_CLIENT_H
 
 #include "policies/text.h"
+#include "proxy/net/peer.h"
 #include "proxy/net/transport.h"
 #include "proxy/pace.h"
 
 #include <event2/event_struct.h>
-#include <netinet/in.h>
 #include <sys/queue.h>
 
+struct address_place;
 struct bufferevent;
 struct config_listener;
 struct evbuffer;
@@ -34,6 +35,7 @@ struct evhttp_request;
 struct exchange;
 struct incoming;
 struct peer_names;
+struct proxy_header;
 struct worker;
 
 enum client_state {
@@ -72,14 +74,17 @@ struct client {
     size_t drained;      /* while lingering */
     bool finishing;      /* the reply is complete; `keep` says what comes when it is written */
     bool keep;
-    bool ended;               /* the client closed its sending side */
-    bool gone;                /* the connection is broken; an exchange still uses the request */
-    const char *fault;        /* why it was given up, where that was not the client's doing */
-    bool pumping;             /* client_pump is on the stack */
-    bool continued;           /* 100 (Continue) was sent */
-    bool stalled;             /* TLS cannot go on reading before it has written: see client_tls.c */
-    struct peer_names *names; /* in its certificate, which was verified; NULL without one */
-    char address[INET6_ADDRSTRLEN];
+    bool ended;                  /* the client closed its sending side */
+    bool gone;                   /* the connection is broken; an exchange still uses the request */
+    const char *fault;           /* why it was given up, where that was not the client's doing */
+    bool pumping;                /* client_pump is on the stack */
+    bool continued;              /* 100 (Continue) was sent */
+    bool stalled;                /* TLS cannot go on reading before it has written: see client_tls.c */
+    struct peer_names *names;    /* in its certificate, which was verified; NULL without one */
+    struct peer peer;            /* who it is: the socket's peer, or as the PROXY header says */
+    bool believed;               /* what it says of others in X-Forwarded-For */
+    struct address_place *place; /* where it is counted; NULL: nowhere */
+    struct proxy_header *proxy;  /* while one is received */
 };
 
 /* The bufferevent factory of a listener's evhttp. Never returns NULL, because evhttp would then read the
@@ -114,12 +119,17 @@ void client_finish(struct client *client, bool keep);
  * client afterwards. */
 void client_cut(struct client *client);
 
+/* A trusted proxy says that the requests of this connection come from the address, which it is counted for
+ * from now on. False: the address has too many connections; it is counted nowhere then. */
+bool client_count_for(struct client *client, const struct ip_address *address);
+
 /* For the worker: */
 
 /* Applies the deadline that has passed by `now_us`, if any. */
 void client_tick(struct client *client, int64_t now_us);
 
-/* Closes an idle client, or makes sure that one with a request closes after its reply. */
+/* The gate stops. Closes an idle client; a new one may still make its first request within a moment; one with
+ * a request is closed after its reply. */
 void client_stop(struct client *client);
 
 /* Closes at once. */
@@ -127,6 +137,15 @@ void client_close(struct client *client);
 
 /* Frees everything on worker->dead. */
 void client_sweep(struct worker *worker);
+
+/* For client_peer.c: the peer is known and may be served. */
+void client_serve(struct client *client);
+
+/* client_peer.c: finds out who a new connection is, from its PROXY header where the listener demands one, and
+ * goes on with client_serve, or closes it. */
+void client_identify(struct client *client);
+void client_identify_late(struct client *client); /* its deadline has passed */
+void client_forget_peer(struct client *client);   /* it is closed */
 
 /* client_tls.c: what is different of a client with TLS. */
 

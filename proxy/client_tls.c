@@ -43,7 +43,7 @@ static void note_failure(const struct client *client, enum tls_fault fault, cons
     count_failure(client->worker->service, fault);
     if (log_allow(&limits[fault], 1, &suppressed))
         log_event(LOG_INFO, "tls-handshake", "client %s: %s (%lu more such events not shown)",
-                  client->address, text, suppressed);
+                  client->peer.text, text, suppressed);
 }
 
 void client_tls_late(struct client *client)

@@ -20,6 +20,10 @@ static const struct setting table[] = {
      "Where clients are accepted: addresses, or objects of `address`, `tls`, `proxy_protocol` and `mode`; "
      "see "
      "Listeners."},
+    {"trusted_networks", SETTING_NETWORKS, AT(trusted_networks), 0, 256, false, "[]",
+     "Networks of proxies that may say, in a PROXY header or in X-Forwarded-For, for whom they speak; unix: "
+     "is "
+     "whoever connects by a UNIX socket."},
     {"workers", SETTING_COUNT, AT(workers), 0, 1024, false, "0",
      "Worker threads; 0 starts one for each core that the process may use."},
     {"public_url", SETTING_ORIGIN, AT(public_url), 0, 0, true, "null",
@@ -180,6 +184,11 @@ static const struct setting table[] = {
      "Longest time for that."},
     {"limits.connections", SETTING_COUNT, AT(limits.connections), 1, 1000000, false, "10000",
      "Most client connections at a time, for each worker."},
+    {"limits.connections_per_address", SETTING_COUNT, AT(limits.connections_per_address), 0, 1000000, false,
+     "0",
+     "Most connections of one client address (IPv6: of its /64) at a time, over all workers; one more is "
+     "closed. 0 "
+     "for no bound."},
     {"limits.held_bytes", SETTING_BYTES, AT(limits.held_bytes), MIB, 64 * GIB, false, "268435456",
      "Bytes of answers that a worker may hold for slow clients and for rewriting; more reads get 503."},
     {"limits.unfinished_bytes", SETTING_BYTES, AT(limits.unfinished_bytes), 65536, 64 * GIB, false,
@@ -264,6 +273,7 @@ void config_free(struct config *config)
     free_words(config->audit.checkpoint_command);
     free_words(config->upstream.addresses);
     config_listen_free(config);
+    free(config->trusted_networks.items);
     address_free(&config->admin.listen);
     free(config->admin.token.env);
     free(config->admin.token.file);
@@ -279,6 +289,7 @@ static const char *kind_name(enum setting_kind kind)
 {
     static const char *const names[SETTING_KINDS] = {
         [SETTING_LISTENERS] = "listeners",
+        [SETTING_NETWORKS] = "networks",
         [SETTING_ADMIN] = "address",
         [SETTING_COUNT] = "number",
         [SETTING_MILLISECONDS] = "milliseconds",

@@ -5,6 +5,7 @@
 
 #include "policies/document.h"
 #include "proxy/file.h"
+#include "proxy/net/network.h"
 
 #include <stdint.h>
 
@@ -44,7 +45,8 @@ struct config {
 
     struct config_listener *listen; /* one at least */
     size_t listen_count;
-    unsigned workers; /* resolved: never 0 */
+    struct networks trusted_networks; /* whose PROXY headers and X-Forwarded-For are believed */
+    unsigned workers;                 /* resolved: never 0 */
     char *public_url; /* "https://gate.example" that links are rewritten to; NULL: scheme and Host of the
                          request */
 
@@ -115,9 +117,10 @@ struct config {
         unsigned requests_per_connection; /* 0: no bound */
         size_t drain_bytes; /* read and thrown away after a refusal, so that the client can read the answer */
         unsigned drain_timeout_ms;
-        unsigned connections;    /* per worker */
-        size_t held_bytes;       /* of answers, per worker */
-        size_t unfinished_bytes; /* of requests, per worker */
+        unsigned connections;             /* per worker */
+        unsigned connections_per_address; /* over all workers; 0: no bound */
+        size_t held_bytes;                /* of answers, per worker */
+        size_t unfinished_bytes;          /* of requests, per worker */
         unsigned backlog;
     } limits;
 

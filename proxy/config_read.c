@@ -245,6 +245,12 @@ static void read_listeners(struct reading *reading, const struct setting *settin
     config_listen_read(reading->config, setting, pointer, value, reading->problems);
 }
 
+static void read_networks(struct reading *reading, const struct setting *setting, const char *pointer,
+                          json_t *value)
+{
+    config_networks_read(reading->config, setting, pointer, value, reading->problems);
+}
+
 static void read_admin(struct reading *reading, const struct setting *setting, const char *pointer,
                        json_t *value)
 {
@@ -267,6 +273,7 @@ typedef void setting_reader(struct reading *reading, const struct setting *setti
 
 static setting_reader *const readers[SETTING_KINDS] = {
     [SETTING_LISTENERS] = read_listeners,
+    [SETTING_NETWORKS] = read_networks,
     [SETTING_ADMIN] = read_admin,
     [SETTING_COUNT] = read_number,
     [SETTING_MILLISECONDS] = read_number,
@@ -511,6 +518,7 @@ static void read_settings(struct reading *reading)
     resolve_public_url(reading);
     config_tls_check(reading->config, reading->problems);
     check_admin(reading);
+    config_networks_check(reading->config, reading->problems);
     check_outside(reading, reading->config->audit.keys, "/audit/keys", "audit.keys");
     check_outside(reading, reading->config->ship.state, "/ship/state", "ship.state");
 }

@@ -6,6 +6,7 @@
 
 enum setting_kind {
     SETTING_LISTENERS,    /* struct config_listener *listen, with listen_count */
+    SETTING_NETWORKS,     /* struct networks */
     SETTING_ADMIN,        /* struct config_address, TCP or UNIX; text NULL for none */
     SETTING_COUNT,        /* unsigned */
     SETTING_MILLISECONDS, /* unsigned */
@@ -47,6 +48,11 @@ const struct setting *config_settings(size_t *count);
 void config_listen_read(struct config *config, const struct setting *setting, const char *pointer,
                         json_t *value, struct problems *problems);
 void config_listen_free(struct config *config);
+
+/* config_networks.c: reads a list of networks; and whether listeners have those that they need. */
+void config_networks_read(struct config *config, const struct setting *setting, const char *pointer,
+                          json_t *value, struct problems *problems);
+void config_networks_check(const struct config *config, struct problems *problems);
 
 /* The words of a SETTING_CHOICE, NULL-terminated; NULL for other kinds. Static storage. */
 const char *const *setting_choices(const struct setting *setting);

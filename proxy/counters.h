@@ -10,6 +10,10 @@
 /* One row for each counter: member, name in the metrics page (a label may follow), help. */
 #define COUNTER_TABLE(ROW)                                                                                   \
     ROW(connections, "connections_total", "Client connections accepted")                                     \
+    ROW(proxy_refused, "connections_refused_total{reason=\"proxy-header\"}",                                 \
+        "Connections and requests refused for where they come from")                                         \
+    ROW(crowd_refused, "connections_refused_total{reason=\"address\"}",                                      \
+        "Connections and requests refused for where they come from")                                         \
     ROW(tls_begun, "tls_handshakes_total{session=\"new\"}", "TLS handshakes of clients that were done")      \
     ROW(tls_resumed, "tls_handshakes_total{session=\"resumed\"}",                                            \
         "TLS handshakes of clients that were done")                                                          \

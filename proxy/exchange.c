@@ -165,7 +165,6 @@ static bool view_request(struct exchange *exchange, struct evhttp_request *reque
     struct evbuffer *body = evhttp_request_get_input_buffer(request);
     size_t length = evbuffer_get_length(body);
 
-    exchange->request.client = span_of(exchange->client->address);
     exchange->request.now = exchange->began_epoch_us / 1000000;
     exchange->request.has_content = wire_has_content(&incoming->wire);
     exchange->request.body = (struct span){length ? (const char *)evbuffer_pullup(body, -1) : "", length};
@@ -261,10 +260,12 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
     const struct field *parent = field_find(&exchange->request, "traceparent");
     trace_begin(&exchange->trace, parent ? parent->value : (struct span){NULL, 0},
                 &exchange->worker->entropy);
-    if (viewed)
-        decide(&input, &exchange->request, &exchange->arena, &exchange->decision);
-    else
+    if (!viewed)
         (void)exchange_refusal(exchange, REFUSE_INTERNAL, "spelling", "Memory is out. Nothing was sent on.");
+    else if (!exchange_name_client(exchange))
+        exchange_refuse_crowd(exchange);
+    else
+        decide(&input, &exchange->request, &exchange->arena, &exchange->decision);
     exchange_enter(exchange, EXCHANGE_DECIDED);
     exchange->mutation = (exchange->decision.obligations & OBLIGE_JOURNAL) != 0;
     exchange->passed = exchange->decision.verdict == VERDICT_PASS && exchange_admit(exchange);
@@ -304,9 +305,9 @@ static void refuse_unparsed(struct client *client, enum refusal_kind kind, const
     exchange->keep = false;
     exchange->decision.arena = &exchange->arena;
     exchange->decision.credential = CREDENTIAL_OWN;
-    exchange->request.client = span_of(client->address);
     if (wire_header_complete(&client->incoming->wire))
         look_at_header(exchange);
+    (void)exchange_name_client(exchange);
     trace_begin(&exchange->trace, (struct span){NULL, 0}, &exchange->worker->entropy);
     struct refusal *refusal = exchange_refusal(exchange, kind, "wire", detail);
     if (kind == REFUSE_OVERLOADED)

@@ -90,7 +90,7 @@ static bool add_own(struct exchange *exchange, struct outgoing *outgoing)
     add(outgoing, "Accept-Encoding", SPAN("identity"));
     if (exchange->decision.content.data != NULL && content_type != NULL)
         add(outgoing, "Content-Type", content_type->value);
-    add(outgoing, "X-Forwarded-For", exchange->request.client);
+    add(outgoing, "X-Forwarded-For", peer_forwarded(exchange->request.client));
     add(outgoing, "X-Forwarded-Proto", exchange->client->listener->tls ? SPAN("https") : SPAN("http"));
     if (host != NULL)
         add(outgoing, "X-Forwarded-Host", host->value);

@@ -79,6 +79,10 @@ struct refusal *exchange_refusal(struct exchange *exchange, enum refusal_kind ki
 void exchange_end(struct exchange *exchange);
 void exchange_cut(struct exchange *exchange);
 
+/* exchange_client.c: notes whom the request comes from. False: that address has too many connections. */
+bool exchange_name_client(struct exchange *exchange);
+void exchange_refuse_crowd(struct exchange *exchange);
+
 /* exchange.c: token and body have been judged and, where they are sent on, copied. */
 void exchange_wipe_secrets(const struct exchange *exchange);
 

@@ -1,21 +1,23 @@
 #include "proxy/gate.h"
 
 #include "proxy/access_log.h"
+#include "proxy/address_count.h"
 #include "proxy/audit/journal.h"
 #include "proxy/audit/keys.h"
 #include "proxy/audit/reconcile.h"
 #include "proxy/confine/confine.h"
 #include "proxy/control.h"
-#include "proxy/listener.h"
 #include "proxy/log.h"
 #include "proxy/port_file.h"
 #include "proxy/shield.h"
 #include "proxy/ship/ship.h"
+#include "proxy/sockets.h"
 #include "proxy/tls/server.h"
 #include "proxy/upstream/upstream.h"
 #include "proxy/version_watch.h"
 #include "proxy/worker.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +31,7 @@ struct gate {
     struct worker **workers;
     unsigned worker_count; /* made */
     unsigned started;
-    uint16_t *ports; /* one for each address */
+    struct sockets sockets;
     struct control *control;
 };
 
@@ -87,6 +89,8 @@ static bool open_service(struct service *service)
         return complain("access_log", "cannot be opened");
     if ((service->upstream = upstream_shared_new(config, error, sizeof error)) == NULL)
         return complain("upstream", error);
+    if ((service->addresses = address_count_new(config->limits.connections_per_address)) == NULL)
+        return complain("start", "out of memory");
     if ((service->shield = shield_new(config->upstream.retry_after_s, config->upstream.retry_after_most_s)) ==
         NULL)
         return complain("start", "out of memory");
@@ -100,6 +104,7 @@ static void close_service(struct service *service)
 {
     version_watch_free(service->versions);
     shield_free(service->shield);
+    address_count_free(service->addresses);
     upstream_shared_free(service->upstream);
     access_log_close(service->access_log);
     reconcile_queue_free(service->reconcile);
@@ -111,51 +116,33 @@ static void close_service(struct service *service)
     tls_server_free(service->tls);
 }
 
-static void close_all(const int *sockets, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        (void)close(sockets[i]);
-}
-
-/* One worker with a socket for each address. The first worker's sockets fix the ports that were left open
- * (":0"). */
+/* One worker with its share of the sockets. */
 static bool make_worker(struct gate *gate, struct ruleset *ruleset)
 {
-    const struct config *config = gate->service.config;
-    int *sockets = calloc(config->listen_count, sizeof *sockets);
-    char error[512] = "out of memory";
-    size_t opened = 0;
+    struct socket_share *shares;
+    size_t count;
+    char error[512] = "";
 
-    for (; sockets != NULL && opened < config->listen_count; opened++) {
-        const struct config_address *address = &config->listen[opened].address;
-        uint16_t port = gate->ports[opened] ? gate->ports[opened] : address->port;
-        sockets[opened] = listener_socket(address, port, config->limits.backlog, error, sizeof error);
-        if (sockets[opened] < 0)
-            break;
-        gate->ports[opened] = listener_port(sockets[opened]);
-    }
-    if (sockets == NULL || opened < config->listen_count) {
-        close_all(sockets, opened);
-        free(sockets);
-        return complain("listen", error);
-    }
-    struct worker *worker = worker_new(&gate->service, gate->worker_count, sockets, config->listen_count,
-                                       ruleset, error, sizeof error);
-    free(sockets);
+    if (!sockets_share(&gate->sockets, gate->worker_count, gate->service.config->workers, &shares, &count))
+        return complain("listen", strerror(errno));
+    struct worker *worker =
+        worker_new(&gate->service, gate->worker_count, shares, count, ruleset, error, sizeof error);
+    free(shares);
     if (worker == NULL)
         return complain("workers", error);
     gate->workers[gate->worker_count++] = worker;
     return true;
 }
 
-static bool addresses_are_free(const struct config *config)
+/* Every address, before the process gives up what it needs for that. */
+static bool listen_all(struct gate *gate)
 {
-    char error[512] = "";
+    const struct config *config = gate->service.config;
+    char error[512] = "out of memory";
 
-    for (size_t i = 0; i < config->listen_count; i++)
-        if (!listener_is_free(&config->listen[i].address, error, sizeof error))
-            return complain("listen", error);
-    return true;
+    return (sockets_init(&gate->sockets, config) &&
+            sockets_open(&gate->sockets, config->workers, config->limits.backlog, error, sizeof error)) ||
+           complain("listen", error);
 }
 
 static bool make_workers(struct gate *gate, struct ruleset *ruleset)
@@ -163,8 +150,7 @@ static bool make_workers(struct gate *gate, struct ruleset *ruleset)
     const struct config *config = gate->service.config;
 
     gate->workers = calloc(config->workers, sizeof *gate->workers);
-    gate->ports = calloc(config->listen_count, sizeof *gate->ports);
-    if (gate->workers == NULL || gate->ports == NULL)
+    if (gate->workers == NULL)
         return complain("workers", "out of memory");
     for (unsigned i = 0; i < config->workers; i++)
         if (!make_worker(gate, ruleset))
@@ -183,6 +169,7 @@ static bool stop_workers(struct gate *gate)
             deadline = now + (int64_t)gate->service.config->stop_timeout_ms * 1000;
     unsigned ended = 0;
 
+    sockets_close(&gate->sockets);
     for (unsigned i = 0; i < gate->started; i++)
         worker_stop(gate->workers[i]);
     while (ended < gate->started && now < deadline &&
@@ -205,7 +192,6 @@ static void free_workers(struct gate *gate)
     for (unsigned i = 0; i < gate->worker_count; i++)
         worker_free(gate->workers[i]);
     free(gate->workers);
-    free(gate->ports);
 }
 
 static void announce(const struct gate *gate)
@@ -214,15 +200,16 @@ static void announce(const struct gate *gate)
 
     log_event(LOG_INFO, "start", "portcullis %s: %u workers, upstream %s, journal %s", PORTCULLIS_VERSION,
               gate->worker_count, config->upstream.url, config->audit.directory);
-    for (size_t i = 0; i < config->listen_count; i++)
-        log_event(LOG_INFO, "listen", "%s (port %u)", config->listen[i].address.text, gate->ports[i]);
+    for (size_t i = 0; i < gate->sockets.count; i++)
+        log_event(LOG_INFO, "listen", "%s, at %s", config->listen[i].address.text,
+                  gate->sockets.groups[i].bound);
 }
 
 static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_file)
 {
     char error[512] = "";
 
-    if (!addresses_are_free(gate->service.config))
+    if (!listen_all(gate))
         return false;
     if (!confine_process(gate->service.config, ruleset, port_file, error, sizeof error))
         return complain("process", error);
@@ -232,7 +219,7 @@ static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_f
     gate->control = control_new(&task, error, sizeof error);
     if (gate->control == NULL)
         return complain("start", error);
-    bool told = port_file == NULL || port_file_write(port_file, gate->service.config, gate->ports,
+    bool told = port_file == NULL || port_file_write(port_file, gate->service.config, &gate->sockets,
                                                      control_admin_port(gate->control), error, sizeof error);
     if (told) {
         announce(gate);

@@ -11,13 +11,13 @@ static void add_address(struct text *text, const struct config_address *address,
     text_add_format(text, "\"%s%s%s:%u\"", six ? "[" : "", address->host, six ? "]" : "", port);
 }
 
-static void compose(struct text *text, const struct config *config, const uint16_t *ports,
+static void compose(struct text *text, const struct config *config, const struct sockets *sockets,
                     uint16_t admin_port)
 {
     text_add_string(text, "{\"listen\":[");
-    for (size_t i = 0; i < config->listen_count; i++) {
+    for (size_t i = 0; i < sockets->count; i++) {
         text_add_string(text, i > 0 ? "," : "");
-        add_address(text, &config->listen[i].address, ports[i]);
+        text_add_json(text, span_of(sockets->groups[i].bound));
     }
     text_add_string(text, "]");
     if (admin_port != 0) {
@@ -37,12 +37,12 @@ static bool write_file(const char *path, const struct text *text)
     return fclose(file) == 0 && written;
 }
 
-bool port_file_write(const char *path, const struct config *config, const uint16_t *ports,
+bool port_file_write(const char *path, const struct config *config, const struct sockets *sockets,
                      uint16_t admin_port, char *error, size_t error_size)
 {
     struct text content = {0}, temporary = {0};
 
-    compose(&content, config, ports, admin_port);
+    compose(&content, config, sockets, admin_port);
     text_add_format(&temporary, "%s.new", path);
     bool written = !content.failed && !temporary.failed && write_file(temporary.data, &content) &&
                    rename(temporary.data, path) == 0;

@@ -3,11 +3,11 @@
 #ifndef PROXY_PORT_FILE_H
 #define PROXY_PORT_FILE_H
 
-#include "proxy/config.h"
+#include "proxy/sockets.h"
 
 /* Writes a file beside it and renames it into place, so that nobody reads half of one. false with a message.
  */
-bool port_file_write(const char *path, const struct config *config, const uint16_t *ports,
+bool port_file_write(const char *path, const struct config *config, const struct sockets *sockets,
                      uint16_t admin_port, char *error, size_t error_size);
 
 #endif

@@ -7,6 +7,7 @@
 #include "proxy/counters.h"
 
 struct access_log;
+struct address_count;
 struct audit_key;
 struct journal;
 struct reconcile_queue;
@@ -27,6 +28,7 @@ struct service {
     struct upstream_shared *upstream; /* has its own thread */
     struct shield *shield;            /* has its own lock */
     struct version_watch *versions;   /* has its own lock */
+    struct address_count *addresses;  /* has its own lock */
     struct counters counters;         /* atomic */
 };
 

@@ -7,6 +7,7 @@
 #include "proxy/incoming.h"
 #include "proxy/listener.h"
 #include "proxy/log.h"
+#include "proxy/sockets.h"
 #include "proxy/unauthenticated.h"
 #include "proxy/upstream/status.h"
 
@@ -64,13 +65,28 @@ static void on_sweep(int fd, short what, void *arg)
     worker_check_idle(arg);
 }
 
+/* Runs when the loop has looked at the sockets once more, so that connections which the kernel let in already
+ * are served. */
+static void on_last_accept(int fd, short what, void *arg)
+{
+    struct worker *worker = arg;
+    (void)fd;
+    (void)what;
+
+    for (size_t i = 0; i < worker->listener_count; i++)
+        listener_close(&worker->listeners[i]);
+    worker->closed = true;
+    worker_check_idle(worker);
+}
+
 static void begin_stop(struct worker *worker)
 {
+    const struct timeval soon = {0, 1000};
     struct client *client, *next;
 
     worker->stopping = true;
-    for (size_t i = 0; i < worker->listener_count; i++)
-        listener_close(&worker->listeners[i]);
+    if (event_add(&worker->last_accept, &soon) != 0)
+        on_last_accept(-1, EV_TIMEOUT, worker);
     for (client = TAILQ_FIRST(&worker->clients); client != NULL; client = next) {
         next = TAILQ_NEXT(client, link);
         client_stop(client);
@@ -115,7 +131,7 @@ static void on_wake(int fd, short what, void *arg)
 
 void worker_check_idle(struct worker *worker)
 {
-    if (worker->stopping && TAILQ_EMPTY(&worker->clients) && worker->exchange_count == 0)
+    if (worker->closed && TAILQ_EMPTY(&worker->clients) && worker->exchange_count == 0)
         (void)event_base_loopbreak(worker->base);
 }
 
@@ -154,6 +170,7 @@ static bool make_events(struct worker *worker)
     worker->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return worker->wake_fd >= 0 &&
            event_assign(&worker->tick, worker->base, -1, EV_PERSIST, on_tick, worker) == 0 &&
+           event_assign(&worker->last_accept, worker->base, -1, 0, on_last_accept, worker) == 0 &&
            event_assign(&worker->sweep, worker->base, -1, 0, on_sweep, worker) == 0 &&
            event_assign(&worker->wake, worker->base, worker->wake_fd, EV_READ | EV_PERSIST, on_wake,
                         worker) == 0 &&
@@ -172,32 +189,31 @@ static bool make_parts(struct worker *worker)
            client_prepare(worker);
 }
 
-static bool open_listeners(struct worker *worker, const int *sockets, size_t count)
+static bool open_listeners(struct worker *worker, const struct socket_share *shares, size_t count)
 {
     worker->listeners = calloc(count, sizeof *worker->listeners);
     bool opened = worker->listeners != NULL;
 
     for (size_t i = 0; i < count; i++) {
         if (!opened) {
-            (void)close(sockets[i]);
+            (void)close(shares[i].fd);
             continue;
         }
         worker->listener_count++;
-        opened =
-            listener_open(&worker->listeners[i], worker, &worker->service->config->listen[i], sockets[i]);
+        opened = listener_open(&worker->listeners[i], worker, shares[i].config, shares[i].fd);
     }
     return opened;
 }
 
-struct worker *worker_new(struct service *service, unsigned index, const int *sockets, size_t count,
-                          struct ruleset *ruleset, char *error, size_t error_size)
+struct worker *worker_new(struct service *service, unsigned index, const struct socket_share *shares,
+                          size_t count, struct ruleset *ruleset, char *error, size_t error_size)
 {
     struct worker *worker = calloc(1, sizeof *worker);
 
     if (worker == NULL || pthread_mutex_init(&worker->order_lock, NULL) != 0) {
         (void)snprintf(error, error_size, "out of memory");
         for (size_t i = 0; i < count; i++)
-            (void)close(sockets[i]);
+            (void)close(shares[i].fd);
         free(worker);
         return NULL;
     }
@@ -210,7 +226,7 @@ struct worker *worker_new(struct service *service, unsigned index, const int *so
     SLIST_INIT(&worker->idle_exchanges);
     SLIST_INIT(&worker->idle_incoming);
     bool made = make_parts(worker);
-    if (!open_listeners(worker, sockets, count) || !made) {
+    if (!open_listeners(worker, shares, count) || !made) {
         (void)snprintf(error, error_size, "worker %u: cannot set up: %s", index, strerror(errno));
         worker_free(worker);
         return NULL;
@@ -291,6 +307,7 @@ static void free_events(struct worker *worker)
         return;
     (void)event_del(&worker->tick);
     (void)event_del(&worker->sweep);
+    (void)event_del(&worker->last_accept);
     (void)event_del(&worker->wake);
     (void)close(worker->wake_fd);
 }

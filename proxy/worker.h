@@ -21,6 +21,7 @@ struct exchange;
 struct incoming;
 struct journal_port;
 struct listener;
+struct socket_share;
 struct upstream;
 
 #define WORKER_BUFFER (64 * 1024)
@@ -67,23 +68,25 @@ struct worker {
     struct text head;            /* scratch for composing answers */
     char buffer[WORKER_BUFFER];  /* scratch for receiving */
 
-    struct event tick;  /* deadlines, log hand-over */
-    struct event sweep; /* frees `dead` */
-    struct event wake;  /* on wake_fd: orders from the control thread */
+    struct event tick;        /* deadlines, log hand-over */
+    struct event sweep;       /* frees `dead` */
+    struct event last_accept; /* ends accepting when the gate stops */
+    struct event wake;        /* on wake_fd: orders from the control thread */
     int wake_fd;
     pthread_mutex_t order_lock; /* guards the three below */
     struct ruleset *ordered_ruleset;
     bool ordered_stop;
     bool ordered_abort;
     bool stopping;
+    bool closed; /* and nobody is let in any more */
 
     pthread_t thread;
 };
 
 /* Makes a worker that serves on the sockets, one for each of the configuration's listeners (taken over, also
  * on failure). NULL with a message. Takes a reference of the ruleset. */
-struct worker *worker_new(struct service *service, unsigned index, const int *sockets, size_t count,
-                          struct ruleset *ruleset, char *error, size_t error_size);
+struct worker *worker_new(struct service *service, unsigned index, const struct socket_share *shares,
+                          size_t count, struct ruleset *ruleset, char *error, size_t error_size);
 
 /* Starts its thread. */
 bool worker_start(struct worker *worker);

@@ -68,6 +68,7 @@ class Process:
         self.port_file = self.directory / f"{name}.port"
         self.host, self.port = None, None
         self.checked = False
+        self.inherited = ()  # descriptors that the program gets
 
     def command(self):
         raise NotImplementedError
@@ -81,7 +82,8 @@ class Process:
         with open(self.errors, "ab") as errors:
             self.process = subprocess.Popen(
                 [str(word) for word in self.command()],
-                stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=self.environment(), cwd=self.directory)
+                stdin=subprocess.DEVNULL, stdout=errors, stderr=errors, env=self.environment(), cwd=self.directory,
+                pass_fds=self.inherited)
         self.checked = False
 
     def start(self):
@@ -97,7 +99,7 @@ class Process:
 
         first = wait_until(accepts, what=f"the port file of {self.name}; it said:\n{self.stderr()}")[0]
         self.host, _, port = first.rpartition(":")
-        self.port = int(port)
+        self.port = int(port) if port.isdigit() else None
         return self
 
     def stderr(self):

@@ -15,6 +15,7 @@ import threading
 import urllib.request
 from dataclasses import dataclass
 
+import jsonschema
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -25,7 +26,7 @@ README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
 TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "versions", "refusals", "stages",
-         "record members", "levels", "audit levels", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "settings", "files",
+         "record members", "levels", "audit levels", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "settings", "files",
          "packages", "targets", "flags", "faults"}
 
 
@@ -300,6 +301,15 @@ def test_versions():
             assert (judgement["gate"], [judgement["rule"]]) == ("version", names(rule)), version
         else:
             assert (judgement["verdict"], rule) == ("pass", ""), version
+
+
+def test_listeners(tmp_path):
+    """The example is a configuration that the program takes."""
+    listening = json.loads("\n".join(the_part("listeners").lines))
+    configuration = {"contract": str(ROOT / "conf/integrations.openapi.json"), "policy": str(ROOT / "conf/policy.json"), **listening}
+    (tmp_path / "portcullis.json").write_text(json.dumps(configuration))
+    jsonschema.validate(configuration, json.loads(source("conf/portcullis.schema.json")))
+    assert "portcullis.json:" not in output(BUILD / "portcullis", "check", "-c", "portcullis.json", cwd=tmp_path).replace("portcullis.json: ok", "")
 
 
 # The tables.

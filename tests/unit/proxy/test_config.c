@@ -127,7 +127,8 @@ static void reads_listeners(void **state)
     struct config *config =
         read_text("{" REQUIRED ",\"listen\":[{\"address\":\"[::1]:0\",\"proxy_protocol\":true},"
                   "\"unix:/run/a\",{\"address\":\"unix:/run/b\",\"mode\":\"0600\"},\"systemd:http\","
-                  "{\"address\":\"127.0.0.1:1\",\"tls\":false,\"proxy_protocol\":false}]}",
+                  "{\"address\":\"127.0.0.1:1\",\"tls\":false,\"proxy_protocol\":false}],"
+                  "\"trusted_networks\":[\"10.0.0.0/8\",\"unix:\",\"::1\"]}",
                   &shown);
 
     (void)state;
@@ -144,6 +145,10 @@ static void reads_listeners(void **state)
     assert_string_equal(config->listen[3].address.host, "http");
     assert_false(config->listen[4].tls);
     assert_false(config->listen[4].proxy_protocol);
+    assert_int_equal(config->trusted_networks.count, 2);
+    assert_int_equal(config->trusted_networks.items[0].bits, 96 + 8);
+    assert_int_equal(config->trusted_networks.items[1].bits, 128);
+    assert_true(config->trusted_networks.local);
     config_free(config);
     text_free(&shown);
 }
@@ -167,6 +172,9 @@ static void says_what_is_wrong_with_listeners(void **state)
          ":2:37: error: listen.proxy_protocol must be true or false (/listen/0/proxy_protocol)\n"},
         {"{\"address\":\"127.0.0.1:1\",\"tls\":true}",
          ":2:37: error: listen.tls needs a certificate in tls.certificate (/listen/0/tls)\n"},
+        {"{\"address\":\"127.0.0.1:1\",\"proxy_protocol\":true}",
+         ":2:37: error: listen.proxy_protocol needs the networks of the proxies in trusted_networks "
+         "(/listen/0/proxy_protocol)\n"},
         {"{\"address\":\"127.0.0.1:1\",\"mode\":\"0660\"}",
          ":2:37: error: listen.mode is for UNIX sockets only (/listen/0/mode)\n"},
         {"{\"address\":\"unix:/a\",\"mode\":\"0680\"}",
@@ -298,6 +306,16 @@ static void says_what_is_wrong(void **state)
         {"{" REQUIRED ",\n \"audit\":{\"checkpoint_command\":[\"a\",1]}}",
          ":2:11: error: audit.checkpoint_command must be a list of a program and its arguments, or null "
          "(/audit/checkpoint_command)\n"},
+        {"{" REQUIRED ",\n \"trusted_networks\":{}}",
+         ":2:2: error: trusted_networks must be a list of up to 256 networks (/trusted_networks)\n"},
+        {"{" REQUIRED ",\n \"trusted_networks\":[\"10.0.0.1/8\", 7, \"lan\",\"unix:\",\"unix:\"]}",
+         ":2:22: error: trusted_networks has bits behind its prefix that are not zero (/trusted_networks/0)\n"
+         ":2:36: error: trusted_networks must be a text such as \"10.0.0.0/8\", \"2001:db8::/32\" or "
+         "\"unix:\" "
+         "(/trusted_networks/1)\n"
+         ":2:39: error: trusted_networks is no network such as \"10.0.0.0/8\" or \"2001:db8::/32\", and no "
+         "address (/trusted_networks/2)\n"
+         ":2:53: error: trusted_networks names this network twice (/trusted_networks/4)\n"},
         {"{" REQUIRED ",\n \"public_url\":\"ftp://x\"}",
          ":2:2: error: public_url must begin with https:// or http:// (/public_url)\n"},
         {"{" REQUIRED ",\n \"audit\":{\"directory\":\"a\",\"keys\":\"a/keys\"}}",
