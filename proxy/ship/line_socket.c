@@ -256,7 +256,8 @@ static bool prepare_tls(struct line_socket *line, char *error, size_t error_size
         (void)snprintf(error, error_size, "%s", strerrordesc_np(errno));
         return false;
     }
-    line->resolver = resolver_new(config->upstream.host, config->upstream.port, NULL, RESOLVE_S, error, error_size);
+    line->resolver =
+        resolver_new(config->upstream.host, config->upstream.port, NULL, RESOLVE_S, error, error_size);
     if (line->resolver == NULL)
         return false;
     resolver_watch(line->resolver, &line->watch);
