@@ -77,6 +77,13 @@ static const struct setting table[] = {
     {"upstream.addresses", SETTING_LITERALS, AT(upstream.addresses), 1, 16, true, "null",
      "Literal IPv4 or IPv6 addresses to connect to, in place of looking the name up; port and host name stay "
      "those of the URL."},
+    {"upstream.proxy", SETTING_ORIGIN, AT(upstream.proxy), 0, 0, true, "null",
+     "HTTP proxy that leads to the upstream, as \"http://host:port\": asked with CONNECT, TLS goes through "
+     "it; "
+     "null for none. No environment variable is heeded."},
+    {"upstream.proxy_credentials", SETTING_SECRET, AT(upstream.proxy_credentials), 0, 0, true, "null",
+     "User and password for that, as user:password: {\"env\": NAME} or {\"file\": PATH}; SIGHUP reads it "
+     "anew; null for none."},
     {"upstream.eject_failures", SETTING_COUNT, AT(upstream.eject_failures), 0, 1000, false, "5",
      "After that many requests in a row without a whole answer others of the upstream's addresses are "
      "preferred; 0 for never."},
@@ -279,6 +286,9 @@ void config_free(struct config *config)
     free(config->admin.token.file);
     free(config->ship.webhook_token.env);
     free(config->ship.webhook_token.file);
+    free(config->upstream.proxy_credentials.env);
+    free(config->upstream.proxy_credentials.file);
+    free(config->upstream.proxy_host);
     free(config->upstream.host);
     free(config->upstream.authority);
     document_free(&config->document);

@@ -72,6 +72,10 @@ struct config {
         size_t json_bytes;   /* bound on a JSON answer */
         size_t header_bytes; /* bound on an answer's header */
         unsigned resolve_interval_s;
+        char *proxy;      /* URL, as written; NULL: connect to the upstream itself */
+        char *proxy_host; /* of that */
+        uint16_t proxy_port;
+        struct config_secret proxy_credentials; /* "user:password" */
         char **addresses; /* literal, in place of looking up; NULL-terminated; NULL: none */
         unsigned eject_failures, eject_seconds;
     } upstream;

@@ -458,6 +458,45 @@ static void resolve_upstream(struct reading *reading)
                      "%s is not encrypted: API keys cross the network in clear", config->upstream.url);
 }
 
+static void check_proxy(struct reading *reading, const struct origin *proxy)
+{
+    const struct config *config = reading->config;
+    const struct config_secret *secret = &config->upstream.proxy_credentials;
+    const char *fault = NULL;
+
+    if (proxy->tls)
+        fault = "must begin with http://: a proxy is spoken to in clear, and carries TLS";
+    else if (!config->upstream.tls)
+        fault = "needs an https:// upstream: nothing but TLS goes through a proxy";
+    else if (config->upstream.addresses != NULL)
+        fault = "and upstream.addresses exclude each other: it is the proxy who looks for the upstream";
+    if (fault != NULL)
+        problems_add(reading->problems, SEVERITY_ERROR, &config->document, "/upstream/proxy",
+                     "upstream.proxy %s", fault);
+    else if ((secret->env != NULL || secret->file != NULL) && !host_is_loopback(proxy->host))
+        problems_add(reading->problems, SEVERITY_WARNING, &config->document, "/upstream/proxy_credentials",
+                     "the credentials for %s cross the network in clear, as always with such proxies",
+                     config->upstream.proxy);
+}
+
+static void resolve_proxy(struct reading *reading)
+{
+    struct config *config = reading->config;
+    const struct config_secret *secret = &config->upstream.proxy_credentials;
+    struct origin origin;
+
+    if (config->upstream.proxy == NULL && (secret->env != NULL || secret->file != NULL))
+        problems_add(reading->problems, SEVERITY_ERROR, &config->document, "/upstream/proxy_credentials",
+                     "upstream.proxy_credentials are for upstream.proxy, which is not set");
+    if (config->upstream.proxy == NULL || origin_parse(config->upstream.proxy, &origin) != NULL)
+        return;
+    check_proxy(reading, &origin);
+    config->upstream.proxy_host = origin.host;
+    config->upstream.proxy_port = origin.port;
+    origin.host = NULL;
+    origin_free(&origin);
+}
+
 /* "https://gate.example/" as "https://gate.example". */
 static void resolve_public_url(struct reading *reading)
 {
@@ -515,6 +554,7 @@ static void read_settings(struct reading *reading)
         read_setting(reading, &settings[i]);
     resolve_workers(reading->config);
     resolve_upstream(reading);
+    resolve_proxy(reading);
     resolve_public_url(reading);
     config_tls_check(reading->config, reading->problems);
     check_admin(reading);

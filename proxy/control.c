@@ -146,7 +146,7 @@ static void reload_parts(struct control *control)
     char error[256] = "";
 
     if (!upstream_shared_reload(service->upstream, error, sizeof error))
-        reload_failed(control, "upstream.ca_file: %s; the old one stays in use", error);
+        reload_failed(control, "%s; the old one stays in use", error);
     if (!renew_key(control, error, sizeof error))
         reload_failed(control, "audit.keys: %s; the old key stays in use", error);
     if (!admin_reload(control->admin, error, sizeof error))

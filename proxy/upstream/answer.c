@@ -26,7 +26,7 @@ struct answer {
     enum answer_state state;
     enum part part;
     const char *fault;
-    bool began, head_request;
+    bool began, head_request, connect;
 
     int status;
     bool http_1_0;
@@ -65,12 +65,19 @@ void answer_begin(struct answer *answer, bool head_request)
     answer->fault = NULL;
     answer->began = false;
     answer->head_request = head_request;
+    answer->connect = false;
     answer->status = 0;
     answer->http_1_0 = answer->has_length = answer->chunked = answer->close = false;
     answer->length = -1;
     answer->left = 0;
     answer->field_count = answer->trailer_count = 0;
     answer->line = answer->used = 0;
+}
+
+void answer_begin_connect(struct answer *answer)
+{
+    answer_begin(answer, false);
+    answer->connect = true;
 }
 
 static bool invalid(struct answer *answer, const char *fault)
@@ -202,6 +209,10 @@ static bool read_trailer(struct answer *answer, struct span line)
 /* The header is whole: how is the body framed (RFC 9112 §6.3)? */
 static bool judge_framing(struct answer *answer)
 {
+    if (answer->connect) {
+        answer->state = ANSWER_DONE;
+        return true;
+    }
     if (answer->chunked && answer->has_length)
         return invalid(answer, "length-beside-coding");
     if (answer->chunked && answer->http_1_0)

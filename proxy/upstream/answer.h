@@ -20,6 +20,10 @@ void answer_free(struct answer *answer);
 /* Makes ready for the next answer; `head_request`: it answers a HEAD and has no body. */
 void answer_begin(struct answer *answer, bool head_request);
 
+/* The same for the answer to a CONNECT (RFC 9110 §9.3.6): it is DONE behind its header, and what that says of
+ * a body is passed over. */
+void answer_begin_connect(struct answer *answer);
+
 /* Reads from `bytes`; returns how many it took. Stops behind the header (state becomes ANSWER_BODY or
  * ANSWER_DONE), behind each piece of body (*piece is the decoded part, inside `bytes`; empty when the step
  * brought none), and at the end. Call again while it takes something and the state is not DONE or INVALID.

@@ -70,6 +70,7 @@ static void drop_socket(struct connection *connection, bool politely)
         return;
     event_del(&connection->read_event);
     event_del(&connection->write_event);
+    tunnel_end(&connection->tunnel);
     transport_close(&connection->transport, politely);
 }
 
@@ -85,8 +86,11 @@ static void fail(struct connection *connection, enum upstream_failure failure)
 /* Notes why the address under way is of no use. */
 static void note_fault(struct connection *connection, const char *fault)
 {
-    snprintf(connection->detail, sizeof(connection->detail), "%s %s: %s",
-             connection->stage == CONNECTION_SHAKING ? "TLS with" : "connect to", connection->address->text,
+    const char *through = connection->shared->way != NULL ? "TLS through" : "TLS with";
+    const char *what = connection->stage == CONNECTION_SHAKING      ? through
+                       : connection->stage == CONNECTION_TUNNELLING ? "CONNECT through"
+                                                                    : "connect to";
+    snprintf(connection->detail, sizeof(connection->detail), "%s %s: %s", what, connection->address->text,
              fault);
 }
 
@@ -133,6 +137,46 @@ static void shake_hands(struct connection *connection)
     }
 }
 
+static void run_out_of_memory(struct connection *connection)
+{
+    snprintf(connection->detail, sizeof(connection->detail), "out of memory");
+    fail(connection, UPSTREAM_OVERLOADED);
+}
+
+static void begin_tls(struct connection *connection)
+{
+    if (!tls_attach(connection->shared->tls, connection->memory, &connection->transport)) {
+        run_out_of_memory(connection);
+        return;
+    }
+    connection->stage = CONNECTION_SHAKING;
+    shake_hands(connection);
+}
+
+static void ask_proxy(struct connection *connection)
+{
+    char fault[128];
+    connection->stage = CONNECTION_TUNNELLING;
+    switch (
+        tunnel_step(&connection->tunnel, &connection->transport, connection->answer, fault, sizeof(fault))) {
+    case TUNNEL_OPEN:
+        begin_tls(connection);
+        return;
+    case TUNNEL_WANTS_READ:
+        return;
+    case TUNNEL_WANTS_WRITE:
+        event_add(&connection->write_event, NULL);
+        return;
+    case TUNNEL_REFUSED: /* by somebody who is there: another address of his says the same */
+        note_fault(connection, fault);
+        connection_blame(connection);
+        fail(connection, UPSTREAM_UNREACHABLE);
+        return;
+    case TUNNEL_BROKEN:
+        abandon_address(connection, fault);
+    }
+}
+
 static void on_connected(struct connection *connection)
 {
     int problem = 0;
@@ -145,17 +189,14 @@ static void on_connected(struct connection *connection)
         return;
     }
     event_add(&connection->read_event, NULL);
-    if (connection->shared->tls == NULL) {
+    if (connection->shared->tls == NULL)
         become_ready(connection);
-        return;
-    }
-    if (!tls_attach(connection->shared->tls, connection->memory, &connection->transport)) {
-        snprintf(connection->detail, sizeof(connection->detail), "out of memory");
-        fail(connection, UPSTREAM_OVERLOADED);
-        return;
-    }
-    connection->stage = CONNECTION_SHAKING;
-    shake_hands(connection);
+    else if (connection->shared->way == NULL)
+        begin_tls(connection);
+    else if (!tunnel_begin(&connection->tunnel, connection->shared->way, connection->answer))
+        run_out_of_memory(connection);
+    else
+        ask_proxy(connection);
 }
 
 static void on_read(evutil_socket_t fd, short what, void *arg)
@@ -163,7 +204,9 @@ static void on_read(evutil_socket_t fd, short what, void *arg)
     struct connection *connection = arg;
     (void)fd;
     (void)what;
-    if (connection->stage == CONNECTION_SHAKING)
+    if (connection->stage == CONNECTION_TUNNELLING)
+        ask_proxy(connection);
+    else if (connection->stage == CONNECTION_SHAKING)
         shake_hands(connection);
     else if (connection->stage == CONNECTION_READY)
         connection->events->readable(connection);
@@ -176,6 +219,8 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
     (void)what;
     if (connection->stage == CONNECTION_CONNECTING)
         on_connected(connection);
+    else if (connection->stage == CONNECTION_TUNNELLING)
+        ask_proxy(connection);
     else if (connection->stage == CONNECTION_SHAKING)
         shake_hands(connection);
     else if (connection->stage == CONNECTION_READY)

@@ -1,5 +1,5 @@
-/* One connection to the upstream: made by trying each address in turn, and TLS over it where the
- * configuration says so; then bytes both ways, on two events. */
+/* One connection to the upstream: made by trying each address in turn, a tunnel through a proxy and TLS over
+ * it where the configuration says so; then bytes both ways, on two events. */
 #ifndef PROXY_UPSTREAM_CONNECTION_H
 #define PROXY_UPSTREAM_CONNECTION_H
 
@@ -25,7 +25,8 @@ struct connection_events {
 enum connection_stage {
     CONNECTION_RESOLVING,
     CONNECTION_CONNECTING,
-    CONNECTION_SHAKING, /* hands, by TLS */
+    CONNECTION_TUNNELLING, /* the proxy is asked for the upstream */
+    CONNECTION_SHAKING,    /* hands, by TLS */
     CONNECTION_READY,
     CONNECTION_CLOSED,
 };
@@ -40,6 +41,7 @@ struct connection {
 
     enum connection_stage stage;
     struct transport transport;
+    struct tunnel tunnel; /* while it is asked for */
     struct answer *answer;
     struct address *address; /* connected to, or being connected to; NULL between two of them */
     bool counted;            /* among the address's requests under way */

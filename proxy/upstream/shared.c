@@ -4,6 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* With a proxy it is the proxy who is connected to. */
+static struct resolver *make_resolver(const struct config *config, char *error, size_t error_size)
+{
+    bool direct = config->upstream.proxy == NULL;
+    return resolver_new(direct ? config->upstream.host : config->upstream.proxy_host,
+                        direct ? config->upstream.port : config->upstream.proxy_port,
+                        config->upstream.addresses, config->upstream.resolve_interval_s, error, error_size);
+}
+
 struct upstream_shared *upstream_shared_new(const struct config *config, char *error, size_t error_size)
 {
     struct upstream_shared *shared = calloc(1, sizeof(*shared));
@@ -22,12 +31,15 @@ struct upstream_shared *upstream_shared_new(const struct config *config, char *e
             goto fail_shared;
     }
     shared->ejection = (struct ejection){config->upstream.eject_failures, config->upstream.eject_seconds};
-    shared->resolver = resolver_new(config->upstream.host, config->upstream.port, config->upstream.addresses,
-                                    config->upstream.resolve_interval_s, error, error_size);
-    if (shared->resolver == NULL)
+    if (config->upstream.proxy != NULL && (shared->way = tunnel_way_new(config, error, error_size)) == NULL)
         goto fail_tls;
+    shared->resolver = make_resolver(config, error, error_size);
+    if (shared->resolver == NULL)
+        goto fail_way;
     return shared;
 
+fail_way:
+    tunnel_way_free(shared->way);
 fail_tls:
     tls_free(shared->tls);
 fail_shared:
@@ -40,6 +52,7 @@ void upstream_shared_free(struct upstream_shared *shared)
     if (shared == NULL)
         return;
     resolver_free(shared->resolver);
+    tunnel_way_free(shared->way);
     tls_free(shared->tls);
     free(shared);
 }
@@ -52,5 +65,9 @@ struct upstream_owner upstream_owner(const struct upstream_shared *shared, struc
 
 bool upstream_shared_reload(struct upstream_shared *shared, char *error, size_t error_size)
 {
-    return shared->tls == NULL || tls_reload(shared->tls, error, error_size);
+    char fault[192];
+    bool trusted = shared->tls == NULL || tls_reload(shared->tls, fault, sizeof(fault));
+    if (!trusted)
+        snprintf(error, error_size, "upstream.ca_file: %s", fault);
+    return trusted && (shared->way == NULL || tunnel_way_reload(shared->way, error, error_size));
 }

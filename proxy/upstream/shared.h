@@ -6,6 +6,7 @@
 #include "proxy/upstream/owner.h"
 #include "proxy/upstream/resolver.h"
 #include "proxy/upstream/tls.h"
+#include "proxy/upstream/tunnel.h"
 
 struct upstream_shared {
     const struct config *config;
@@ -13,6 +14,7 @@ struct upstream_shared {
     struct ejection ejection;
     struct resolver *resolver;
     _Atomic unsigned long surplus; /* idle connections that spoke unasked */
+    struct tunnel_way *way;        /* NULL: no proxy */
     struct tls *tls;               /* NULL: the upstream speaks plain HTTP */
 };
 

@@ -33,8 +33,8 @@ struct upstream_call;   /* one request under way */
  * must outlive it. */
 struct upstream_shared *upstream_shared_new(const struct config *config, char *error, size_t error_size);
 void upstream_shared_free(struct upstream_shared *shared);
-/* Reads the CA file anew (SIGHUP): connections made from now on use it; the old one is kept when it is wrong
- * (false, message). Any thread. */
+/* Reads the CA file and the proxy's credentials anew (SIGHUP): connections made from now on use them. One
+ * that is wrong is kept as it was (false, and a message that names the setting). Any thread. */
 bool upstream_shared_reload(struct upstream_shared *shared, char *error, size_t error_size);
 
 /* The owner of a principal's requests with that value of Authorization. Any thread. */

@@ -302,6 +302,25 @@ static void says_what_is_wrong(void **state)
         {"{" REQUIRED ",\n \"upstream\":{\"addresses\":[\"[::1]\"]}}", LITERALS},
         {"{" REQUIRED ",\n \"upstream\":{\"addresses\":[\"localhost\"]}}", LITERALS},
         {"{" REQUIRED ",\n \"upstream\":{\"addresses\":[]}}", LITERALS},
+        {"{" REQUIRED ",\n \"upstream\":{\"proxy\":\"https://proxy:3128\"}}",
+         ":2:14: error: upstream.proxy must begin with http://: a proxy is spoken to in clear, and carries "
+         "TLS "
+         "(/upstream/proxy)\n"},
+        {"{" REQUIRED ",\n \"upstream\":{\"proxy\":\"http://user:pw@proxy:3128\"}}",
+         ":2:14: error: upstream.proxy must hold no user name and no password (/upstream/proxy)\n"},
+        {"{" REQUIRED ",\n \"upstream\":{\"url\":\"http://127.0.0.1:1\",\"proxy\":\"http://proxy:3128\"}}",
+         ":2:41: error: upstream.proxy needs an https:// upstream: nothing but TLS goes through a proxy "
+         "(/upstream/proxy)\n"},
+        {"{" REQUIRED ",\n \"upstream\":{\"addresses\":[\"127.0.0.1\"],\"proxy\":\"http://proxy:3128\"}}",
+         ":2:40: error: upstream.proxy and upstream.addresses exclude each other: it is the proxy who looks "
+         "for "
+         "the upstream (/upstream/proxy)\n"},
+        {"{" REQUIRED ",\n \"upstream\":{\"proxy_credentials\":{\"env\":\"LOGIN\"}}}",
+         ":2:14: error: upstream.proxy_credentials are for upstream.proxy, which is not set "
+         "(/upstream/proxy_credentials)\n"},
+        {"{" REQUIRED ",\n \"upstream\":{\"proxy\":\"http://127.0.0.1:1\",\"proxy_credentials\":\"a:b\"}}",
+         ":2:43: error: upstream.proxy_credentials must be {\"env\": NAME} or {\"file\": PATH}, or null "
+         "(/upstream/proxy_credentials)\n"},
         {"{" REQUIRED ",\n \"upstream\":{\"addresses\":\"127.0.0.1\"}}", LITERALS},
         {"{" REQUIRED ",\n \"audit\":{\"checkpoint_command\":[\"a\",1]}}",
          ":2:11: error: audit.checkpoint_command must be a list of a program and its arguments, or null "
