@@ -60,7 +60,7 @@ static bool open_tls(struct service *service)
 static bool open_service(struct service *service)
 {
     const struct config *config = service->config;
-    char error[512] = "";
+    char error[1024] = "";
     const struct journal_settings journal = {
         .directory = config->audit.directory,
         .keys = config->audit.keys,

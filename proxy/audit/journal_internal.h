@@ -52,7 +52,7 @@ struct journal {
     int64_t rotate_after; /* a failed rotation is tried again then */
     const char *fault;    /* what broke the segment, or is in the way of opening; NULL: neither */
     unsigned wait_ms;     /* until it is tried again to open the journal */
-    char told[512];       /* why that failed, as the log has it */
+    char told[1024];      /* why that failed, as the log has it */
     char broken_file[SEGMENT_NAME];
     char finding[SEGMENT_FINDING]; /* what mending it showed */
 };

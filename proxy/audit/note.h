@@ -30,9 +30,10 @@ struct note_signer;
 
 /* Opens DIR/journal-signing.key (PEM PKCS#8 Ed25519, 0600, the same demands as on the HMAC key), or makes it;
  * or, where `source` is given, the key it names: a path of a PEM file, or a "pkcs11:" URI through OpenSSL's
- * store. `name` is the key's name, the journal's origin. NULL with a message. */
-struct note_signer *note_signer_open(const char *directory, const char *source, const char *name, char *error,
-                                     size_t error_size);
+ * store. Without `make` none is made where it is missing: one that is lost is nothing to make up for
+ * silently. `name` is the key's name, the journal's origin. NULL with a message. */
+struct note_signer *note_signer_open(const char *directory, const char *source, bool make, const char *name,
+                                     char *error, size_t error_size);
 void note_signer_free(struct note_signer *signer); /* wipes */
 const struct note_key *note_signer_key(const struct note_signer *signer);
 

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <unistd.h>
 
 #define KEY_NAME "journal-signing.key"
 #define PKCS11   "pkcs11:"
@@ -59,7 +60,7 @@ static EVP_PKEY *read_pem(const struct key_bytes *bytes, const char *path, char 
     return pair;
 }
 
-static EVP_PKEY *load_own(const char *directory, char *error, size_t error_size)
+static EVP_PKEY *load_own(const char *directory, bool make, char *error, size_t error_size)
 {
     EVP_PKEY *pair = NULL;
     struct key_bytes bytes;
@@ -69,7 +70,15 @@ static EVP_PKEY *load_own(const char *directory, char *error, size_t error_size)
         snprintf(error, error_size, "%s: out of memory", directory);
         return NULL;
     }
-    if (key_file_open(directory, KEY_NAME, fresh_key, &bytes, error, error_size))
+    if (!make && access(path, F_OK) != 0 && errno == ENOENT)
+        snprintf(
+            error, error_size,
+            "%s: the journal's signing key is not there, and none is made in place of a lost one. Bring it "
+            "back from a copy; or, if there is none, rename verifier.vkey in the journal's directory to "
+            "verifier-<id>.vkey, the id being the eight hex digits behind its first +: a new key is made "
+            "then, and older checkpoints are verified with the old public key",
+            path);
+    else if (key_file_open(directory, KEY_NAME, fresh_key, &bytes, error, error_size))
         pair = read_pem(&bytes, path, error, error_size);
     explicit_bzero(&bytes, sizeof bytes);
     free(path);
@@ -114,10 +123,10 @@ static EVP_PKEY *load_uri(const char *uri, char *error, size_t error_size)
     return pair;
 }
 
-static EVP_PKEY *load(const char *directory, const char *source, char *error, size_t error_size)
+static EVP_PKEY *load(const char *directory, const char *source, bool make, char *error, size_t error_size)
 {
     if (source == NULL)
-        return load_own(directory, error, error_size);
+        return load_own(directory, make, error, error_size);
     if (strncasecmp(source, PKCS11, sizeof PKCS11 - 1) == 0)
         return load_uri(source, error, error_size);
     return load_file(source, error, error_size);
@@ -161,8 +170,8 @@ static bool try_out(const struct note_signer *signer)
     return sign(signer, probe, signature) && note_signature_good(&signer->key, probe, signature);
 }
 
-struct note_signer *note_signer_open(const char *directory, const char *source, const char *name, char *error,
-                                     size_t error_size)
+struct note_signer *note_signer_open(const char *directory, const char *source, bool make, const char *name,
+                                     char *error, size_t error_size)
 {
     struct note_signer *signer = calloc(1, sizeof *signer);
     unsigned char bytes[32];
@@ -172,7 +181,7 @@ struct note_signer *note_signer_open(const char *directory, const char *source, 
         snprintf(error, error_size, "out of memory");
         goto failed;
     }
-    signer->pair = load(directory, source, error, error_size);
+    signer->pair = load(directory, source, make, error, error_size);
     if (signer->pair == NULL)
         goto failed;
     if (!public_bytes(signer->pair, bytes)) {

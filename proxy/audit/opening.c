@@ -77,7 +77,8 @@ static bool open_signer(struct journal *journal, const char **passing, char *err
     if (!verifier_read(&journal->home.directory, &known, &found, error, error_size) ||
         !choose_origin(settings, found ? &known : NULL, origin, error, error_size))
         return false;
-    journal->signer = note_signer_open(settings->keys, settings->signing_key, origin, error, error_size);
+    journal->signer =
+        note_signer_open(settings->keys, settings->signing_key, !found, origin, error, error_size);
     return journal->signer != NULL && is_own_key(journal, found ? &known : NULL, passing, error, error_size);
 }
 

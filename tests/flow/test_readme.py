@@ -475,6 +475,31 @@ def test_replaced_signing_key(make_gate, sandbox):
     output(BUILD / "portcullis", "audit", "verify", home / "audit")
 
 
+def test_lost_signing_key(make_gate, sandbox):
+    """None is made in place of a lost one, until the runbook's step says that it is lost for good."""
+    gate = make_gate(sandbox, config={"audit": {"directory": "audit", "keys": "keys"}})
+    gate.stop()
+    home = gate.config_file.parent
+    key, verifier = home / "keys/journal-signing.key", home / "audit/verifier.vkey"
+    key.rename(home / "kept.key")
+    for _ in range(2):
+        gate.launch()
+        assert gate.wait() == 1
+        gate.checked = True
+        assert f"{key}: the journal's signing key is not there" in gate.stderr(), gate.stderr()
+        assert "then, and older checkpoints are verified with the old public key" in gate.stderr(), gate.stderr()
+        assert not key.exists()
+    (home / "kept.key").rename(key)
+    gate.start()
+    gate.stop()
+    key.unlink()
+    verifier.rename(home / f"audit/verifier-{verifier.read_text().split('+')[1]}.vkey")
+    gate.start()
+    gate.stop()
+    assert key.stat().st_mode & 0o777 == 0o600
+    output(BUILD / "portcullis", "audit", "verify", home / "audit")
+
+
 def test_access_members():
     written = set(re.findall(r'\b(?:member|number)\(line, NAME\("([a-z_]+)"\)', source("proxy/exchange_log.c")))
     assert len(written) > 15

@@ -12,7 +12,7 @@ static struct note_signer *make_signer(const char *path, const char *keys, const
     char folder[300], error[256] = "";
 
     snprintf(folder, sizeof folder, "%s/%s", path, keys);
-    struct note_signer *signer = note_signer_open(folder, NULL, name, error, sizeof error);
+    struct note_signer *signer = note_signer_open(folder, NULL, true, name, error, sizeof error);
     if (signer == NULL)
         fail_msg("%s", error);
     return signer;

@@ -329,7 +329,7 @@ static void write_file(const char *path, const char *text, mode_t mode)
 static struct note_signer *open_signer(const char *directory, const char *source, const char *name)
 {
     char error[512] = "";
-    struct note_signer *signer = note_signer_open(directory, source, name, error, sizeof error);
+    struct note_signer *signer = note_signer_open(directory, source, true, name, error, sizeof error);
 
     assert_string_equal(error, "");
     assert_non_null(signer);
@@ -447,7 +447,7 @@ static void keys_that_cannot_be_used_are_refused(void **state)
             char error[512] = "", *path = path_of(*state, own ? "journal-signing.key" : "key.pem");
 
             write_file(path, rows[i].pem, rows[i].mode);
-            assert_null(note_signer_open(*state, own ? NULL : path, rows[i].name, error, sizeof error));
+            assert_null(note_signer_open(*state, own ? NULL : path, true, rows[i].name, error, sizeof error));
             if (strstr(error, rows[i].says) == NULL)
                 fail_msg("row %zu: %s", i, error);
             assert_null(strstr(error, "MC4CAQ"));
@@ -455,16 +455,16 @@ static void keys_that_cannot_be_used_are_refused(void **state)
         }
 
     char error[512] = "", *path = path_of(*state, "missing.pem"); /* is not made where it is named */
-    assert_null(note_signer_open(*state, path, "o", error, sizeof error));
+    assert_null(note_signer_open(*state, path, true, "o", error, sizeof error));
     assert_non_null(strstr(error, "missing.pem: cannot read the key: No such file"));
     char long_text[4098] = PETER_PEM;
     memset(long_text + sizeof PETER_PEM - 1, '\n', sizeof long_text - sizeof PETER_PEM);
     write_file(path, long_text, 0600);
-    assert_null(note_signer_open(*state, path, "o", error, sizeof error));
+    assert_null(note_signer_open(*state, path, true, "o", error, sizeof error));
     assert_non_null(strstr(error, "4097 bytes long: this is no key"));
     path = path_of(*state, "fifo");
     assert_int_equal(mkfifo(path, 0600), 0);
-    assert_null(note_signer_open(*state, path, "o", error, sizeof error));
+    assert_null(note_signer_open(*state, path, true, "o", error, sizeof error));
     assert_non_null(strstr(error, "not a regular file"));
 }
 
@@ -475,7 +475,7 @@ static void pkcs11_uris_go_to_the_store(void **state)
     char error[512] = "", *home = getcwd(NULL, 0);
 
     assert_int_equal(chdir(*state), 0);
-    assert_null(note_signer_open(*state, "pkcs11:object=key;pin-value=4711", "o", error, sizeof error));
+    assert_null(note_signer_open(*state, "pkcs11:object=key;pin-value=4711", true, "o", error, sizeof error));
     assert_non_null(strstr(error, "pkcs11: URI: OpenSSL has no provider"));
     assert_null(strstr(error, "4711"));
     assert_int_equal(ERR_peek_error(), 0);
@@ -489,7 +489,7 @@ static void pkcs11_uris_go_to_the_store(void **state)
     note_signer_free(signer);
 
     write_file("pkcs11:key", "nothing\n", 0600);
-    assert_null(note_signer_open(*state, "pkcs11:key", "o", error, sizeof error));
+    assert_null(note_signer_open(*state, "pkcs11:key", true, "o", error, sizeof error));
     assert_non_null(strstr(error, "no private key is found"));
     assert_int_equal(chdir(home), 0);
     free(home);

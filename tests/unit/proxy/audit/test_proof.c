@@ -67,7 +67,7 @@ static int setup(void **state)
 
     fixture = (struct fixture){0};
     assert_int_equal(scratch_setup(&fixture.scratch), 0);
-    fixture.signer = note_signer_open(fixture.scratch, NULL, "log.example", error, sizeof error);
+    fixture.signer = note_signer_open(fixture.scratch, NULL, true, "log.example", error, sizeof error);
     assert_non_null(fixture.signer);
     note_key_write(note_signer_key(fixture.signer), &vkey);
     assert_true(trust_add(&fixture.trust, vkey.data, error, sizeof error));

@@ -249,7 +249,7 @@ static int setup(void **state)
     assert_int_equal(mkdir(fixture->directory, 0700), 0);
     snprintf(path, sizeof path, "%s/checkpoints", fixture->directory);
     assert_int_equal(mkdir(path, 0700), 0);
-    fixture->signer = note_signer_open(fixture->scratch, NULL, "log.example", error, sizeof error);
+    fixture->signer = note_signer_open(fixture->scratch, NULL, true, "log.example", error, sizeof error);
     assert_non_null(fixture->signer);
     note_key_write(note_signer_key(fixture->signer), &vkey);
     write_file(fixture->directory, "verifier.vkey", (struct span){vkey.data, vkey.length});
