@@ -484,7 +484,7 @@ def test_lost_signing_key(make_gate, sandbox):
     key.rename(home / "kept.key")
     for _ in range(2):
         gate.launch()
-        assert gate.wait() == 1
+        assert gate.wait() == 2
         gate.checked = True
         assert f"{key}: the journal's signing key is not there" in gate.stderr(), gate.stderr()
         assert "then, and older checkpoints are verified with the old public key" in gate.stderr(), gate.stderr()

@@ -669,6 +669,15 @@ static void other_key_known(const char *directory)
     assert_int_equal(rename(from, to), 0);
 }
 
+static void exchanged_key(const char *directory)
+{
+    char keys[300], error[512];
+
+    other_key(directory);
+    snprintf(keys, sizeof keys, "%s/keys", directory);
+    note_signer_free(note_signer_open(keys, NULL, true, "portcullis/test", error, sizeof error));
+}
+
 static void no_verifier(const char *directory)
 {
     char path[300];
@@ -700,7 +709,8 @@ static void holds_the_log_against_its_checkpoint(void **state)
         {"the checkpoint's segment is gone", remove_covered, ""},
         {"checkpoint edited", forge_checkpoint, "its signature is wrong"},
         {"checkpoint renamed", future_checkpoint, "its size is not the one in its name"},
-        {"another key", other_key, "the signing key is not the one of this journal"},
+        {"the key is lost", other_key, "none is made in place of a lost one"},
+        {"another key", exchanged_key, "the signing key is not the one of this journal"},
         {"another key, the old one known", other_key_known, NULL},
         {"another key, the old one not known", other_key_unknown, "not signed by the key of this journal"},
         {"the verifier's key is gone", no_verifier, NULL},
