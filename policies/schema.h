@@ -51,9 +51,10 @@ typedef void schema_mask(void *arg, struct span secret, struct text *out);
 
 /* Writes the value as canonical JSON (sorted keys, compact) with every secret replaced by mask()'s text:
  * members that the schema marks `format: password` or x-portcullis.secret, all below a member named
- * "credentials", and any string member whose name is or ends in token, password, secret, api_key, private_key
- * (without case, and as camelCase: brokerToken). The schema may be NULL: then only the names decide. Members
- * that the schema does not know are masked whole: an invalid body is recorded too. */
+ * "credentials" (the names there that the schema does not have, too), and any string member whose name is or
+ * ends in token, password, secret, api_key, private_key (without case, and as camelCase: brokerToken). The
+ * schema may be NULL: then only the names decide. Members that the schema does not know are masked whole: an
+ * invalid body is recorded too. */
 void schema_write_masked(const struct schema *schema, json_t *value, schema_mask *mask, void *arg,
                          struct text *out);
 

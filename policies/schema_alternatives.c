@@ -81,8 +81,7 @@ static void report_no_branch(struct check *check, const struct branches *branche
     report_members(check, branches, place);
     json_object_foreach (value, name, member) {
         if (!is_known_to_any(branches, name))
-            check_report(check, &(struct place){place, name, 0}, "The member \"%s\" is not allowed here.",
-                         check_short_name(check, name));
+            check_report_unknown(check, &(struct place){place, name, 0}, NULL);
     }
 }
 

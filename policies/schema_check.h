@@ -13,6 +13,7 @@ struct place {
 };
 
 struct check {
+    const struct schema *root; /* of the whole value */
     struct pattern_scratch *scratch;
     struct arena *arena;
     struct findings *findings;
@@ -40,7 +41,7 @@ void check_report_kind(struct check *check, unsigned kinds, const struct place *
 /* The values allowed, as they may be shown: the contract is no secret. In the arena. */
 const char *check_list(struct check *check, const char *const *names, size_t count);
 
-/* The first bytes of a name that a client chose: enough to find it by. In the arena, or the name itself. */
-const char *check_short_name(struct check *check, const char *name);
+/* Reports that the member in that place is not allowed; `nearest` is a name that may be meant, or NULL. */
+void check_report_unknown(struct check *check, const struct place *place, const char *nearest);
 
 #endif

@@ -1,10 +1,9 @@
 /* Writes a body for the journal: canonical JSON in which no secret stands. What is not known to be harmless
  * is masked. */
-#include "policies/schema_internal.h"
+#include "policies/schema_view.h"
 
 #include <stdlib.h>
 
-#define VIEW_MAX 24
 #define MASKS_MAX                                                                                            \
     32 /* of one object's or array's own members; beyond it the whole of it is one mask, so that no          \
           body grows much on its way into the journal */
@@ -14,18 +13,9 @@ enum showing {
     SHOW_ALL,       /* for the text that a mask is made of */
     SHOW_BY_NAME,   /* there is no schema: names decide */
     SHOW_BY_SCHEMA, /* names, and the schemas in view */
-    SHOW_NAMES,     /* below "credentials": names of members only */
+    SHOW_NAMES,     /* below "credentials", without a schema: names of members only */
+    SHOW_KNOWN,     /* the same with one: names that it has; an object with others is one mask */
 };
-
-/* The schemas that may speak about a value, the alternatives of each included: what one of them calls secret
- * is secret. */
-struct view {
-    const struct schema *list[VIEW_MAX];
-    size_t count;
-    bool overflow; /* there are more: nothing is known then */
-};
-
-static const struct view no_view = {.count = 0};
 
 struct writer {
     schema_mask *mask;
@@ -35,36 +25,6 @@ struct writer {
 
 static void write_value(const struct writer *writer, json_t *value, enum showing showing,
                         const struct view *view);
-
-static void view_add(struct view *view, const struct schema *schema)
-{
-    const struct branches *lists[] = {&schema->one_of, &schema->any_of, &schema->all_of};
-
-    for (size_t i = 0; i < view->count; i++)
-        if (view->list[i] == schema)
-            return;
-    if (view->count == VIEW_MAX) {
-        view->overflow = true;
-        return;
-    }
-    view->list[view->count++] = schema;
-    for (size_t i = 0; i < 3; i++)
-        for (size_t j = 0; j < lists[i]->count; j++)
-            view_add(view, lists[i]->list[j]);
-}
-
-/* The view of the member, or with NULL of the elements. */
-static struct view view_below(const struct view *view, const char *name)
-{
-    struct view below = {.overflow = view->overflow};
-
-    for (size_t i = 0; i < view->count; i++) {
-        const struct schema *schema = name ? schema_member(view->list[i], name) : view->list[i]->items;
-        if (schema != NULL)
-            view_add(&below, schema);
-    }
-    return below;
-}
 
 /* Does the schema say what a value of this kind is? One without a type knows at most what the value holds. */
 static bool schema_knows(const struct schema *schema, enum kind kind)
@@ -92,32 +52,6 @@ static bool view_shows(const struct view *view, enum kind kind)
     return known && !view->overflow;
 }
 
-/* Does the name end in the word, letters compared without case and "_" and "-" passed over ("brokerToken",
- * "API-KEY")? */
-static bool ends_in(const char *name, const char *word)
-{
-    size_t at = strlen(name), left = strlen(word);
-
-    while (left > 0 && at > 0) {
-        char c = name[--at];
-        if (c == '_' || c == '-')
-            continue;
-        if (ascii_lower(c) != word[--left])
-            return false;
-    }
-    return left == 0;
-}
-
-static bool is_secret_name(const char *name)
-{
-    static const char *const words[] = {"token", "password", "secret", "apikey", "privatekey"};
-
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (ends_in(name, words[i]))
-            return true;
-    return false;
-}
-
 static void write_mask(const struct writer *writer, json_t *value)
 {
     struct text plain = {0};
@@ -134,18 +68,13 @@ static void write_mask(const struct writer *writer, json_t *value)
     text_wipe(&plain);
 }
 
-static bool is_credentials(const char *name)
-{
-    return span_equal_nocase(span_of(name), span_of("credentials"));
-}
-
 /* Is the member masked whole? The schemas do not know it, or its name speaks of a secret; true, false and
  * null are none. */
 static bool is_hidden(const char *name, json_t *value, enum showing showing, const struct view *below)
 {
     if (showing == SHOW_BY_SCHEMA && below->count == 0)
         return true;
-    return is_secret_name(name) && !json_is_boolean(value) && !json_is_null(value);
+    return name_is_secret(name) && !json_is_boolean(value) && !json_is_null(value);
 }
 
 static void write_member(const struct writer *writer, const char *name, json_t *value, enum showing showing,
@@ -154,14 +83,14 @@ static void write_member(const struct writer *writer, const char *name, json_t *
     struct view below = {.count = 0};
     bool by_rule = showing == SHOW_BY_NAME || showing == SHOW_BY_SCHEMA;
 
-    if (showing == SHOW_BY_SCHEMA)
+    if (showing == SHOW_BY_SCHEMA || showing == SHOW_KNOWN)
         below = view_below(view, name);
     text_add_json(writer->out, span_of(name));
     text_add(writer->out, ":", 1);
     if (by_rule && is_hidden(name, value, showing, &below))
         write_mask(writer, value);
-    else if (by_rule && is_credentials(name))
-        write_value(writer, value, SHOW_NAMES, &no_view);
+    else if (by_rule && name_is_credentials(name))
+        write_value(writer, value, showing == SHOW_BY_SCHEMA ? SHOW_KNOWN : SHOW_NAMES, &below);
     else
         write_value(writer, value, showing, &below);
 }
@@ -205,7 +134,7 @@ static void write_array(const struct writer *writer, json_t *array, enum showing
     size_t index;
     json_t *element;
 
-    if (showing == SHOW_BY_SCHEMA)
+    if (showing == SHOW_BY_SCHEMA || showing == SHOW_KNOWN)
         below = view_below(view, NULL);
     text_add(writer->out, "[", 1);
     json_array_foreach (array, index, element) {
@@ -242,7 +171,7 @@ static bool is_crowded(json_t *value, enum showing showing, const struct view *v
 
     if (members <= MASKS_MAX || showing == SHOW_ALL || showing == SHOW_BY_NAME)
         return false;
-    if (showing == SHOW_NAMES)
+    if (showing == SHOW_NAMES || showing == SHOW_KNOWN)
         return true;
     if (json_is_array(value))
         return view_below(view, NULL).count == 0;
@@ -254,12 +183,27 @@ static bool is_crowded(json_t *value, enum showing showing, const struct view *v
     return false;
 }
 
+/* Has the object a member that no schema names? Its name may be a secret. */
+static bool has_unknown_name(const struct view *view, json_t *value)
+{
+    const char *name;
+    json_t *member;
+
+    json_object_foreach (value, name, member) {
+        if (!view_names(view, name))
+            return true;
+    }
+    return false;
+}
+
 static void write_value(const struct writer *writer, json_t *value, enum showing showing,
                         const struct view *view)
 {
     enum kind kind = kind_of(value);
     bool holds = kind == KIND_OBJECT || kind == KIND_ARRAY;
-    bool masked = showing == SHOW_BY_SCHEMA ? !view_shows(view, kind) : showing == SHOW_NAMES && !holds;
+    bool masked = showing == SHOW_BY_SCHEMA ? !view_shows(view, kind)
+                  : showing == SHOW_KNOWN   ? !holds || has_unknown_name(view, value)
+                                            : showing == SHOW_NAMES && !holds;
 
     if (showing != SHOW_ALL && (masked || (holds && is_crowded(value, showing, view))))
         write_mask(writer, value);
@@ -275,9 +219,7 @@ void schema_write_masked(const struct schema *schema, json_t *value, schema_mask
                          struct text *out)
 {
     struct writer writer = {mask, arg, out};
-    struct view view = {.count = 0};
+    struct view view = view_of(schema);
 
-    if (schema != NULL)
-        view_add(&view, schema);
     write_value(&writer, value, schema ? SHOW_BY_SCHEMA : SHOW_BY_NAME, &view);
 }

@@ -1,5 +1,7 @@
-/* What is said about values that do not fit. A value is never quoted: it may be a secret. */
+/* What is said about values that do not fit. A value is never quoted: it may be a secret. Nor is a member's
+ * name that a client chose below a secret. */
 #include "policies/schema_check.h"
+#include "policies/schema_view.h"
 #include "policies/utf8.h"
 
 #include <stdarg.h>
@@ -7,13 +9,36 @@
 
 #define FINDINGS_MAX 100
 #define NAME_SHOWN   64 /* bytes of a member name that a client chose */
+#define NAME_HIDDEN  "*"
 
 bool check_is_full(const struct check *check)
 {
     return check->findings->count >= FINDINGS_MAX;
 }
 
-const char *check_short_name(struct check *check, const char *name)
+/* What the schemas say of the value in that place; *secret: it stands below one. */
+static struct view view_at(const struct check *check, const struct place *place, bool *secret)
+{
+    if (place == NULL) {
+        *secret = false;
+        return view_of(check->root);
+    }
+    struct view above = view_at(check, place->up, secret);
+    *secret |= place->name != NULL && (name_is_credentials(place->name) || name_is_secret(place->name));
+    return view_below(&above, place->name);
+}
+
+/* May the name of the member in that place be said? */
+static bool may_be_named(const struct check *check, const struct place *place)
+{
+    bool secret;
+    struct view view = view_at(check, place->up, &secret);
+
+    return !secret || view_names(&view, place->name);
+}
+
+/* The first bytes of a name that a client chose: enough to find it by. In the arena, or the name itself. */
+static const char *short_name(struct check *check, const char *name)
 {
     struct span bytes = span_of(name);
     size_t at = 0;
@@ -35,7 +60,9 @@ static void write_place(struct check *check, const struct place *place, struct t
     write_place(check, place->up, pointer);
     if (place->name == NULL)
         (void)snprintf(index, sizeof index, "%zu", place->index);
-    pointer_add(pointer, place->name ? check_short_name(check, place->name) : index);
+    pointer_add(pointer, place->name == NULL          ? index
+                         : may_be_named(check, place) ? short_name(check, place->name)
+                                                      : NAME_HIDDEN);
 }
 
 void check_report(struct check *check, const struct place *place, const char *format, ...)
@@ -67,6 +94,17 @@ void check_report(struct check *check, const struct place *place, const char *fo
         findings->last = &findings->first;
     *findings->last = finding;
     findings->last = &finding->next;
+}
+
+void check_report_unknown(struct check *check, const struct place *place, const char *nearest)
+{
+    if (may_be_named(check, place))
+        check_report(check, place, "The member \"%s\" is not allowed here%s%s%s",
+                     short_name(check, place->name), nearest ? "; did you mean \"" : ".",
+                     nearest ? nearest : "", nearest ? "\"?" : "");
+    else
+        check_report(check, place,
+                     "A member (its name may be a secret, and is not shown) is not allowed here.");
 }
 
 /* "a", "b" or "c" */

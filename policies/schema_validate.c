@@ -163,8 +163,7 @@ static void report_unknown(struct check *check, const struct schema *schema, con
         names[schema->property_count] = NULL;
         nearest = nearest_name(name, names);
     }
-    check_report(check, place, "The member \"%s\" is not allowed here%s%s%s", check_short_name(check, name),
-                 nearest ? "; did you mean \"" : ".", nearest ? nearest : "", nearest ? "\"?" : "");
+    check_report_unknown(check, place, nearest);
 }
 
 static void check_object(struct check *check, const struct schema *schema, json_t *value,
@@ -223,7 +222,7 @@ bool schema_validate(const struct schema *schema, json_t *value, struct pattern_
                      struct arena *arena, struct findings *findings)
 {
     size_t before = findings->count;
-    struct check check = {scratch, arena, findings, STEPS, false};
+    struct check check = {schema, scratch, arena, findings, STEPS, false};
 
     check_value(&check, schema, value, NULL);
     return findings->count == before && !check.failed;
@@ -251,7 +250,7 @@ const char *schema_validate_text(const struct schema *schema, struct span text,
                                  struct pattern_scratch *scratch, struct arena *arena)
 {
     struct findings findings = {0};
-    struct check check = {scratch, arena, &findings, STEPS, false};
+    struct check check = {schema, scratch, arena, &findings, STEPS, false};
 
     if (text.data == NULL)
         text = span_of("");

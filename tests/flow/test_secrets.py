@@ -45,6 +45,10 @@ def test_secrets_are_nowhere(make_gate, sandbox):
     assert send("PATCH", update, TOKENS["updater"], body={"data": {"attributes": {"credentials": {"role_arn": marked(16)}}}}) == 400
     assert send("PATCH", update, TOKENS["updater"],
                 body={"data": {"attributes": {"credentials": {"role_arn": f"arn:aws:iam::123456789012:role/{marked(17)}"}}}}) == 200
+    # As a member's name, by mistake or by design.
+    assert send("PATCH", update, TOKENS["updater"], body={"data": {"attributes": {"credentials": {marked(28): "role_arn"}}}}) == 400
+    assert send("POST", create, TOKENS["creator"],
+                body=created("eight", {"username": "u", "password": "p", marked(29): {marked(30): 1}})) == 400
     # Tokens that are known, unknown, or in the wrong place.
     assert send("DELETE", update, marked(18)) == 401
     assert send("GET", update, None, headers={"Authorization": f"Basic {marked(19)}"}) == 401

@@ -231,7 +231,17 @@ static const struct {
     {"updateIntegration", UPDATE("{'credentials':{'password':7}}"),
      "/data/attributes/credentials/password: The value must be a string.\n"},
     {"updateIntegration", UPDATE("{'credentials':{'pasword':'hunter2'}}"),
-     "/data/attributes/credentials/pasword: The member \"pasword\" is not allowed here.\n"},
+     "/data/attributes/credentials/*: A member (its name may be a secret, and is not shown) is not allowed "
+     "here.\n"},
+    {"updateIntegration", UPDATE("{'credentials':{'hunter2':'x','username':'u'}}"),
+     "/data/attributes/credentials/*: A member (its name may be a secret, and is not shown) is not allowed "
+     "here.\n"},
+    {"createIntegration",
+     CREATE(
+         "ecr",
+         "{'region':'eu-central-1','role_arn':'arn:aws:iam::123456789012:role/x','hunter2':{'hunter3':1}}"),
+     "/data/attributes/credentials/*: A member (its name may be a secret, and is not shown) is not allowed "
+     "here.\n"},
     {"updateIntegration", UPDATE("{'credentials':null}"),
      "/data/attributes/credentials: The value must be an object.\n"},
     {"updateIntegration", UPDATE("{'integration_type':'ecr'}"),

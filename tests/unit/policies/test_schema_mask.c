@@ -72,7 +72,9 @@ static void the_schema_decides_too(void **state)
         {"{'list':['n',1,'n']}", "{'list':['n','<1>','n']}"},
         {"{'free':'s'}", "{'free':'<s>'}"}, /* a schema that says nothing knows nothing */
         {"{'credentials':{'known':'s','other':{'x':'s'}}}",
-         "{'credentials':{'known':'<s>','other':{'x':'<s>'}}}"},
+         "{'credentials':'<{'known':'s','other':{'x':'s'}}>'}"}, /* an unknown name may be a secret */
+        {"{'credentials':{'known':'s'}}", "{'credentials':{'known':'<s>'}}"},
+        {"{'credentials':{'known':{'x':'s'}}}", "{'credentials':{'known':'<{'x':'s'}>'}}"},
         {"{'map':{'x':1,'y':'s'}}", "{'map':{'x':1,'y':'<s>'}}"},
         {"{'either':{'kind':'k','a':'s','b':'n','c':'s'}}",
          "{'either':{'a':'<s>','b':'n','c':'<s>','kind':'k'}}"},
