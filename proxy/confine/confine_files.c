@@ -43,7 +43,7 @@ struct ruleset_attributes {
 struct confine_files {
     int ruleset;
     uint64_t handled; /* rights to files that the kernel knows */
-    int fault;        /* errno of the first path that could not be allowed though it is there */
+    int fault;        /* errno of the first path that could be opened and not be allowed */
 };
 
 static uint64_t handled_by(long version)
@@ -90,17 +90,15 @@ void confine_files_allow(struct confine_files *files, const char *path, unsigned
     int beneath = open(path, O_PATH | O_CLOEXEC);
     struct stat status;
 
-    if (beneath < 0 && errno == ENOENT)
+    if (beneath < 0) /* who needs it will say so */
         return;
     struct landlock_path_beneath_attr rule = {.allowed_access = rights(access) & files->handled,
                                               .parent_fd = beneath};
-    if (beneath >= 0 && fstat(beneath, &status) == 0 && !S_ISDIR(status.st_mode))
+    if (fstat(beneath, &status) == 0 && !S_ISDIR(status.st_mode))
         rule.allowed_access &= FS_ON_A_FILE;
-    if (beneath < 0 ||
-        syscall(SYS_landlock_add_rule, files->ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
+    if (syscall(SYS_landlock_add_rule, files->ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0) != 0)
         files->fault = files->fault != 0 ? files->fault : errno;
-    if (beneath >= 0)
-        (void)close(beneath);
+    (void)close(beneath);
 }
 
 void confine_files_allow_around(struct confine_files *files, const char *path, unsigned access)

@@ -17,7 +17,7 @@ enum confine_result confine_identity(const char *user, const char *group, char *
 /* What may be done beneath a path. */
 enum confine_access { CONFINE_READ = 1, CONFINE_WRITE = 2, CONFINE_EXECUTE = 4 };
 
-/* The paths of a landlock ruleset while it is made. A path that does not exist is passed over. */
+/* The paths of a landlock ruleset while it is made. A path that cannot be opened is passed over. */
 struct confine_files;
 
 /* NULL when the kernel has no landlock. */
