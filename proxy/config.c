@@ -56,6 +56,9 @@ static const struct setting table[] = {
      "Most connections to the upstream at a time, for each worker."},
     {"upstream.queue", SETTING_COUNT, AT(upstream.queue), 0, 1000000, false, "1024",
      "Most requests that wait for a connection, for each worker; one more is answered 503."},
+    {"upstream.queue_wait_ms", SETTING_MILLISECONDS, AT(upstream.queue_wait_ms), 0, 600000, false, "5000",
+     "Longest useful wait for a connection: while all wait longer, the newest reads of who waits most get "
+     "503. 0 for any."},
     {"upstream.retry_after_s", SETTING_SECONDS, AT(upstream.retry_after_s), 1, 86400, false, "60",
      "How long a credential that the API answered 429 is held back where the API does not say for how long."},
     {"upstream.retry_after_most_s", SETTING_SECONDS, AT(upstream.retry_after_most_s), 0, 86400, false, "600",
@@ -196,6 +199,10 @@ static const struct setting table[] = {
      "Most connections of one client address (IPv6: of its /64) at a time, over all workers; one more is "
      "closed. 0 "
      "for no bound."},
+    {"limits.exchanges", SETTING_COUNT, AT(limits.exchanges), 1, 1000000, false, "5000",
+     "Most requests being answered at a time, for each worker; one more is 503."},
+    {"limits.loop_lag_ms", SETTING_MILLISECONDS, AT(limits.loop_lag_ms), 0, 600000, false, "1000",
+     "A worker whose loop is that late, three times in a row, answers 503 until it is not. 0 for never."},
     {"limits.held_bytes", SETTING_BYTES, AT(limits.held_bytes), MIB, 64 * GIB, false, "268435456",
      "Bytes of answers that a worker may hold for slow clients and for rewriting; more reads get 503."},
     {"limits.unfinished_bytes", SETTING_BYTES, AT(limits.unfinished_bytes), 65536, 64 * GIB, false,

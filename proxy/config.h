@@ -63,9 +63,10 @@ struct config {
         bool tls;
         char *host; /* without brackets */
         uint16_t port;
-        char *authority;      /* as Host is sent: port only when it is not the scheme's own */
-        char *ca_file;        /* absolute; NULL: the system's store */
-        unsigned connections; /* bound per worker */
+        char *authority;        /* as Host is sent: port only when it is not the scheme's own */
+        char *ca_file;          /* absolute; NULL: the system's store */
+        unsigned connections;   /* bound per worker */
+        unsigned queue_wait_ms; /* 0: any */
         unsigned retry_after_s, retry_after_most_s;
         unsigned queue; /* requests that may wait for a connection, per worker; more get 503 */
         unsigned connect_timeout_ms, first_byte_timeout_ms, total_timeout_ms, idle_timeout_ms;
@@ -123,6 +124,8 @@ struct config {
         unsigned drain_timeout_ms;
         unsigned connections;             /* per worker */
         unsigned connections_per_address; /* over all workers; 0: no bound */
+        unsigned exchanges;               /* per worker */
+        unsigned loop_lag_ms;             /* 0: any */
         size_t held_bytes;                /* of answers, per worker */
         size_t unfinished_bytes;          /* of requests, per worker */
         unsigned backlog;

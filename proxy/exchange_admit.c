@@ -77,6 +77,41 @@ static bool is_unshielded(struct exchange *exchange, int64_t now_us)
     return false;
 }
 
+/* What is refused for want of room: the rule, and what to tell. NULL where there is room. */
+static const char *want_of_room(const struct exchange *exchange, const char **detail)
+{
+    const struct worker *worker = exchange->worker;
+
+    if (worker->lagging) {
+        *detail =
+            "The gate has more to do than time (limits.loop_lag_ms). Nothing was sent on; try again shortly.";
+        return "limits.loop_lag_ms";
+    }
+    if (worker->exchange_count > worker->service->config->limits.exchanges) {
+        *detail = "The gate answers as many requests as it may (limits.exchanges). Nothing was sent on; try "
+                  "again shortly.";
+        return "limits.exchanges";
+    }
+    /* A read takes its place in the queue, and may be sent away from it. What was recorded may not be. */
+    if (exchange->mutation && upstream_is_full(worker->upstream)) {
+        *detail = "Too many requests wait for a connection to the upstream. Nothing was sent on; try again "
+                  "shortly.";
+        return "upstream.queue";
+    }
+    return NULL;
+}
+
+static bool has_room(struct exchange *exchange)
+{
+    const char *detail, *rule = want_of_room(exchange, &detail);
+
+    if (rule == NULL)
+        return true;
+    say_when(exchange, refuse(exchange, REFUSE_OVERLOADED, rule, detail), 1);
+    COUNT(exchange->worker->service, shed);
+    return false;
+}
+
 bool exchange_admit(struct exchange *exchange)
 {
     struct service *service = exchange->worker->service;
@@ -84,7 +119,7 @@ bool exchange_admit(struct exchange *exchange)
     int64_t now_us = rates != NULL || shield_is_up(service->shield) ? clock_monotonic_us() : 0;
 
     exchange->fingerprint = shield_fingerprint(service->shield, exchange_authorization(exchange));
-    return is_unshielded(exchange, now_us) && is_within_rate(exchange, now_us);
+    return has_room(exchange) && is_unshielded(exchange, now_us) && is_within_rate(exchange, now_us);
 }
 
 /* For people: whose credential it is, or where the gate has it from. */

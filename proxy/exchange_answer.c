@@ -155,6 +155,8 @@ static void on_fail(void *arg, enum upstream_failure failure, const char *detail
 
     exchange->call = NULL;
     exchange->sent = sent;
+    if (failure == UPSTREAM_OVERLOADED)
+        COUNT(exchange->worker->service, shed);
     note_failure(exchange, failure, detail);
     if (exchange->head_sent)
         exchange_cut(exchange);

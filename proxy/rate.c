@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define SECOND_NS 1000000000ll
+#define SECOND_NS INT64_C(1000000000)
 
 struct rates {
     size_t count;

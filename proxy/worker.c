@@ -36,6 +36,18 @@ static void publish(struct worker *worker, int64_t now)
     atomic_store_explicit(&worker->ticked_us, now, memory_order_relaxed);
 }
 
+static void note_lag(struct worker *worker, int64_t now)
+{
+    unsigned bound_ms = worker->service->config->limits.loop_lag_ms;
+    bool lagged = worker->lagging;
+
+    worker->lagging = lag_tick(&worker->lag, TICK_MS * 1000, bound_ms * INT64_C(1000), now);
+    if (worker->lagging && !lagged)
+        log_event(LOG_WARNING, "overload",
+                  "worker %u is %u ms late or more (limits.loop_lag_ms): it answers 503 for now",
+                  worker->index, bound_ms);
+}
+
 static void on_tick(int fd, short what, void *arg)
 {
     struct worker *worker = arg;
@@ -45,6 +57,7 @@ static void on_tick(int fd, short what, void *arg)
     (void)what;
 
     publish(worker, now);
+    note_lag(worker, now);
     for (client = TAILQ_FIRST(&worker->clients); client != NULL; client = next) {
         next = TAILQ_NEXT(client, link);
         client_tick(client, now);

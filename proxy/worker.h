@@ -6,6 +6,7 @@
 #include "policies/pattern.h"
 #include "proxy/clock.h"
 #include "proxy/entropy.h"
+#include "proxy/lag.h"
 #include "proxy/ruleset.h"
 #include "proxy/service.h"
 #include "proxy/tally.h"
@@ -58,6 +59,8 @@ struct worker {
 
     struct listener *listeners;
     size_t listener_count;
+    struct lag lag;
+    bool lagging;   /* the loop is too slow: new requests are refused */
     bool accepting; /* the listeners are enabled */
 
     struct tally tally;

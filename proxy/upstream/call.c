@@ -9,8 +9,11 @@ void call_move(struct upstream_call *call, struct call_list *list)
     struct upstream *upstream = call->upstream;
     TAILQ_REMOVE(call->list, call, entry);
     upstream->waiting_count -= call->list == &upstream->waiting;
+    queue_remove(&upstream->queue, &call->place);
     TAILQ_INSERT_TAIL(list, call, entry);
     upstream->waiting_count += list == &upstream->waiting;
+    if (list == &upstream->waiting)
+        queue_add(&upstream->queue, &call->place);
     call->list = list;
 }
 
@@ -88,6 +91,8 @@ void call_lost(struct upstream_call *call, enum upstream_failure failure, const 
     call_move(call, &call->upstream->waiting);
     TAILQ_REMOVE(&call->upstream->waiting, call, entry); /* it waited its turn before */
     TAILQ_INSERT_HEAD(&call->upstream->waiting, call, entry);
+    queue_remove(&call->upstream->queue, &call->place);
+    queue_add_first(&call->upstream->queue, &call->place);
 }
 
 static void lose_transport(struct upstream_call *call, const char *when)

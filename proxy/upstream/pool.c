@@ -144,9 +144,10 @@ static struct connection *find_idle(struct upstream *upstream, const struct upst
     unsigned looked_at = 0;
     if (upstream->addresses == NULL)
         return NULL;
-    for (connection = LIST_FIRST(shelf_of(upstream, &call->owner)); connection != NULL; connection = next) {
+    for (connection = LIST_FIRST(shelf_of(upstream, &call->place.owner)); connection != NULL;
+         connection = next) {
         next = LIST_NEXT(connection, shelf);
-        if (!owner_equal(&connection->owner, &call->owner) ||
+        if (!owner_equal(&connection->owner, &call->place.owner) ||
             (best != NULL && connection->address->outstanding >= best->address->outstanding) ||
             !is_fit(upstream, connection, call->idempotent))
             continue;
@@ -180,7 +181,7 @@ static void connect_for(struct upstream *upstream, struct upstream_call *call)
         return;
     }
     int64_t now = clock_monotonic_us();
-    connection->owner = call->owner;
+    connection->owner = call->place.owner;
     upstream->connection_count++;
     TAILQ_INSERT_TAIL(&upstream->busy, connection, entry);
     call_attach(call, connection);
@@ -188,12 +189,9 @@ static void connect_for(struct upstream *upstream, struct upstream_call *call)
     upstream_due(upstream, call_due(call), now);
 }
 
-/* Gives the first waiting call what it needs; false when it must wait on. */
-static bool serve_first(struct upstream *upstream)
+/* Gives a waiting call what it needs; false when it must wait on. */
+static bool serve(struct upstream *upstream, struct upstream_call *call)
 {
-    struct upstream_call *call = TAILQ_FIRST(&upstream->waiting);
-    if (call == NULL)
-        return false;
     if (call->unsafe) {
         call_fail(call, UPSTREAM_INVALID, "the request holds what must not be sent");
         return true;
@@ -222,6 +220,7 @@ void pool_sweep(struct upstream *upstream)
     struct upstream_call *call;
     while ((call = TAILQ_FIRST(&upstream->over)) != NULL) {
         TAILQ_REMOVE(&upstream->over, call, entry);
+        queue_release(&upstream->queue);
         free(call);
     }
     struct connection *connection;
@@ -231,13 +230,45 @@ void pool_sweep(struct upstream *upstream)
     }
 }
 
+static struct upstream_call *call_at(struct place *place)
+{
+    return place != NULL ? (void *)((char *)place - offsetof(struct upstream_call, place)) : NULL;
+}
+
+/* Serves whoever is next, as long as that can be done. */
+static void serve_all(struct upstream *upstream, int64_t now)
+{
+    struct upstream_call *call;
+    while ((call = call_at(queue_first(&upstream->queue))) != NULL && serve(upstream, call))
+        if (upstream->congestion.standing)
+            congestion_served(&upstream->congestion, now - call->place.since_us);
+}
+
+/* Sends the newest away, as long as more wait than may, or than can be served in time. What may have been
+ * recorded as intended is not sent away. */
+static void shed(struct upstream *upstream, int64_t now)
+{
+    const struct upstream_call *oldest = TAILQ_FIRST(&upstream->waiting);
+    size_t room = congestion_room(&upstream->congestion, now - oldest->place.since_us, now);
+    bool late = room < upstream->config->upstream.queue;
+    size_t most = late ? room : upstream->config->upstream.queue;
+    while (upstream->queue.yielding > most)
+        call_fail(call_at(queue_newest(&upstream->queue)), UPSTREAM_OVERLOADED,
+                  late ? "requests wait too long for a connection (upstream.queue_wait_ms)"
+                       : "too many requests wait for a connection (upstream.queue)");
+}
+
 void pool_pump(struct upstream *upstream)
 {
-    while (serve_first(upstream))
-        ;
-    while (upstream->waiting_count > upstream->config->upstream.queue)
-        call_fail(TAILQ_LAST(&upstream->waiting, call_list), UPSTREAM_OVERLOADED,
-                  "too many requests wait for a connection (upstream.queue)");
+    int64_t now = upstream->congestion.standing ? clock_monotonic_us() : 0;
+    serve_all(upstream, now);
+    if (TAILQ_EMPTY(&upstream->waiting)) {
+        congestion_end(&upstream->congestion);
+    } else {
+        now = now != 0 ? now : clock_monotonic_us();
+        congestion_begin(&upstream->congestion, now);
+        shed(upstream, now);
+    }
     pool_sweep(upstream);
 }
 

@@ -102,6 +102,8 @@ struct upstream *upstream_new(struct event_base *base, struct upstream_shared *s
     upstream->shared = shared;
     upstream->config = shared->config;
     upstream->timer_due = INT64_MAX;
+    queue_begin(&upstream->queue);
+    upstream->congestion.target_us = shared->config->upstream.queue_wait_ms * INT64_C(1000);
     TAILQ_INIT(&upstream->waiting);
     TAILQ_INIT(&upstream->active);
     TAILQ_INIT(&upstream->expired);
@@ -145,6 +147,7 @@ void upstream_free(struct upstream *upstream)
     close(upstream->watch.fd);
     tls_forget(&upstream->memory);
     addresses_release(upstream->addresses);
+    queue_end(&upstream->queue);
     free(upstream);
 }
 
@@ -155,8 +158,10 @@ struct upstream_call *upstream_start(struct upstream *upstream, const struct ups
     const char *authority = upstream->config->upstream.authority;
     size_t length = safe ? message_write(NULL, request, authority) : 0;
     struct upstream_call *call = calloc(1, sizeof(*call) + length);
-    if (call == NULL)
+    if (call == NULL || !queue_reserve(&upstream->queue)) {
+        free(call);
         return NULL;
+    }
     if (safe)
         message_write(call->request, request, authority);
     call->length = length;
@@ -165,18 +170,25 @@ struct upstream_call *upstream_start(struct upstream *upstream, const struct ups
     call->events = *events;
     call->arg = arg;
     call->idempotent = request->idempotent;
-    call->owner = request->owner;
     call->head_request = strcmp(request->method, "HEAD") == 0;
 
     int64_t now = clock_monotonic_us();
+    call->place = (struct place){.owner = request->owner, .firm = !request->idempotent, .since_us = now};
     call->total_due = now + upstream->config->upstream.total_timeout_ms * INT64_C(1000);
     call->last_due = request->due_us != 0 ? request->due_us : INT64_MAX;
     call->list = &upstream->waiting;
     TAILQ_INSERT_TAIL(&upstream->waiting, call, entry);
     upstream->waiting_count++;
+    queue_add(&upstream->queue, &call->place);
     upstream_due(upstream, call_due(call), now);
     pool_schedule(upstream);
     return call;
+}
+
+bool upstream_is_full(const struct upstream *upstream)
+{
+    return upstream->waiting_count > 0 &&
+           (upstream->congestion.congested || upstream->waiting_count >= upstream->config->upstream.queue);
 }
 
 void upstream_cancel(struct upstream_call *call)

@@ -89,6 +89,10 @@ struct upstream_events {
 struct upstream_call *upstream_start(struct upstream *upstream, const struct upstream_request *request,
                                      const struct upstream_events *events, void *arg);
 
+/* Do so many calls wait, or for so long, that a new one should not be started? One that is not idempotent
+ * waits, once it is started, however many there are. */
+bool upstream_is_full(const struct upstream *upstream);
+
 /* Ends a call: its connection is closed, no callback comes any more. */
 void upstream_cancel(struct upstream_call *call);
 

@@ -1,8 +1,8 @@
 /* One worker's upstream side from the inside: its calls, its connections, and who waits for what.
  *
  * Invariants:
- * 1. A call is in exactly one list: waiting (no connection), active (a connection of its own), expired (for
- * the length of on_timer), over.
+ * 1. A call is in exactly one list: waiting (no connection; it then stands in the queue, too), active (a
+ * connection of its own), expired (for the length of on_timer), over.
  * 2. A connection is in exactly one list: busy (call != NULL), idle (READY, call == NULL), closed.
  * connection_count counts busy and idle. What is idle also stands on the shelf of its owner, and takes no
  * call of another.
@@ -16,7 +16,9 @@
 #ifndef PROXY_UPSTREAM_UPSTREAM_INTERNAL_H
 #define PROXY_UPSTREAM_UPSTREAM_INTERNAL_H
 
+#include "proxy/upstream/congestion.h"
 #include "proxy/upstream/connection.h"
+#include "proxy/upstream/queue.h"
 
 #define SCRATCH_BYTES 65536
 #define SHELVES       1024 /* a power of two */
@@ -35,8 +37,10 @@ struct upstream {
     int64_t timer_due;
     struct resolver_watch watch;
 
-    struct call_list waiting, active, expired, over;
+    struct call_list waiting, active, expired, over; /* waiting: whoever has waited longest first */
     size_t waiting_count;
+    struct queue queue; /* in which order those that wait are served, and who is sent away */
+    struct congestion congestion;
     struct connection_list idle, busy, closed; /* idle: newest first */
     struct shelf shelves[SHELVES];             /* what is idle, by owner; newest first too */
     size_t connection_count;
@@ -59,8 +63,8 @@ struct upstream_call {
 
     enum call_stage stage;
     struct connection *connection;
-    struct upstream_owner owner;
-    bool unsafe; /* the request may not be written */
+    struct place place; /* in the queue, while it waits; whose call it is */
+    bool unsafe;        /* the request may not be written */
     bool idempotent, head_request;
     bool fresh;      /* only a new connection will do: */
     bool resent;     /* it is tried the second time */
