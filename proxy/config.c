@@ -104,6 +104,10 @@ static const struct setting table[] = {
      "Directory of the journal's keys, outside of the journal's; made (0700) when it is missing."},
     {"audit.queue", SETTING_COUNT, AT(audit.queue), 1, 1000000, false, "4096",
      "Most records that wait for the disk; one mutation more is answered 503."},
+    {"audit.reply", SETTING_CHOICE, AT(audit.reply), 0, 0, false, "\"durable\"",
+     "When a change is answered: durable, once its outcome is on the disk; queued, as soon as that waits for "
+     "the "
+     "disk."},
     {"audit.origin", SETTING_NAME, AT(audit.origin), 0, 0, true, "null",
      "Name of the journal and its signing key in checkpoints; it stays what it was when the journal was "
      "begun. "
@@ -233,6 +237,7 @@ static const struct {
     const char *words[CHOICE_WORDS]; /* in the order of its enum; NULL-terminated */
 } choices[] = {
     {"tls.client_certificate", {"none", "optional", "required"}},
+    {"audit.reply", {"durable", "queued"}},
     {"process.confine", {"auto", "required", "off"}}, /* enum confine_demand */
 };
 

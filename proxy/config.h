@@ -40,6 +40,8 @@ enum config_client_certificate { /* as the words in config.c */
                                  CLIENT_CERTIFICATE_REQUIRED,
 };
 
+enum config_reply { REPLY_DURABLE, REPLY_QUEUED }; /* as the words in config.c */
+
 struct config {
     struct document document; /* the file itself, for error messages */
 
@@ -87,7 +89,8 @@ struct config {
     struct {
         char *directory;
         char *keys;
-        unsigned queue;           /* records that may wait for the disk */
+        unsigned queue; /* records that may wait for the disk */
+        enum config_reply reply;
         char *origin;             /* NULL: the journal's own, or one made of the host's name */
         char *signing_key;        /* absolute path or "pkcs11:" URI; NULL: the one in `keys` */
         size_t segment_bytes;     /* a new segment is begun beyond this */

@@ -107,10 +107,11 @@ static void refuse(struct exchange *exchange, enum refusal_kind kind, const char
         /* The intent is in the journal; it needs its outcome. */
         exchange->status = exchange->decision.refusal.status;
         exchange->failure = detail;
-        if (exchange_record_outcome(exchange)) {
+        if (exchange_record_outcome(exchange))
             exchange_enter(exchange, EXCHANGE_SETTLING);
-            return;
-        }
+        else
+            exchange_reply_refusal(exchange);
+        return;
     }
     exchange_refuse(exchange);
 }

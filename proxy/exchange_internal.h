@@ -108,7 +108,7 @@ void exchange_reply_refusal(struct exchange *exchange);
 extern const struct upstream_events exchange_upstream_events;
 
 /* exchange_record.c: each returns false when the journal takes nothing; else the state goes on from a
- * callback. */
+ * callback. With an outcome it also returns false where audit.reply says not to wait for it. */
 bool exchange_record_intent(struct exchange *exchange);
 bool exchange_record_outcome(struct exchange *exchange);
 bool exchange_record_refused(struct exchange *exchange);

@@ -172,7 +172,7 @@ static void after_outcome(struct exchange *exchange, bool recorded)
 
     if (!recorded)
         log_event(
-            LOG_ERROR, "outcome-lost",
+            LOG_ERROR, "journal-outcome",
             "request %s: the outcome (status %d) is not durable, its intent is; it will be if the journal "
             "comes back before the gate stops",
             exchange->request_id, exchange->status);
@@ -203,11 +203,13 @@ bool exchange_record_outcome(struct exchange *exchange)
 
     add_outcome(exchange, &fields, &answer);
     FAULT_POINT("exchange-before-outcome");
-    bool appended = append(exchange, &fields, on_outcome_recorded);
+    bool waits = exchange->worker->service->config->audit.reply == REPLY_DURABLE;
+    bool appended = append(exchange, &fields, waits ? on_outcome_recorded : NULL);
     exchange_free_answer(&answer);
-    if (!appended)
-        after_outcome(exchange, false);
-    return appended;
+    if (appended && waits)
+        return true;
+    after_outcome(exchange, appended);
+    return false;
 }
 
 void exchange_record_aborted(struct exchange *exchange)
@@ -220,7 +222,7 @@ void exchange_record_aborted(struct exchange *exchange)
     exchange->failure = "the gate stopped before the exchange ended";
     add_outcome(exchange, &fields, &answer);
     if (!append(exchange, &fields, NULL))
-        log_event(LOG_ERROR, "outcome-lost",
+        log_event(LOG_ERROR, "journal-outcome",
                   "request %s: the outcome could not be recorded; its intent is in the journal",
                   exchange->request_id);
     exchange_free_answer(&answer);

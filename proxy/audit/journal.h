@@ -117,7 +117,7 @@ struct journal_status {
     unsigned long checkpoints, checkpoint_failures; /* written, and attempts that failed, by this run */
     unsigned long witness_failures;                 /* the checkpoint command failed or answered wrongly */
     unsigned long segments_removed;
-    unsigned queued; /* records that wait */
+    unsigned queued;      /* records that wait */
     uint64_t sync_max_us; /* longest time that making records durable took */
     unsigned long missed; /* records lost since the start */
 };

@@ -196,6 +196,37 @@ def test_a_slow_disk(gate, sandbox, tmp_path):
     assert_whole(gate, sandbox)
 
 
+@pytest.mark.parametrize("reply, syncs", [("durable", 2), ("queued", 1)])
+def test_when_a_change_is_answered(make_gate, sandbox, tmp_path, reply, syncs):
+    """Its intent is durable before the API sees it, whatever is set; its answer waits for the outcome's sync, or does not."""
+    gate, delay = make_gate(sandbox, config={**ADMIN, "audit": {"reply": reply}}), 2
+    assert update(gate).status == 200
+    before = len(mutations(sandbox))
+    with injected(gate, tmp_path, f"fdatasync:delay_enter={delay * 1000000}"):
+        begin = time.monotonic()
+        answers = []
+        writer = threading.Thread(target=lambda: answers.append((update(gate).status, time.monotonic())))
+        writer.start()
+        wait_until(lambda: len(mutations(sandbox)) > before, what="the change at the API")
+        assert time.monotonic() - begin >= delay, "sent before its intent was durable"
+        writer.join()
+    [(status, end)] = answers
+    assert status == 200
+    assert syncs * delay <= end - begin < (syncs + 1) * delay
+    assert_whole(gate, sandbox)
+    assert len(gate.exchanges("outcome")) == 2
+
+
+def test_an_unknown_outcome_that_nobody_waits_for(make_gate, sandbox):
+    """It comes before the record of what was found out about it."""
+    gate = make_gate(sandbox, config={"audit": {"reply": "queued"}})
+    sandbox.fault({"close": "after-read"}, match={"method": "PATCH"})
+    assert_error(update(gate), 502, "upstream-closed")
+    wait_until(lambda: gate.exchanges("reconciled"), what="the gate's word on it")
+    records = [(record["stage"], record.get("result")) for record in gate.journal() if "request_id" in record]
+    assert records == [("intent", None), ("outcome", "unknown"), ("reconciled", "unknown")]
+
+
 def test_renamed_segment(gate, sandbox):
     """Somebody renames the file that is being written: the gate goes on in a new one."""
     assert update(gate).status == 200
@@ -259,8 +290,10 @@ def test_a_directory_that_may_not_be_written(gate, sandbox):
     assert_recovers(gate)
 
 
-def test_the_outcome_of_what_was_under_way(gate, sandbox, tmp_path):
+@pytest.mark.parametrize("reply", ["durable", "queued"])
+def test_the_outcome_of_what_was_under_way(make_gate, sandbox, tmp_path, reply):
     """The journal breaks while the API works: the client gets the API's answer, and its record follows when the journal is back."""
+    gate = make_gate(sandbox, config={**ADMIN, "audit": {"reply": reply}})
     assert update(gate).status == 200
     sandbox.fault({"delay_ms": 1500}, match={"method": "DELETE"})
     before, answers = len(mutations(sandbox)), []
