@@ -75,17 +75,32 @@ struct bufferevent *client_bufferevent(struct event_base *base, void *arg)
     figure_add(&worker->tally.open[kind_of(client->listener)], 1);
     bufferevent_incref(client->bufferevent);
     (void)event_assign(&client->readable, base, -1, 0, on_start, client);
-    (void)event_assign(&client->writable, base, -1, 0, on_start, client);
     event_active(&client->readable, EV_TIMEOUT, 0);
     if (!client_prepare(worker) || worker->client_count >= worker->service->config->limits.connections)
         worker_accept(worker, false);
     return client->bufferevent;
 }
 
+bool client_await_writable(struct client *client)
+{
+    if (client->writable == NULL)
+        client->writable =
+            event_new(client->worker->base, client->transport.fd, EV_WRITE | EV_PERSIST, on_writable, client);
+    return client->writable != NULL && event_add(client->writable, NULL) == 0;
+}
+
+void client_stop_writing(struct client *client)
+{
+    if (client->writable != NULL)
+        (void)event_del(client->writable);
+}
+
 static void release_received(struct client *client)
 {
-    client->worker->unfinished -= client->received;
-    client->received = 0;
+    if (client->incoming == NULL)
+        return;
+    client->worker->unfinished -= client->incoming->received;
+    client->incoming->received = 0;
 }
 
 /* Takes a client off the books; what is left of it is freed by the sweep, when no caller up the stack can use
@@ -101,7 +116,7 @@ static void retire(struct client *client)
     transport_end_tls(&client->transport, !client->gone);
     client_forget_peer(client);
     (void)event_del(&client->readable);
-    (void)event_del(&client->writable);
+    client_stop_writing(client);
     TAILQ_REMOVE(&worker->clients, client, link);
     TAILQ_INSERT_TAIL(&worker->dead, client, link);
     worker->client_count--;
@@ -138,8 +153,6 @@ void client_serve(struct client *client)
 
     (void)event_assign(&client->readable, worker->base, client->transport.fd, EV_READ | EV_PERSIST,
                        client_on_readable, client);
-    (void)event_assign(&client->writable, worker->base, client->transport.fd, EV_WRITE | EV_PERSIST,
-                       on_writable, client);
     bool begun = !client->listener->tls || client_tls_begin(client);
     if (begun && !client->listener->tls)
         client_receive(client);
@@ -165,8 +178,8 @@ void client_sweep(struct worker *worker)
         bufferevent_decref(client->bufferevent);
         if (client->output != NULL)
             evbuffer_free(client->output);
-        if (client->content != NULL)
-            evbuffer_free(client->content);
+        if (client->writable != NULL)
+            event_free(client->writable);
         text_wipe(&client->surplus);
         incoming_give_back(worker, client->incoming);
         free(client->names);
@@ -205,7 +218,7 @@ static void on_evhttp_close(struct evhttp_connection *connection, void *arg)
 void client_lose(struct client *client)
 {
     (void)event_del(&client->readable);
-    (void)event_del(&client->writable);
+    client_stop_writing(client);
     client->gone = true;
     client->deadline_us = 0;
     if (client->exchange != NULL)
@@ -273,13 +286,13 @@ static int64_t after_ms(unsigned milliseconds)
 
 void client_receive(struct client *client)
 {
+    release_received(client);
     incoming_give_back(client->worker, client->incoming);
     client->incoming = NULL;
     client->state = CLIENT_RECEIVING;
     client->finishing = false;
     client->continued = false;
     client->began_us = client->total_us = 0;
-    release_received(client);
     client->deadline_us = after_ms(
         client->worker->stopping ? FRESH_GRACE_MS : client->worker->service->config->limits.idle_timeout_ms);
 }
@@ -294,7 +307,7 @@ bool client_keeps(const struct client *client)
 /* Bytes held of the request under way. */
 static size_t bytes_received(const struct client *client)
 {
-    size_t content = client->content != NULL ? evbuffer_get_length(client->content) : 0;
+    size_t content = client->incoming->content != NULL ? evbuffer_get_length(client->incoming->content) : 0;
 
     return client->incoming->header.length + content +
            evbuffer_get_length(bufferevent_get_input(client->bufferevent));
@@ -304,8 +317,8 @@ void client_count_received(struct client *client)
 {
     size_t now = bytes_received(client);
 
-    client->worker->unfinished += now - client->received;
-    client->received = now;
+    client->worker->unfinished += now - client->incoming->received;
+    client->incoming->received = now;
 }
 
 static struct pace_rule body_rule(const struct client *client)
@@ -322,8 +335,8 @@ void client_begin_body(struct client *client)
     const struct pace_rule rule = body_rule(client);
     int64_t now = clock_monotonic_us();
 
-    pace_begin(&client->pace, bytes_received(client), now);
-    client->deadline_us = pace_next(&client->pace, &rule, now);
+    pace_begin(&client->incoming->pace, bytes_received(client), now);
+    client->deadline_us = pace_next(&client->incoming->pace, &rule, now);
 }
 
 static struct pace_rule answer_rule(const struct client *client)
@@ -352,8 +365,8 @@ static void begin_to_wait(struct client *client)
     const struct pace_rule rule = answer_rule(client);
     int64_t now = clock_monotonic_us();
 
-    pace_begin(&client->pace, bytes_taken(client), now);
-    client->deadline_us = pace_next(&client->pace, &rule, now);
+    pace_begin(&client->incoming->pace, bytes_taken(client), now);
+    client->deadline_us = pace_next(&client->incoming->pace, &rule, now);
 }
 
 /* Waits for the client to read the reply and close, within bounds: to close at once with unread input would
@@ -364,13 +377,13 @@ void client_linger(struct client *client)
 
     client->state = CLIENT_LINGERING;
     (void)evbuffer_drain(input, evbuffer_get_length(input));
-    if (client->content != NULL)
-        (void)evbuffer_drain(client->content, evbuffer_get_length(client->content));
+    if (client->incoming != NULL)
+        incoming_drop_content(client->incoming);
     release_received(client);
     client->drained = client->surplus.length;
     client->deadline_us = after_ms(client->worker->service->config->limits.drain_timeout_ms);
     if (transport_finish(&client->transport) == TRANSPORT_WANTS_WRITE)
-        (void)event_add(&client->writable, NULL);
+        (void)client_await_writable(client);
     if (client->ended || event_add(&client->readable, NULL) != 0)
         client_close(client);
 }
@@ -441,7 +454,7 @@ static void on_writable(int descriptor, short what, void *arg)
     if (client->state ==
         CLIENT_ANSWERING) /* otherwise it was a 100 (Continue), and the deadline is the request's */
         client->deadline_us = 0;
-    (void)event_del(&client->writable);
+    client_stop_writing(client);
     if (client->finishing)
         reply_written(client);
     else if (client->exchange != NULL)
@@ -478,7 +491,7 @@ void client_send(struct client *client, struct span first, struct span second)
         client->output = evbuffer_new();
     size_t sent_of_second = sent > first.length ? sent - first.length : 0;
     if (client->output == NULL || !keep_rest(client, first, sent) ||
-        !keep_rest(client, second, sent_of_second) || event_add(&client->writable, NULL) != 0) {
+        !keep_rest(client, second, sent_of_second) || !client_await_writable(client)) {
         client->gone = true;
         return;
     }
@@ -548,15 +561,15 @@ static void look(struct client *client, int64_t now_us)
         if (is_waiting(client))
             client_close(client);
         else if (client->incoming->wire.state == WIRE_BODY &&
-                 pace_holds(&client->pace, &rule, bytes_received(client), now_us))
-            client->deadline_us = pace_next(&client->pace, &rule, now_us);
+                 pace_holds(&client->incoming->pace, &rule, bytes_received(client), now_us))
+            client->deadline_us = pace_next(&client->incoming->pace, &rule, now_us);
         else
             refuse_late(client);
         break;
     case CLIENT_ANSWERING:
         rule = answer_rule(client);
-        if (pace_holds(&client->pace, &rule, bytes_taken(client), now_us))
-            client->deadline_us = pace_next(&client->pace, &rule, now_us);
+        if (pace_holds(&client->incoming->pace, &rule, bytes_taken(client), now_us))
+            client->deadline_us = pace_next(&client->incoming->pace, &rule, now_us);
         else
             lose_slow(client, "the client took its answer too slowly");
         break;

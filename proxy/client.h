@@ -20,7 +20,6 @@
 #include "policies/text.h"
 #include "proxy/net/peer.h"
 #include "proxy/net/transport.h"
-#include "proxy/pace.h"
 
 #include <event2/event_struct.h>
 #include <sys/queue.h>
@@ -52,39 +51,36 @@ struct client {
     TAILQ_ENTRY(client) link;
     struct worker *worker;
     const struct config_listener *listener; /* where it came in */
-    enum client_state state;
-    struct transport transport;           /* how the socket is read and written */
-    struct bufferevent *bufferevent;      /* one reference */
-    struct evhttp_connection *connection; /* NULL before the first request */
-    struct evhttp_request *request;       /* the one being answered */
+    struct transport transport;             /* how the socket is read and written */
+    struct bufferevent *bufferevent;        /* one reference */
+    struct evhttp_connection *connection;   /* NULL before the first request */
+    struct evhttp_request *request;         /* the one being answered */
     struct exchange *exchange;
-    struct incoming *incoming; /* the request being received or answered; NULL while none is */
-    struct text surplus;       /* bytes received behind the request being answered; bounded */
-    struct evbuffer *output;   /* what the socket did not take yet; NULL until first needed */
-    size_t kept;               /* bytes in it, as counted in worker->held */
-    struct evbuffer *content;  /* of a chunked request, its framing removed; NULL until first needed */
-    size_t received;           /* of a request that did not come at once, as counted in worker->unfinished */
-    uint64_t handed;           /* bytes given to client_send so far */
-    unsigned requests;         /* dispatched so far */
-    struct pace pace;          /* of the body, or of the answer while a part of it is kept */
-    struct event readable, writable;
-    int64_t began_us;    /* first byte of the request, monotonic */
-    int64_t deadline_us; /* when to look whether the state waits for too long, monotonic; 0 for never */
-    int64_t total_us;    /* deadline of the exchange, answer included, monotonic; 0 for none */
-    size_t drained;      /* while lingering */
-    bool finishing;      /* the reply is complete; `keep` says what comes when it is written */
-    bool keep;
-    bool ended;                  /* the client closed its sending side */
-    bool gone;                   /* the connection is broken; an exchange still uses the request */
-    const char *fault;           /* why it was given up, where that was not the client's doing */
-    bool pumping;                /* client_pump is on the stack */
-    bool continued;              /* 100 (Continue) was sent */
-    bool stalled;                /* TLS cannot go on reading before it has written: see client_tls.c */
-    struct peer_names *names;    /* in its certificate, which was verified; NULL without one */
-    struct peer peer;            /* who it is: the socket's peer, or as the PROXY header says */
-    bool believed;               /* what it says of others in X-Forwarded-For */
+    struct incoming *incoming;        /* the request being received or answered; NULL while none is */
+    struct text surplus;              /* bytes received behind the request being answered; bounded */
+    struct evbuffer *output;          /* what the socket did not take yet; NULL until first needed */
+    size_t kept;                      /* bytes in it, as counted in worker->held */
+    uint64_t handed;                  /* bytes given to client_send so far */
+    struct event readable, *writable; /* the latter NULL until first needed: few connections ever do */
+    int64_t began_us;                 /* first byte of the request, monotonic */
+    int64_t deadline_us;      /* when to look whether the state waits for too long, monotonic; 0 for never */
+    int64_t total_us;         /* deadline of the exchange, answer included, monotonic; 0 for none */
+    size_t drained;           /* while lingering */
+    const char *fault;        /* why it was given up, where that was not the client's doing */
+    struct peer_names *names; /* in its certificate, which was verified; NULL without one */
     struct address_place *place; /* where it is counted; NULL: nowhere */
     struct proxy_header *proxy;  /* while one is received */
+    struct peer peer;            /* who it is: the socket's peer, or as the PROXY header says */
+    unsigned requests;           /* dispatched so far */
+    enum client_state state;
+    bool finishing; /* the reply is complete; `keep` says what comes when it is written */
+    bool keep;
+    bool ended;     /* the client closed its sending side */
+    bool gone;      /* the connection is broken; an exchange still uses the request */
+    bool pumping;   /* client_pump is on the stack */
+    bool continued; /* 100 (Continue) was sent */
+    bool stalled;   /* TLS cannot go on reading before it has written: see client_tls.c */
+    bool believed;  /* what it says of others in X-Forwarded-For */
 };
 
 /* The bufferevent factory of a listener's evhttp. Never returns NULL, because evhttp would then read the
@@ -172,6 +168,10 @@ bool client_tls_flush(struct client *client);
 
 /* Waits for bytes from the client; false when memory is out. */
 bool client_listen(struct client *client);
+
+/* Waits until the socket takes bytes (false when memory is out) / no longer. */
+bool client_await_writable(struct client *client);
+void client_stop_writing(struct client *client);
 
 /* Shuts our side down and waits a while for the client to close. */
 void client_linger(struct client *client);

@@ -60,7 +60,7 @@ static void handshake_failed(struct client *client)
 
     note_failure(client, fault, text);
     transport_end_tls(&client->transport, false);
-    (void)event_del(&client->writable);
+    client_stop_writing(client);
     if (fault == TLS_FAULT_CLOSED)
         client_close(client);
     else
@@ -82,7 +82,7 @@ static void handshake_done(struct client *client)
         COUNT(client->worker->service, tls_resumed);
     else
         COUNT(client->worker->service, tls_begun);
-    (void)event_del(&client->writable);
+    client_stop_writing(client);
     client_receive(client);
 }
 
@@ -93,10 +93,10 @@ void client_tls_handshake(struct client *client)
         handshake_done(client);
         break;
     case TRANSPORT_WANTS_READ:
-        (void)event_del(&client->writable);
+        client_stop_writing(client);
         break;
     case TRANSPORT_WANTS_WRITE:
-        (void)event_add(&client->writable, NULL);
+        (void)client_await_writable(client);
         break;
     case TRANSPORT_ENDED:
     case TRANSPORT_BROKEN:
@@ -111,7 +111,7 @@ void client_tls_stall(struct client *client)
 {
     client->stalled = true;
     (void)event_del(&client->readable);
-    (void)event_add(&client->writable, NULL);
+    (void)client_await_writable(client);
 }
 
 bool client_tls_writable(struct client *client)
@@ -120,11 +120,11 @@ bool client_tls_writable(struct client *client)
         client_tls_handshake(client);
     } else if (client->state == CLIENT_LINGERING) {
         if (transport_finish(&client->transport) != TRANSPORT_WANTS_WRITE)
-            (void)event_del(&client->writable);
+            client_stop_writing(client);
     } else if (client->stalled) {
         client->stalled = false;
         if (client_queued(client) == 0)
-            (void)event_del(&client->writable);
+            client_stop_writing(client);
         (void)event_add(&client->readable, NULL);
         client_on_readable(client->transport.fd, EV_READ, client);
     } else {

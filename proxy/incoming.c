@@ -30,6 +30,7 @@ void incoming_give_back(struct worker *worker, struct incoming *incoming)
 {
     if (incoming == NULL)
         return;
+    incoming_drop_content(incoming);
     if (incoming->header.data != NULL)
         explicit_bzero(incoming->header.data, incoming->header.length);
     if (incoming->header.capacity > HEADER_KEPT)
@@ -39,6 +40,12 @@ void incoming_give_back(struct worker *worker, struct incoming *incoming)
     SLIST_INSERT_HEAD(&worker->idle_incoming, incoming, idle);
 }
 
+void incoming_drop_content(struct incoming *incoming)
+{
+    if (incoming->content != NULL)
+        (void)evbuffer_drain(incoming->content, evbuffer_get_length(incoming->content));
+}
+
 void incoming_free_idle(struct worker *worker)
 {
     struct incoming *incoming;
@@ -46,6 +53,8 @@ void incoming_free_idle(struct worker *worker)
     while ((incoming = SLIST_FIRST(&worker->idle_incoming)) != NULL) {
         SLIST_REMOVE_HEAD(&worker->idle_incoming, idle);
         text_free(&incoming->header);
+        if (incoming->content != NULL)
+            evbuffer_free(incoming->content);
         free(incoming);
     }
 }

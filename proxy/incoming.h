@@ -5,6 +5,7 @@
 #define PROXY_INCOMING_H
 
 #include "policies/text.h"
+#include "proxy/pace.h"
 #include "proxy/wire.h"
 
 #include <sys/queue.h>
@@ -16,6 +17,9 @@ struct incoming {
     SLIST_ENTRY(incoming) idle;
     struct wire wire;
     struct text header; /* request line and fields as received, judged so far; no empty lines in front */
+    struct evbuffer *content; /* of a chunked request, its framing removed; NULL until first needed */
+    size_t received;          /* where it did not come at once: bytes, as counted in worker->unfinished */
+    struct pace pace;         /* of the body, or of the answer while a part of it is kept */
 };
 
 /* One for a request that is to be judged by the configuration's limits; NULL when memory is out. */
@@ -26,6 +30,9 @@ void incoming_give_back(struct worker *worker, struct incoming *incoming);
 
 /* Frees those that are kept. */
 void incoming_free_idle(struct worker *worker);
+
+/* Forgets the content. */
+void incoming_drop_content(struct incoming *incoming);
 
 /* Once the header is complete: gives evhttp what it parses of it, as it was received: the request line, and
  * the fields that frame content. Nothing else concerns evhttp, a credential least of all. false when memory

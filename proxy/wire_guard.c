@@ -25,7 +25,7 @@ static struct evbuffer *input_of(const struct client *client)
 /* The content of a chunked request, whole: one chunk for evhttp, however many there were. */
 static bool pass_content(struct client *client)
 {
-    struct evbuffer *input = input_of(client), *content = client->content;
+    struct evbuffer *input = input_of(client), *content = client->incoming->content;
     size_t length = content != NULL ? evbuffer_get_length(content) : 0;
 
     if (length > 0 && (evbuffer_add_printf(input, "%zx\r\n", length) < 0 ||
@@ -36,9 +36,9 @@ static bool pass_content(struct client *client)
 
 static bool keep_content(struct client *client, struct span data)
 {
-    if (client->content == NULL)
-        client->content = evbuffer_new();
-    return client->content != NULL && evbuffer_add(client->content, data.data, data.length) == 0;
+    if (client->incoming->content == NULL)
+        client->incoming->content = evbuffer_new();
+    return client->incoming->content != NULL && evbuffer_add(client->incoming->content, data.data, data.length) == 0;
 }
 
 /* Keeps a piece of the header; once it is complete, evhttp gets its part. */
