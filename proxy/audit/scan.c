@@ -146,14 +146,42 @@ static bool read_word(struct cursor *cursor, const char *expected)
     return true;
 }
 
-/* Does `name` come behind the one before it? By bytes. Names with escapes are let pass: their order is that
- * of what they stand for. */
+/* Does `name` come behind the one before it? By bytes. */
 static bool in_order(struct span before, struct span name)
 {
     size_t common = before.length < name.length ? before.length : name.length;
     int order = memcmp(before.data, name.data, common);
 
     return order < 0 || (order == 0 && before.length < name.length);
+}
+
+/* The byte at *at of a name that was read, its escape undone; -1 behind the end. */
+static int next_byte(struct span name, size_t *at)
+{
+    static const char shorts[] = "bfnrt", bytes[] = "\b\f\n\r\t";
+
+    if (*at == name.length)
+        return -1;
+    char c = name.data[(*at)++];
+    if (c != '\\')
+        return (unsigned char)c;
+    c = name.data[(*at)++];
+    if (c == 'u') {
+        *at += 4; /* the first two are zeros, or that was a fault already */
+        return ascii_hex(name.data[*at - 2]) * 16 + ascii_hex(name.data[*at - 1]);
+    }
+    const char *found = memchr(shorts, c, sizeof shorts - 1);
+    return found ? bytes[found - shorts] : (unsigned char)c;
+}
+
+/* The same where escapes stand for other bytes. */
+static bool in_order_undone(struct span before, struct span name)
+{
+    for (size_t i = 0, j = 0;;) {
+        int one = next_byte(before, &i), other = next_byte(name, &j);
+        if (one != other || one < 0)
+            return one < other;
+    }
 }
 
 static bool read_value(struct cursor *cursor, unsigned depth);
@@ -179,7 +207,8 @@ static bool read_members(struct cursor *cursor, unsigned depth, struct scan *sca
         const char *from = cursor->at;
         if (!read_value(cursor, depth))
             return false;
-        if (before.data != NULL && !before_escaped && !escaped && !in_order(before, name)) {
+        if (before.data != NULL &&
+            !(before_escaped || escaped ? in_order_undone(before, name) : in_order(before, name))) {
             const char *behind = cursor->at;
 
             cursor->at = start;
