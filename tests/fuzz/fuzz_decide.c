@@ -1,0 +1,124 @@
+/* The judgement of a whole raw request, by the sample contract and the policy of the decision tables. What
+ * passes was judged in the spelling that is sent: judged again from what is forwarded it passes again, and is
+ * forwarded as the same bytes. */
+#include "policies/decide.h"
+#include "proxy/header_view.h"
+#include "proxy/wire.h"
+#include "tests/fuzz/fuzz.h"
+
+static struct contract *contract;
+static struct policy *policy;
+static struct pattern_scratch *scratch;
+
+static struct document load(const char *path)
+{
+    struct text text = fuzz_file(path);
+    struct problems problems = {0};
+    struct document document;
+
+    FUZZ_CHECK(document_read(&document, path, fuzz_of(&text), &problems));
+    text_free(&text);
+    problems_free(&problems);
+    return document;
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    struct document contract_file = load("conf/integrations.openapi.json");
+    struct document policy_file = load("tests/tables/decisions.policy.json");
+    struct problems problems = {0};
+
+    (void)argc, (void)argv;
+    contract = contract_compile(&contract_file, &problems);
+    policy = policy_compile(&policy_file, &problems);
+    scratch = pattern_scratch_new();
+    FUZZ_CHECK(contract != NULL && policy != NULL && scratch != NULL);
+    document_free(&contract_file);
+    document_free(&policy_file);
+    problems_free(&problems);
+    return 0;
+}
+
+/* What holds for every decision. */
+static void check_decision(const struct decision *decision)
+{
+    bool passed = decision->verdict == VERDICT_PASS;
+
+    FUZZ_CHECK(passed || decision->verdict == VERDICT_REFUSE);
+    FUZZ_CHECK(decision->gate != NULL && decision->rule != NULL);
+    FUZZ_CHECK(passed == (decision->refusal.code == NULL) && passed == (decision->refusal.errors == NULL));
+    FUZZ_CHECK(passed == (decision->forward.data != NULL));
+    FUZZ_CHECK(passed || (decision->refusal.status >= 400 && decision->refusal.status <= 599));
+    for (const struct refusal_error *error = decision->refusal.errors; error != NULL; error = error->next)
+        FUZZ_CHECK(error->detail != NULL && error->detail[0] != '\0');
+    if (passed)
+        FUZZ_CHECK(decision->principal != NULL && (decision->operation->effect != EFFECT_READ) ==
+                                                      ((decision->obligations & OBLIGE_JOURNAL) != 0));
+}
+
+static void check_fixed(const struct decide_input *input, const struct request *request,
+                        const struct decision *decision)
+{
+    struct request forwarded = *request;
+    struct arena arena;
+    struct decision again;
+
+    forwarded.target = decision->forward;
+    forwarded.body = decision->content.data ? decision->content : SPAN("");
+    forwarded.has_content = forwarded.body.length > 0;
+    arena_init(&arena);
+    decide(input, &forwarded, &arena, &again);
+    FUZZ_CHECK(again.verdict == VERDICT_PASS && again.operation == decision->operation);
+    FUZZ_CHECK(span_equal(again.forward, decision->forward) && span_equal(again.content, decision->content));
+    FUZZ_CHECK(span_equal(again.organization, decision->organization) &&
+               span_equal(again.resource, decision->resource) &&
+               span_equal(again.version, decision->version));
+    decision_free(&again);
+    arena_reset(&arena);
+}
+
+static void judge(const struct request *request, const struct principal *assume)
+{
+    const struct decide_input input = {contract, policy, scratch, assume};
+    struct arena arena;
+    struct decision decision;
+
+    arena_init(&arena);
+    decide(&input, request, &arena, &decision);
+    check_decision(&decision);
+    if (decision.verdict == VERDICT_PASS)
+        check_fixed(&input, request, &decision);
+    decision_free(&decision);
+    arena_reset(&arena);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const struct wire_limits limits = {
+        .header_bytes = 4000, .header_fields = 30, .target_bytes = 1000, .body_bytes = 4000};
+    struct span bytes = fuzz_span(data, size), piece;
+    struct text content = {0};
+    struct request request = {.client = SPAN("127.0.0.1"), .now = 1795000000};
+    struct arena arena;
+    struct wire wire;
+    size_t used = 0, header = 0;
+
+    wire_begin(&wire, &limits);
+    while (used < size && wire.state < WIRE_COMPLETE) {
+        used += wire_read(&wire, (struct span){bytes.data + used, size - used}, &piece);
+        header = header == 0 && wire_header_complete(&wire) ? used : header;
+        if (piece.length > 0)
+            text_add(&content, piece.data, piece.length);
+    }
+    arena_init(&arena);
+    if (wire.state == WIRE_COMPLETE &&
+        header_view((struct span){bytes.data, header}, wire_field_count(&wire), &arena, &request)) {
+        request.body = fuzz_of(&content);
+        request.has_content = wire_has_content(&wire);
+        judge(&request, NULL);
+        judge(&request, policy_principal_named(policy, span_of("ann")));
+    }
+    arena_reset(&arena);
+    text_free(&content);
+    return 0;
+}
