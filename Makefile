@@ -45,7 +45,8 @@ PROXY_SOURCES   := $(filter-out proxy/main.c,$(wildcard proxy/*.c proxy/*/*.c))
 SANDBOX_SOURCES := $(wildcard tests/sandbox/*.c)
 UNIT_SOURCES    := $(wildcard tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 BENCH_SOURCES   := $(wildcard tests/bench/*.c)
-C_SOURCES       := $(POLICY_SOURCES) $(PROXY_SOURCES) proxy/main.c $(SANDBOX_SOURCES) $(UNIT_SOURCES) $(BENCH_SOURCES)
+FUZZ_SOURCES    := $(wildcard tests/fuzz/fuzz_*.c)
+C_SOURCES       := $(POLICY_SOURCES) $(PROXY_SOURCES) proxy/main.c $(SANDBOX_SOURCES) $(UNIT_SOURCES) $(BENCH_SOURCES) $(FUZZ_SOURCES)
 C_FILES         := $(C_SOURCES) tests/crash/powercut.c $(wildcard policies/*.h proxy/*.h proxy/*/*.h tests/*/*.h tests/unit/*/*.h)
 
 objects       = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
@@ -53,9 +54,10 @@ UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 PROGRAMS      := $(BUILD)/portcullis $(BUILD)/portcullis-sandbox
 BENCH         := $(BUILD)/bench/relay $(BUILD)/bench/upstream
 JOURNAL_BENCH := $(BUILD)/bench/journal
+FUZZERS       := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 
 # Goals that see to the packages first; a plain `make` only builds.
-INSTALLS := $(if $(filter test check,$(MAKECMDGOALS)),deps,$(if $(filter run,$(MAKECMDGOALS)),deps-run,$(if $(filter bench bench-%,$(MAKECMDGOALS)),deps-bench)))
+INSTALLS := $(if $(filter test check,$(MAKECMDGOALS)),deps,$(if $(filter run,$(MAKECMDGOALS)),deps-run,$(if $(filter bench bench-%,$(MAKECMDGOALS)),deps-bench,$(if $(filter soak-slow,$(MAKECMDGOALS)),deps-soak))))
 
 # The tests read these. A sanitizer's report ends the process with status 66, which the tests look for.
 export ASAN_OPTIONS   := exitcode=66:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -68,9 +70,13 @@ PYTEST_ARGS ?= -n auto
 FLOWS       ?= tests/flow
 SOAK        ?= 100000
 ROUNDS      ?= 1000
+FUZZ        ?= $(notdir $(FUZZERS))
+FUZZ_SECONDS ?= 600
 FAULT_BUILD  = $(BUILD)-fault
 
 ASAN := BUILD=build-asan OPTIMIZE=-O1 HARDEN= SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
+FUZZING := BUILD=build-fuzz CC=clang OPTIMIZE=-O1 HARDEN= \
+           SANITIZE='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer'
 LTO  := BUILD=build-lto OPTIMIZE='-O3 -flto=auto' AR=gcc-ar STATIC_LIBEVENT=1
 TSAN := BUILD=build-tsan OPTIMIZE=-O1 HARDEN= CPPFLAGS='-include tests/sanitize/tsan.h' SANITIZE='-fsanitize=thread -fno-omit-frame-pointer'
 
@@ -154,6 +160,13 @@ soak-here: $(PROGRAMS)
 soak-crash: fault | $(if $(filter soak,$(MAKECMDGOALS)),soak-asan soak-tsan)
 	PORTCULLIS_BUILD=$(FAULT_BUILD) /usr/bin/python3 tests/crash/matrix.py --rounds $(ROUNDS) $(CRASH_ARGS)
 
+## soak-slow: slowhttptest's four modes, idle connections and floods, with a good client timed beside them
+soak-slow: $(PROGRAMS)
+	PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/soak/slow.py $(SLOW_ARGS)
+
+deps-soak:
+	@sh tests/deps.sh soak
+
 # The gate with its fault points, and the library that keeps what a power cut would leave.
 fault:
 	+$(MAKE) BUILD=$(FAULT_BUILD) FAULTS=1 $(FAULT_BUILD)/portcullis $(FAULT_BUILD)/portcullis-sandbox $(FAULT_BUILD)/powercut.so
@@ -165,6 +178,20 @@ asan:
 ## tsan: every test with ThreadSanitizer, in build-tsan/
 tsan:
 	+$(MAKE) $(TSAN) test
+
+## fuzz: every parser with made-up inputs under both, FUZZ_SECONDS=600 each; FUZZ=name for some, FUZZ_SEED= for the same again
+fuzz:
+	+$(MAKE) $(FUZZING) fuzz-here
+
+fuzz-here: $(FUZZERS)
+	@BUILD=$(BUILD) FUZZ_SECONDS=$(FUZZ_SECONDS) sh tests/fuzz/run.sh $(FUZZ)
+
+## fuzz-keep: take what fuzzing found into tests/fuzz/corpus, the least that reaches as far
+fuzz-keep:
+	+$(MAKE) $(FUZZING) fuzz-keep-here
+
+fuzz-keep-here: $(FUZZERS)
+	@BUILD=$(BUILD) sh tests/fuzz/keep.sh $(FUZZ)
 
 ## lint: cppcheck and clang-tidy
 lint:
@@ -221,6 +248,10 @@ $(JOURNAL_BENCH): $(BUILD)/objects/tests/bench/journal.o $(BUILD)/libproxy.a $(B
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
 
+$(BUILD)/fuzz/%: $(BUILD)/objects/tests/fuzz/fuzz_%.o $(BUILD)/libproxy.a $(BUILD)/libpolicies.a
+	@mkdir -p $(@D)
+	$(call quiet,LD)$(CC) $(CFLAGS) -fsanitize=fuzzer $^ $(LDFLAGS) $(LIBRARIES) -o $@
+
 $(BUILD)/powercut.so: tests/crash/powercut.c $(BUILD)/flags
 	$(call quiet,LD)$(CC) $(CPPFLAGS) $(LANGUAGE) -O2 $(WARN) -fPIC -shared $< -o $@
 
@@ -242,4 +273,4 @@ print-flags:
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth bench-journal lto deps-bench soak soak-asan soak-tsan soak-here \
-        soak-crash fault asan tsan lint format format-check install uninstall clean help print-flags FORCE
+        soak-crash soak-slow deps-soak fault asan tsan fuzz fuzz-here fuzz-keep fuzz-keep-here lint format format-check install uninstall clean help print-flags FORCE
