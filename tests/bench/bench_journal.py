@@ -61,7 +61,7 @@ def journal_counts(port):
     connection.request("GET", "/metrics")
     page = dict(line.split(" ") for line in connection.getresponse().read().decode().splitlines() if line and line[0] != "#")
     connection.close()
-    return float(page["portcullis_journal_records"]), float(page["portcullis_journal_syncs_total"])
+    return float(page["portcullis_journal_group_records_sum"]), float(page["portcullis_journal_group_records_count"])
 
 
 def through_the_gate(directory, world, upstream, clients, seconds):
