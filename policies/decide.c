@@ -1,4 +1,3 @@
-#include "policies/fields.h"
 #include "policies/gate.h"
 
 /* The gates, in the order in which a request meets them. This table drives both the judgement and its
@@ -52,31 +51,18 @@ bool method_is_safe(struct span method)
     return false;
 }
 
-/* Two Authorization fields name nobody: the gate of spelling will say so. */
-static void find_principal(const struct decide_input *input, const struct request *request,
-                           struct decision *out)
+int gate_credential(const struct decide_input *input, const struct decision *decision)
 {
-    const struct field *only = NULL;
+    int own = decision->principal->credential;
 
-    out->principal = input->assume;
-    for (size_t i = 0; i < request->field_count && input->assume == NULL; i++) {
-        if (!field_name_equal(request->fields[i].name, span_of("Authorization")))
-            continue;
-        if (only != NULL)
-            return;
-        only = &request->fields[i];
-    }
-    if (only != NULL)
-        out->principal = identify(input->policy, only->value, &out->secret);
+    return own != CREDENTIAL_OWN ? own : policy_organization_credential(input->policy, decision->listed);
 }
 
 static void oblige(const struct decide_input *input, struct decision *out)
 {
     if (out->operation->effect != EFFECT_READ)
         out->obligations |= OBLIGE_JOURNAL;
-    out->credential = out->principal->credential;
-    if (out->credential == CREDENTIAL_OWN)
-        out->credential = policy_organization_credential(input->policy, out->listed);
+    out->credential = gate_credential(input, out);
     out->forward = target_write(&out->target, out->arena);
     if (out->forward.data == NULL)
         out->verdict = gate_refuse_memory(out);
@@ -85,8 +71,12 @@ static void oblige(const struct decide_input *input, struct decision *out)
 void decide(const struct decide_input *input, const struct request *request, struct arena *arena,
             struct decision *out)
 {
-    *out = (struct decision){.verdict = VERDICT_PASS, .arena = arena, .credential = CREDENTIAL_OWN};
-    find_principal(input, request, out);
+    *out = (struct decision){
+        .verdict = VERDICT_PASS, .arena = arena, .credential = CREDENTIAL_OWN, .identity = IDENTITY_NONE};
+    if (input->assume != NULL)
+        out->principal = input->assume;
+    else
+        identify(input->policy, request, out);
     for (size_t i = 0; i < GATES && out->verdict == VERDICT_PASS; i++) {
         out->gate = gates[i].name;
         out->verdict = gates[i].check(input, request, out);

@@ -42,6 +42,18 @@ struct refusal {
     struct refusal_member *fields; /* answer fields: Allow, WWW-Authenticate, Retry-After */
 };
 
+/* What was shown of an identity. */
+enum identity {
+    IDENTITY_NONE,  /* nothing that the policy knows */
+    IDENTITY_TOKEN, /* with this and the two below, the principal is known */
+    IDENTITY_CERTIFICATE,
+    IDENTITY_TOKEN_AND_CERTIFICATE,
+    IDENTITY_NO_CERTIFICATE, /* a token that is good beside a certificate only */
+    IDENTITY_NO_TOKEN,       /* the other way round */
+    IDENTITY_CONFLICT,       /* token and certificate are of different principals */
+    IDENTITY_AMBIGUOUS,      /* the certificate is of different principals */
+};
+
 enum obligation {
     OBLIGE_JOURNAL = 1u << 0, /* an intent must be durable before the first byte goes upstream */
 };
@@ -57,6 +69,8 @@ struct decision {
 
     /* What was found on the way; each is empty (NULL, data NULL) when its gate was not reached. */
     const struct principal *principal;
+    enum identity identity;  /* IDENTITY_NONE where `principal` is assumed, or not looked for yet */
+    struct span certificate; /* the name in it that a principal has: a span into the request */
     const struct operation *operation;
     struct target target;     /* canonical; the version is among its parameters */
     bool target_ok;           /* target holds something */
@@ -104,8 +118,8 @@ size_t decide_report(const struct decide_input *input, const struct decision *de
  * other method is recorded in the journal. */
 bool method_is_safe(struct span method);
 
-/* The principal that an Authorization value names, and the secret in it (data NULL when the value has another
- * form). NULL for unknown. */
-const struct principal *identify(const struct policy *policy, struct span authorization, struct span *secret);
+/* Finds out whom the request comes from: `principal`, `identity`, `certificate` and `secret` of the decision.
+ */
+void identify(const struct policy *policy, const struct request *request, struct decision *out);
 
 #endif

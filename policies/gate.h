@@ -24,6 +24,9 @@ gate_describe describe_spelling, describe_operation, describe_identity, describe
 enum verdict gate_refuse(struct decision *out, enum refusal_kind kind, const char *rule, const char *detail,
                          const char *pointer, const char *parameter);
 
+/* The credential that is presented for the principal in the organisation: its own, or the organisation's. */
+int gate_credential(const struct decide_input *input, const struct decision *decision);
+
 /* Memory is out. */
 enum verdict gate_refuse_memory(struct decision *out);
 

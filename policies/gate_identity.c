@@ -1,44 +1,8 @@
-/* Whose token is it? */
-#include "policies/digest.h"
+/* Whose request is it? */
 #include "policies/fields.h"
 #include "policies/gate.h"
 
-#define SECRET_LONGEST 4096
-
 #define CHALLENGE "Token realm=\"portcullis\", Bearer realm=\"portcullis\""
-
-/* The secret of "<scheme> <secret>" for the scheme; nothing for any other form. */
-static struct span secret_of(struct span authorization, const char *scheme)
-{
-    size_t length = strlen(scheme), start = length;
-
-    if (authorization.length <= length ||
-        !span_equal_nocase((struct span){authorization.data, length}, span_of(scheme)))
-        return (struct span){NULL, 0};
-    while (start < authorization.length && authorization.data[start] == ' ')
-        start++;
-
-    struct span secret = {authorization.data + start, authorization.length - start};
-    if (start == length || secret.length == 0 || secret.length > SECRET_LONGEST)
-        return (struct span){NULL, 0};
-    for (size_t i = 0; i < secret.length; i++)
-        if (secret.data[i] <= ' ' || secret.data[i] > '~' || secret.data[i] == ',')
-            return (struct span){NULL, 0};
-    return secret;
-}
-
-const struct principal *identify(const struct policy *policy, struct span authorization, struct span *secret)
-{
-    unsigned char digest[DIGEST_SIZE];
-
-    *secret = secret_of(authorization, "Token");
-    if (secret->data == NULL)
-        *secret = secret_of(authorization, "Bearer");
-    if (secret->data == NULL)
-        return NULL;
-    digest_of(*secret, digest);
-    return policy_principal_by_digest(policy, digest);
-}
 
 /* OAuth access tokens are JWTs (RFC 7519): three parts, the first of them a JSON object in base64url. */
 static bool is_jwt(struct span secret)
@@ -50,29 +14,87 @@ static bool is_jwt(struct span secret)
     return dots == 2 && secret.length > 3 && memcmp(secret.data, "eyJ", 3) == 0;
 }
 
-enum verdict gate_identity(const struct decide_input *input, const struct request *request,
-                           struct decision *out)
+/* Nothing that was shown is known. */
+static const char *explain_unknown(const struct request *request, struct decision *out)
 {
-    const char *detail =
-        "No principal of the policy has this token. Send \"Authorization: Token <secret>\" with a secret "
-        "whose SHA-256 stands in the policy; `portcullis token` prints it.";
+    bool token = field_find(request, "Authorization") != NULL;
 
-    (void)input;
-    if (out->principal != NULL)
-        return VERDICT_PASS;
-    if (field_find(request, "Authorization") == NULL)
-        detail = "The request has no token. Send \"Authorization: Token <secret>\".";
-    else if (is_jwt(out->secret))
-        detail = "No principal of the policy has this token. OAuth access tokens are new every hour or so, "
-                 "and a digest "
-                 "in the policy cannot name them: send an API token with \"Authorization: Token <secret>\".";
-    (void)gate_refuse(out, REFUSE_UNAUTHENTICATED, "no-principal", detail, NULL, NULL);
+    if (token && is_jwt(out->secret))
+        return "No principal of the policy has this token. OAuth access tokens are new every hour or so, "
+               "and a digest in the policy cannot name them: send an API token with \"Authorization: Token "
+               "<secret>\".";
+    if (token && out->certificate.data != NULL)
+        return "No principal of the policy has this token, though one has the client certificate. Send the "
+               "token of that principal, or leave the field Authorization out.";
+    if (token)
+        return "No principal of the policy has this token. Send \"Authorization: Token <secret>\" with a "
+               "secret "
+               "whose SHA-256 stands in the policy; `portcullis token` prints it.";
+    if (request->certificate_name_count > 0) {
+        const struct span name = request->certificate_names[0];
+        return arena_format(
+            out->arena,
+            "The request has no token, and no principal of the policy has the client "
+            "certificate (%.*s). Send \"Authorization: Token <secret>\", or have that name put "
+            "into `certificates` of a principal.",
+            (int)name.length, name.data);
+    }
+    return "The request has no token. Send \"Authorization: Token <secret>\".";
+}
+
+static enum verdict refuse_unknown(struct decision *out, const char *rule, const char *detail)
+{
+    (void)gate_refuse(out, REFUSE_UNAUTHENTICATED, rule, detail, NULL, NULL);
     refusal_field(&out->refusal, out->arena, "WWW-Authenticate", CHALLENGE);
     return VERDICT_REFUSE;
 }
 
+enum verdict gate_identity(const struct decide_input *input, const struct request *request,
+                           struct decision *out)
+{
+    (void)input;
+    if (out->principal != NULL)
+        return VERDICT_PASS;
+    switch (out->identity) {
+    case IDENTITY_NO_CERTIFICATE:
+        return refuse_unknown(out, "no-certificate",
+                              "The policy takes this token only beside a client certificate of the same "
+                              "principal: connect with that certificate, over TLS.");
+    case IDENTITY_NO_TOKEN:
+        return refuse_unknown(out, "no-token",
+                              "The policy takes this client certificate only beside a token of the same "
+                              "principal: send \"Authorization: Token <secret>\" besides.");
+    case IDENTITY_CONFLICT:
+        return gate_refuse(
+            out, REFUSE_IDENTITY_CONFLICT, "two-principals",
+            "The token is one principal's and the client certificate another's. Send the token of "
+            "the certificate's principal, or connect with a certificate of the token's.",
+            NULL, NULL);
+    case IDENTITY_AMBIGUOUS:
+        return gate_refuse(
+            out, REFUSE_IDENTITY_CONFLICT, "ambiguous-certificate",
+            "The names in the client certificate are those of more than one principal. Connect "
+            "with a certificate of one, or have the policy give its names to one.",
+            NULL, NULL);
+    case IDENTITY_NONE:
+    case IDENTITY_TOKEN:
+    case IDENTITY_CERTIFICATE:
+    case IDENTITY_TOKEN_AND_CERTIFICATE:
+        break;
+    }
+    return refuse_unknown(out, "no-principal", explain_unknown(request, out));
+}
+
 const char *describe_identity(const struct decide_input *input, const struct decision *decision)
 {
-    return arena_format(decision->arena, "principal %s, %s", decision->principal->name,
-                        input->assume ? "as given" : "by its token");
+    const char *name = decision->principal->name;
+    const struct span shown = decision->certificate;
+
+    if (input->assume != NULL)
+        return arena_format(decision->arena, "principal %s, as given", name);
+    if (decision->identity == IDENTITY_TOKEN)
+        return arena_format(decision->arena, "principal %s, by its token", name);
+    return arena_format(decision->arena, "principal %s, by its %scertificate %.*s", name,
+                        decision->identity == IDENTITY_CERTIFICATE ? "" : "token and its ", (int)shown.length,
+                        shown.data);
 }

@@ -45,6 +45,27 @@ static enum verdict forbid(const struct decide_input *input, const struct access
     return VERDICT_REFUSE;
 }
 
+/* Is there anything to show to the upstream: a token that the client sent, or one that the gate holds? */
+static bool has_credential(const struct decide_input *input, const struct decision *out)
+{
+    bool tokenless = input->assume != NULL ? input->assume->identity == IDENTITY_BY_CERTIFICATE
+                                           : out->identity == IDENTITY_CERTIFICATE;
+
+    return !tokenless || gate_credential(input, out) != CREDENTIAL_OWN;
+}
+
+static enum verdict refuse_uncredited(struct decision *out)
+{
+    const char *detail = arena_format(
+        out->arena,
+        "\"%s\" came with a certificate and without a token, and the gate holds no upstream_token for "
+        "it here: nothing could be shown to the API. Send a token of this principal, or have the "
+        "policy name an upstream_token.",
+        out->principal->name);
+
+    return gate_refuse(out, REFUSE_NO_CREDENTIAL, "no-credential", detail, NULL, NULL);
+}
+
 enum verdict gate_permission(const struct decide_input *input, const struct request *request,
                              struct decision *out)
 {
@@ -58,6 +79,8 @@ enum verdict gate_permission(const struct decide_input *input, const struct requ
         access = policy_access(input->policy, out->principal, out->listed);
     if (operation->permission == 0 || (operation->permission & ~access.allowed) != 0)
         return forbid(input, &access, out);
+    if (!has_credential(input, out))
+        return refuse_uncredited(out);
     out->rule =
         policy_rule(input->policy, out->principal, out->listed, operation->permission, false, out->arena);
     return out->rule != NULL ? VERDICT_PASS : gate_refuse_memory(out);

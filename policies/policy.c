@@ -6,7 +6,7 @@
 #define COUNT_MAX ((size_t)1 << 29)
 
 struct counts {
-    size_t principals, tokens, roles, organizations, grants;
+    size_t principals, tokens, holders, roles, organizations, grants;
 };
 
 static struct counts count_parts(json_t *root)
@@ -23,6 +23,7 @@ static struct counts count_parts(json_t *root)
 
     json_object_foreach (principals, name, value) {
         counts.tokens += json_array_size(json_object_get(value, "tokens"));
+        counts.holders += json_array_size(json_object_get(value, "certificates"));
     }
     json_object_foreach (organizations, name, value) {
         counts.grants += json_array_size(json_object_get(value, "grants"));
@@ -35,20 +36,23 @@ static bool make_room(struct compiler *compiler, const struct counts *counts)
 {
     struct policy *policy = compiler->policy;
 
-    if (counts->principals + counts->tokens + counts->roles + counts->organizations + counts->grants >
+    if (counts->principals + counts->tokens + counts->holders + counts->roles + counts->organizations +
+            counts->grants >
         COUNT_MAX)
         return false;
     policy->principals = calloc(counts->principals + 1, sizeof *policy->principals);
     policy->tokens = calloc(counts->tokens + 1, sizeof *policy->tokens);
+    policy->holders = calloc(counts->holders + 1, sizeof *policy->holders);
     policy->organizations = calloc(counts->organizations, sizeof *policy->organizations);
     policy->grants = calloc(counts->grants + 1, sizeof *policy->grants);
     policy->credentials = calloc(counts->principals + counts->organizations + 1, sizeof *policy->credentials);
     compiler->roles = calloc(counts->roles + 1, sizeof *compiler->roles);
     compiler->granted = calloc(counts->principals + 1, sizeof *compiler->granted);
-    return policy->principals && policy->tokens && policy->organizations && policy->grants &&
-           policy->credentials && compiler->roles && compiler->granted &&
+    return policy->principals && policy->tokens && policy->holders && policy->organizations &&
+           policy->grants && policy->credentials && compiler->roles && compiler->granted &&
            table_make(&policy->by_name, counts->principals) &&
            table_make(&policy->by_digest, counts->tokens) &&
+           table_make(&policy->by_holder, counts->holders) &&
            table_make(&policy->by_id, counts->organizations) &&
            table_make(&policy->by_pair, counts->grants) &&
            table_make(&compiler->roles_by_name, counts->roles);
@@ -84,6 +88,7 @@ static void compile_members(struct compiler *compiler)
     reconcile_compile(compiler, &root, json_object_get(object, "reconcile"));
     audit_compile(compiler, &root, json_object_get(object, "audit"));
     unused_check(compiler, &root);
+    unheld_check(compiler, &root);
     note_rest(compiler);
 }
 
@@ -133,11 +138,13 @@ void policy_free(struct policy *policy)
     pattern_free(policy->pattern);
     free(policy->principals);
     free(policy->tokens);
+    free(policy->holders);
     free(policy->organizations);
     free(policy->grants);
     free(policy->credentials);
     table_free(&policy->by_name);
     table_free(&policy->by_digest);
+    table_free(&policy->by_holder);
     table_free(&policy->by_id);
     table_free(&policy->by_pair);
     arena_reset(&policy->texts);

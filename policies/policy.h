@@ -26,10 +26,19 @@ struct rate_limit {
     unsigned requests, seconds;
 };
 
+/* How a principal is to show who it is. */
+enum identity_rule {
+    IDENTITY_BY_TOKEN,       /* it has tokens alone */
+    IDENTITY_BY_CERTIFICATE, /* it has certificates alone */
+    IDENTITY_BY_BOTH,        /* a token and, on the same connection, a certificate */
+    IDENTITY_BY_EITHER,
+};
+
 struct principal {
     const char *name;
     uint32_t index;
     int credential; /* index into policy_credentials, or CREDENTIAL_OWN */
+    enum identity_rule identity;
     struct rate_limit rate_limit;
     bool own_rate_limit; /* it is said of this principal, not of all */
 };
@@ -86,6 +95,9 @@ bool policy_audit_level(const struct policy *policy, const char *operation, enum
  * selects the slot, and a slot's digest is compared in constant time. */
 const struct principal *policy_principal_by_digest(const struct policy *policy,
                                                    const unsigned char digest[32]);
+
+/* The principal that the canonical name in a certificate (certificate_name.h) is for; NULL for none. */
+const struct principal *policy_principal_by_certificate(const struct policy *policy, struct span name);
 
 /* The principal of this name; NULL for none. */
 const struct principal *policy_principal_named(const struct policy *policy, struct span name);

@@ -82,4 +82,11 @@ void grants_index(struct policy *policy);
 /* Warns of principals without a grant and of roles that nobody has. */
 void unused_check(struct compiler *compiler, const struct place *root);
 
+/* Warns of principals that may come in without a token, and of whom the gate has nothing to present then. */
+void unheld_check(struct compiler *compiler, const struct place *root);
+
+/* Reads how a principal shows who it is: its members `tokens`, `certificates` and `identity`. */
+void identity_compile(struct compiler *compiler, const struct place *place, json_t *value,
+                      uint32_t principal);
+
 #endif

@@ -13,6 +13,11 @@ struct token {
     uint32_t principal;
 };
 
+struct holder {       /* of a certificate */
+    struct span name; /* canonical; in `texts` */
+    uint32_t principal;
+};
+
 struct organization {
     unsigned char id[16];
     uint32_t first_grant; /* its grants stand together, in the order of the file */
@@ -36,20 +41,22 @@ struct policy {
 
     struct principal *principals;
     struct token *tokens;
+    struct holder *holders;
     struct organization *organizations;
     struct grant *grants;
     struct credential_source *credentials;
     struct audit_row *audit_rows; /* in `texts` */
     uint32_t audit_row_count;
-    uint32_t principal_count, token_count, organization_count, grant_count, credential_count;
+    uint32_t principal_count, token_count, holder_count, organization_count, grant_count, credential_count;
 
     struct table by_name;   /* principals */
     struct table by_digest; /* tokens */
+    struct table by_holder; /* holders */
     struct table by_id;     /* organisations, "*" not among them */
     struct table by_pair;   /* the first grant of each organisation and principal */
 };
 
-/* Keys and hashes of the four tables. */
+/* Keys and hashes of the tables. */
 struct grant_pair {
     uint32_t organization, principal;
 };
@@ -60,6 +67,7 @@ uint64_t hash_pair(struct grant_pair pair);
 
 uint32_t find_principal(const struct policy *policy, struct span name);
 uint32_t find_token(const struct policy *policy, const unsigned char digest[DIGEST_SIZE]);
+uint32_t find_holder(const struct policy *policy, struct span name);
 uint32_t find_organization(const struct policy *policy, const unsigned char id[16]);
 uint32_t find_grant(const struct policy *policy, struct grant_pair pair);
 

@@ -37,6 +37,11 @@ static bool token_matches(const void *items, uint32_t item, const void *key)
     return CRYPTO_memcmp(((const struct token *)items)[item].digest, key, DIGEST_SIZE) == 0;
 }
 
+static bool holder_matches(const void *items, uint32_t item, const void *key)
+{
+    return span_equal(((const struct holder *)items)[item].name, *(const struct span *)key);
+}
+
 static bool organization_matches(const void *items, uint32_t item, const void *key)
 {
     return memcmp(((const struct organization *)items)[item].id, key, 16) == 0;
@@ -60,6 +65,11 @@ uint32_t find_token(const struct policy *policy, const unsigned char digest[DIGE
     return table_find(&policy->by_digest, hash_digest(digest), token_matches, policy->tokens, digest);
 }
 
+uint32_t find_holder(const struct policy *policy, struct span name)
+{
+    return table_find(&policy->by_holder, hash_bytes(name), holder_matches, policy->holders, &name);
+}
+
 uint32_t find_organization(const struct policy *policy, const unsigned char id[16])
 {
     return table_find(&policy->by_id, hash_id(id), organization_matches, policy->organizations, id);
@@ -76,6 +86,13 @@ const struct principal *policy_principal_by_digest(const struct policy *policy,
     uint32_t token = find_token(policy, digest);
 
     return token == TABLE_NONE ? NULL : &policy->principals[policy->tokens[token].principal];
+}
+
+const struct principal *policy_principal_by_certificate(const struct policy *policy, struct span name)
+{
+    uint32_t holder = find_holder(policy, name);
+
+    return holder == TABLE_NONE ? NULL : &policy->principals[policy->holders[holder].principal];
 }
 
 const struct principal *policy_principal_named(const struct policy *policy, struct span name)

@@ -13,53 +13,11 @@ static bool name_is_fit(struct span name)
     return name.length > 0 && name.length <= NAME_LENGTH;
 }
 
-static void token_compile(struct compiler *compiler, const struct place *place, json_t *value,
-                          uint32_t principal)
-{
-    struct policy *policy = compiler->policy;
-    struct token token = {.principal = principal};
-
-    if (!value_is(compiler, place, value, JSON_STRING))
-        return;
-    if (!digest_read(string_span(value), token.digest)) { /* not quoted: it may be the secret itself */
-        note_error(compiler, place,
-                   "is not \"sha256:\" and 64 hex digits; `portcullis token` prints the digest of a secret");
-        return;
-    }
-    uint32_t known = find_token(policy, token.digest);
-    if (known == TABLE_NONE) {
-        table_add(&policy->by_digest, hash_digest(token.digest), policy->token_count);
-        policy->tokens[policy->token_count++] = token;
-        return;
-    }
-    const char *digest = json_string_value(value);
-    uint32_t owner = policy->tokens[known].principal;
-    if (owner == principal)
-        note_warning(compiler, place, "the digest %.15s… stands here twice", digest);
-    else
-        note_error(compiler, place, "the digest %.15s… names the principal \"%s\" already", digest,
-                   policy->principals[owner].name);
-}
-
-static void tokens_compile(struct compiler *compiler, const struct place *above, json_t *value,
-                           uint32_t principal)
-{
-    const struct place place = {.above = above, .member = "tokens"};
-
-    if (value != NULL && !value_is(compiler, &place, value, JSON_ARRAY))
-        return;
-    if (json_array_size(value) == 0)
-        note_warning(compiler, value ? &place : above, "has no tokens: this principal can never come in");
-    for (size_t i = 0; i < json_array_size(value); i++) {
-        const struct place here = {.above = &place, .element = i};
-        token_compile(compiler, &here, json_array_get(value, i), principal);
-    }
-}
-
 static void principal_compile(struct compiler *compiler, const struct place *place, struct span name,
                               json_t *value)
 {
-    static const char *const known[] = {"tokens", "upstream_token", "rate_limit", "description", NULL};
+    static const char *const known[] = {"tokens",     "certificates", "identity", "upstream_token",
+                                        "rate_limit", "description",  NULL};
     struct policy *policy = compiler->policy;
     struct principal *principal = &policy->principals[policy->principal_count];
 
@@ -77,7 +35,7 @@ static void principal_compile(struct compiler *compiler, const struct place *pla
     if (!value_is(compiler, place, value, JSON_OBJECT))
         return;
     members_check(compiler, place, value, known);
-    tokens_compile(compiler, place, json_object_get(value, "tokens"), principal->index);
+    identity_compile(compiler, place, value, principal->index);
     principal->credential = credential_compile(compiler, place, value);
     principal->own_rate_limit = rate_limit_compile(compiler, place, value, &principal->rate_limit);
     policy->limits_rates = policy->limits_rates || principal->rate_limit.requests > 0;

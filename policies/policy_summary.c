@@ -17,13 +17,20 @@ static bool principal_kept(const struct policy *policy, uint32_t item, const str
     return principal_in(policy, item, other) != TABLE_NONE;
 }
 
+/* Is it still that principal's, and worth as much to it? */
+static bool owner_kept(const struct policy *policy, uint32_t owner, uint32_t other_owner,
+                       const struct policy *other)
+{
+    return other_owner == principal_in(policy, owner, other) &&
+           policy->principals[owner].identity == other->principals[other_owner].identity;
+}
+
 static bool token_kept(const struct policy *policy, uint32_t item, const struct policy *other)
 {
     const struct token *token = &policy->tokens[item];
     uint32_t same = find_token(other, token->digest);
 
-    return same != TABLE_NONE &&
-           other->tokens[same].principal == principal_in(policy, token->principal, other);
+    return same != TABLE_NONE && owner_kept(policy, token->principal, other->tokens[same].principal, other);
 }
 
 /* "*" stands first in every policy. */
@@ -51,6 +58,14 @@ static bool grant_kept(const struct policy *policy, uint32_t item, const struct 
         if (other->grants[at].allowed == grant->allowed && other->grants[at].denied == grant->denied)
             return true;
     return false;
+}
+
+static bool holder_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    const struct holder *holder = &policy->holders[item];
+    uint32_t same = find_holder(other, holder->name);
+
+    return same != TABLE_NONE && owner_kept(policy, holder->principal, other->holders[same].principal, other);
 }
 
 static bool audit_row_kept(const struct policy *policy, uint32_t item, const struct policy *other)
@@ -99,6 +114,7 @@ void policy_summary_write(const struct policy *before, const struct policy *now,
     } parts[] = {
         /* in the order of the names */
         {"audit", audit_row_kept, old->audit_row_count, now->audit_row_count, false},
+        {"certificates", holder_kept, old->holder_count, now->holder_count, false},
         {"grants", grant_kept, old->grant_count, now->grant_count, false},
         {"organizations", organization_kept, old->organization_count, now->organization_count, false},
         {"principals", principal_kept, old->principal_count, now->principal_count, true},

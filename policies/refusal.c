@@ -22,6 +22,10 @@ static const struct kind kinds[REFUSE_KINDS] = {
     [REFUSE_UNAUTHENTICATED] =
         {401, "portcullis-unauthenticated", "Not authenticated",
          "Send the header field \"Authorization: Token\" with a token that the policy knows."},
+    [REFUSE_IDENTITY_CONFLICT] = {403, "portcullis-identity-conflict", "Identities in conflict",
+                                  "What was shown names more than one principal of the policy."},
+    [REFUSE_NO_CREDENTIAL] = {403, "portcullis-no-credential", "No credential to present",
+                              "Neither the request nor the gate has a token to show to the API."},
     [REFUSE_VERSION] = {400, "portcullis-version", "API version not allowed",
                         "The policy does not allow this API version."},
     [REFUSE_PARAMETER] = {400, "portcullis-parameter", "Invalid parameter",

@@ -14,6 +14,8 @@ enum refusal_kind {
     REFUSE_NO_OPERATION,       /* 404 portcullis-no-such-operation */
     REFUSE_METHOD,             /* 405 portcullis-method-not-allowed */
     REFUSE_UNAUTHENTICATED,    /* 401 portcullis-unauthenticated */
+    REFUSE_IDENTITY_CONFLICT,  /* 403 portcullis-identity-conflict */
+    REFUSE_NO_CREDENTIAL,      /* 403 portcullis-no-credential */
     REFUSE_VERSION,            /* 400 portcullis-version */
     REFUSE_PARAMETER,          /* 400 portcullis-parameter */
     REFUSE_FORBIDDEN,          /* 403 portcullis-forbidden */

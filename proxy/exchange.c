@@ -7,6 +7,7 @@
 #include "proxy/header_view.h"
 #include "proxy/incoming.h"
 #include "proxy/log.h"
+#include "proxy/tls/peer_names.h"
 #include "proxy/unauthenticated.h"
 #include "proxy/wire_refusal.h"
 #include "proxy/worker.h"
@@ -154,6 +155,12 @@ void exchange_cut(struct exchange *exchange)
 static bool view_header(struct exchange *exchange)
 {
     const struct incoming *incoming = exchange->client->incoming;
+    const struct peer_names *names = exchange->client->names;
+
+    if (names != NULL) {
+        exchange->request.certificate_names = names->names;
+        exchange->request.certificate_name_count = names->count;
+    }
 
     return header_view((struct span){incoming->header.data, incoming->header.length},
                        wire_field_count(&incoming->wire), &exchange->arena, &exchange->request);
@@ -190,7 +197,7 @@ void exchange_refuse(struct exchange *exchange)
     struct worker *worker = exchange->worker;
 
     exchange->status = exchange->decision.refusal.status;
-    if (exchange->decision.principal == NULL && exchange->status == 401)
+    if (exchange->decision.principal == NULL && (exchange->status == 401 || exchange->status == 403))
         unauthenticated_count(worker);
     if (exchange->decision.principal != NULL && !method_is_safe(exchange->request.method)) {
         if (exchange_record_refused(exchange)) {
@@ -287,10 +294,7 @@ static void look_at_header(struct exchange *exchange)
 
     if (!view_header(exchange))
         return;
-    const struct field *authorization = field_find(&exchange->request, "Authorization");
-    if (authorization != NULL)
-        decision->principal =
-            identify(ruleset_policy(exchange->ruleset), authorization->value, &decision->secret);
+    identify(ruleset_policy(exchange->ruleset), &exchange->request, decision);
 }
 
 static void refuse_unparsed(struct client *client, enum refusal_kind kind, const char *rule,

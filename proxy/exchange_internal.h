@@ -134,4 +134,9 @@ void exchange_free_answer(struct answer_texts *texts);
 /* exchange_log.c: the access log line. */
 void exchange_log(struct exchange *exchange);
 
+/* How the principal was known, where a certificate had a part in it: "certificate" or "both"; nothing
+ * otherwise. And the name in it. */
+struct span exchange_identity(const struct decision *decision);
+struct span exchange_certificate(const struct decision *decision);
+
 #endif

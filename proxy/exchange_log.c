@@ -47,6 +47,23 @@ static struct span shown_target(const struct exchange *exchange)
     return raw;
 }
 
+struct span exchange_identity(const struct decision *decision)
+{
+    switch (decision->identity) {
+    case IDENTITY_CERTIFICATE:
+        return SPAN("certificate");
+    case IDENTITY_TOKEN_AND_CERTIFICATE:
+        return SPAN("both");
+    default:
+        return (struct span){NULL, 0};
+    }
+}
+
+struct span exchange_certificate(const struct decision *decision)
+{
+    return decision->principal != NULL ? decision->certificate : (struct span){NULL, 0};
+}
+
 static const char *verdict_name(const struct exchange *exchange)
 {
     return exchange->passed ? "pass" : "refuse";
@@ -120,6 +137,8 @@ void exchange_log(struct exchange *exchange)
     word(line, NAME("trace_id"), trace_id(&exchange->trace));
     member(line, NAME("client"), exchange->request.client);
     member(line, NAME("principal"), span_of(decision->principal ? decision->principal->name : NULL));
+    word(line, NAME("identity"), exchange_identity(decision));
+    member(line, NAME("certificate"), exchange_certificate(decision));
     word(line, NAME("method"), exchange->request.method);
     member(line, NAME("target"), shown_target(exchange));
     member(line, NAME("operation"), span_of(decision->operation ? decision->operation->id : NULL));

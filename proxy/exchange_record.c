@@ -49,9 +49,11 @@ static struct record_fields common(struct exchange *exchange, enum record_stage 
     return (struct record_fields){
         .stage = stage,
         .time_us = clock_now_us(),
+        .certificate = exchange_certificate(decision),
         .client = exchange->request.client,
         .effect = span_of(effect_name(decision->operation)),
         .gate = span_of(decision->gate),
+        .identity = exchange_identity(decision),
         .level = span_of(decision->operation ? audit_level_name(level_of(exchange)) : NULL),
         .method = exchange->request.method,
         .operation = span_of(decision->operation ? decision->operation->id : NULL),

@@ -26,12 +26,15 @@ static const struct command commands[] = {
      "Shows everything that is wrong, with file, line and column. Exit status 1 when anything is.\n",
      settings_manual},
     {"explain", console_explain,
-     "-c FILE METHOD TARGET (--principal NAME | --token-stdin) [--body FILE] [--header 'NAME: VALUE']... "
+     "-c FILE METHOD TARGET (--principal NAME | [--token-stdin] [--certificate NAME]...) [--body FILE] "
+     "[--header 'NAME: VALUE']... "
      "[--json]",
      "Says what would become of a request, and why.",
      "  -c, --config FILE            the configuration\n"
      "      --principal NAME         judge as this principal of the policy, without a token\n"
      "      --token-stdin            judge by the token on stdin\n"
+     "      --certificate NAME       by a client certificate with that name, such as "
+     "uri:spiffe://example/ci\n"
      "      --body FILE              the request's content; \"-\" is stdin\n"
      "      --header 'NAME: VALUE'   a header field of the request; may be repeated\n"
      "      --json                   print one JSON object\n"

@@ -48,15 +48,17 @@ struct record_fields {
 
     struct span answer; /* the upstream's, masked, already canonical JSON */
     struct span answer_digest;
-    struct span body;       /* masked, already canonical JSON */
-    struct span cause;      /* of a policy: "start" or "signal" */
-    struct span changes;    /* from the policy before, already canonical JSON */
-    struct span client;     /* address */
-    struct span credential; /* presented to the upstream: "own" or "gate" */
+    struct span body;        /* masked, already canonical JSON */
+    struct span cause;       /* of a policy: "start" or "signal" */
+    struct span changes;     /* from the policy before, already canonical JSON */
+    struct span client;      /* address */
+    struct span certificate; /* name in a client's certificate */
+    struct span credential;  /* presented to the upstream: "own" or "gate" */
     struct span detail;
     struct span edge; /* the tree before a segment, already canonical JSON */
     struct span effect;
     struct span gate;
+    struct span identity;        /* how the principal was known: "certificate" or "both" */
     struct span key, key_before; /* ids of keys */
     struct span level;           /* of the audit */
     struct span method;

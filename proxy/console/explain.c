@@ -20,6 +20,11 @@ static int take_option(struct explain_options *options, int option)
     case 't':
         options->token_stdin = true;
         return CONSOLE_DONE;
+    case 'C':
+        if (options->certificate_count == EXPLAIN_CERTIFICATES)
+            return CONSOLE_USAGE;
+        options->certificates[options->certificate_count++] = optarg;
+        return CONSOLE_DONE;
     case 'b':
         options->body = optarg;
         return CONSOLE_DONE;
@@ -41,10 +46,15 @@ static int take_option(struct explain_options *options, int option)
 static int read_options(int argc, char **argv, struct explain_options *options)
 {
     static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'}, {"principal", required_argument, NULL, 'p'},
-        {"token-stdin", no_argument, NULL, 't'},  {"body", required_argument, NULL, 'b'},
-        {"header", required_argument, NULL, 'H'}, {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"config", required_argument, NULL, 'c'},
+        {"principal", required_argument, NULL, 'p'},
+        {"token-stdin", no_argument, NULL, 't'},
+        {"certificate", required_argument, NULL, 'C'},
+        {"body", required_argument, NULL, 'b'},
+        {"header", required_argument, NULL, 'H'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
 
     for (int option; (option = getopt_long(argc, argv, "c:hH:", longs, NULL)) != -1;) {
@@ -53,7 +63,8 @@ static int read_options(int argc, char **argv, struct explain_options *options)
             return status;
     }
     bool stdin_twice = options->token_stdin && options->body != NULL && strcmp(options->body, "-") == 0;
-    bool one_identity = (options->principal != NULL) != options->token_stdin;
+    bool one_identity =
+        (options->principal != NULL) != (options->token_stdin || options->certificate_count > 0);
     if (options->config == NULL || !one_identity || stdin_twice || argc - optind != 2)
         return CONSOLE_USAGE;
     options->method = argv[optind];

@@ -7,13 +7,16 @@
 #include "proxy/config.h"
 #include "proxy/secret.h"
 
-#define EXPLAIN_HEADERS 64
-#define EXPLAIN_GATES   32
+#define EXPLAIN_HEADERS      64
+#define EXPLAIN_CERTIFICATES 32
+#define EXPLAIN_GATES        32
 
 struct explain_options {
     const char *config, *method, *target;
-    const char *principal; /* NULL with token_stdin */
+    const char *principal; /* NULL with a token or certificate */
     bool token_stdin;
+    const char *certificates[EXPLAIN_CERTIFICATES]; /* names in the client's certificate */
+    size_t certificate_count;
     const char *body; /* file or "-"; NULL without content */
     const char *headers[EXPLAIN_HEADERS];
     size_t header_count;
@@ -24,6 +27,7 @@ struct explain_options {
 struct explain_request {
     struct request request;
     struct field fields[EXPLAIN_HEADERS + 3];
+    struct span names[EXPLAIN_CERTIFICATES];
     struct text body;
     char authorization[sizeof "Token " + SECRET_ROOM];
 };

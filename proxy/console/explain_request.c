@@ -1,5 +1,7 @@
 #include "proxy/console/explain.h"
 
+#include "policies/certificate_name.h"
+
 #include <time.h>
 #include <unistd.h>
 
@@ -83,6 +85,25 @@ static const char *take_token(struct explain_request *made, struct arena *arena)
     return NULL;
 }
 
+static const char *take_certificates(struct explain_request *made, const struct explain_options *options,
+                                     struct arena *arena)
+{
+    for (size_t i = 0; i < options->certificate_count; i++) {
+        struct certificate_name name;
+        const char *fault = certificate_name_read(span_of(options->certificates[i]), &name);
+        if (fault != NULL) {
+            fault = arena_format(arena, "--certificate %s: %s", options->certificates[i], fault);
+            return fault ? fault : "memory is out";
+        }
+        made->names[i] = arena_copy(arena, (struct span){name.text, name.length});
+        if (made->names[i].data == NULL)
+            return "memory is out";
+    }
+    made->request.certificate_names = made->names;
+    made->request.certificate_name_count = options->certificate_count;
+    return NULL;
+}
+
 static const char *take_body(struct explain_request *made, const char *path, struct arena *arena)
 {
     const char *problem;
@@ -124,6 +145,8 @@ const char *explain_request_make(struct explain_request *made, const struct expl
         add_field(made, "Host", default_host(config));
     if (fault == NULL && options->token_stdin)
         fault = take_token(made, arena);
+    if (fault == NULL)
+        fault = take_certificates(made, options, arena);
     if (fault == NULL && options->body != NULL)
         fault = take_body(made, options->body, arena);
     return fault;

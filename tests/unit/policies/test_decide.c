@@ -256,7 +256,6 @@ static void forbidden(void **state)
 static void identity(void **state)
 {
     struct world *world = *state;
-    struct span secret;
 
     judge(world, "Token ann-token", "GET", "/rest//orgs", NULL);
     assert_string_equal(world->decision.gate, "spelling");
@@ -266,13 +265,16 @@ static void identity(void **state)
     judge(world, "Bearer nothing", "GET", ONE V, NULL);
     assert_null(strstr(world->decision.refusal.errors->detail, "OAuth"));
     assert_null(world->decision.principal);
-    assert_null(identify(world->policy, span_of("Token"), &secret));
-    assert_null(secret.data);
-    assert_null(identify(world->policy, span_of(NULL), &secret));
-    assert_null(identify(world->policy, span_of("Token other"), &secret));
-    assert_span(secret, "other");
-    assert_string_equal(identify(world->policy, span_of("bearer  bob-token"), &secret)->name, "bob");
-    assert_span(secret, "bob-token");
+    assert_span(world->decision.secret, "nothing");
+    judge(world, "Token", "GET", ONE V, NULL);
+    assert_null(world->decision.secret.data);
+    judge(world, "bearer  bob-token", "GET", ONE V, NULL);
+    assert_string_equal(world->decision.principal->name, "bob");
+    assert_int_equal(world->decision.identity, IDENTITY_TOKEN);
+    assert_span(world->decision.secret, "bob-token");
+    judge(world, NULL, "GET", ONE V, NULL);
+    assert_null(world->decision.principal);
+    assert_int_equal(world->decision.identity, IDENTITY_NONE);
 }
 
 static void assumed_principal(void **state)

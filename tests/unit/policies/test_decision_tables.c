@@ -232,6 +232,26 @@ static bool compare(const char *place, const struct text *columns, const struct 
     return right;
 }
 
+/* Takes the names of a client certificate off a "who": "editor & dns:ci & email:ci@example". */
+static size_t split_certificate(struct text *who, struct span *names)
+{
+    size_t count = 0, length = 0;
+
+    char *behind = who->data + who->length;
+    for (char *at = who->data; (at = memmem(at, (size_t)(behind - at), " & ", 3)) != NULL;) {
+        if (count == 0)
+            length = (size_t)(at - who->data);
+        at += 3;
+        char *end = memmem(at, (size_t)(behind - at), " & ", 3); /* a name may hold a NUL */
+        names[count++] = (struct span){at, (size_t)((end ? end : behind) - at)};
+    }
+    if (count == 0)
+        return 0;
+    who->data[length] = '\0';
+    who->length = strcmp(who->data, "-") == 0 ? 0 : length;
+    return count;
+}
+
 /* Adds the token of a principal ("ann": its token is "ann-hush"), or the value as it stands where it holds a
  * space. */
 static size_t add_authorization(const struct text *who, struct text *room, struct field *fields, size_t count)
@@ -243,7 +263,7 @@ static size_t add_authorization(const struct text *who, struct text *room, struc
     return count + 1;
 }
 
-static bool run_case(const struct world *world, const char *place, const struct text *columns)
+static bool run_case(const struct world *world, const char *place, struct text *columns)
 {
     const struct decide_input input = {
         .contract = world->contract, .policy = world->policy, .scratch = world->scratch};
@@ -253,6 +273,8 @@ static bool run_case(const struct world *world, const char *place, const struct 
     struct decision decision;
     size_t count = 1 + split_fields(columns[FIELDS].data, fields + 1);
 
+    struct span names[FIELDS_MAX];
+    size_t name_count = split_certificate(&columns[WHO], names);
     count = add_authorization(&columns[WHO], &authorization, fields, count);
     const struct request request = {
         .method = {columns[METHOD].data, columns[METHOD].length},
@@ -261,6 +283,8 @@ static bool run_case(const struct world *world, const char *place, const struct 
         .field_count = count,
         .body = {columns[BODY].data, columns[BODY].length},
         .has_content = columns[BODY].length > 0,
+        .certificate_names = names,
+        .certificate_name_count = name_count,
     };
     arena_init(&arena);
     decide(&input, &request, &arena, &decision);
@@ -333,6 +357,7 @@ static void run_table(const char *table, const char *policy)
 TABLE(operations, POLICY)
 TABLE(spelling, POLICY)
 TABLE(identity, POLICY)
+TABLE(certificates, "tests/tables/decisions_certificates.policy.json")
 TABLE(versions, POLICY)
 TABLE(loose_versions, "tests/tables/decisions_loose_versions.policy.json")
 TABLE(parameters, POLICY)
@@ -342,9 +367,9 @@ TABLE(bodies, POLICY)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(operations),  cmocka_unit_test(spelling),       cmocka_unit_test(identity),
-        cmocka_unit_test(versions),    cmocka_unit_test(loose_versions), cmocka_unit_test(parameters),
-        cmocka_unit_test(permissions), cmocka_unit_test(bodies),
+        cmocka_unit_test(operations),   cmocka_unit_test(spelling),    cmocka_unit_test(identity),
+        cmocka_unit_test(certificates), cmocka_unit_test(versions),    cmocka_unit_test(loose_versions),
+        cmocka_unit_test(parameters),   cmocka_unit_test(permissions), cmocka_unit_test(bodies),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,11 +18,13 @@ static struct policy *compile(const char *text)
     return policy;
 }
 
-/* The numbers alone, in the order of the parts: "audit grants organizations principals tokens", each as
+/* The numbers alone, in the order of the parts: "audit certificates grants organizations principals tokens",
+ * each as
  * "+gained-lost". */
 static void write_short(const struct policy *before, const struct policy *now, struct text *out)
 {
-    static const char *const parts[] = {"audit", "grants", "organizations", "principals", "tokens"};
+    static const char *const parts[] = {"audit",         "certificates", "grants",
+                                        "organizations", "principals",   "tokens"};
     struct text summary = {0};
 
     policy_summary_write(before, now, &summary);
@@ -54,50 +56,62 @@ static void differences(void **state)
     static const struct {
         const char *before, *now, *summary;
     } rows[] = {
-        {NULL, NOBODY, "+0-0 +0-0 +0-0 +0-0 +0-0"},
-        {NULL, ONE, "+0-0 +1-0 +1-0 +1-0 +1-0"},
-        {ONE, ONE, "+0-0 +0-0 +0-0 +0-0 +0-0"},
-        {ONE, NOBODY, "+0-0 +0-1 +0-1 +0-1 +0-1"},
-        {NOBODY, ONE, "+0-0 +1-0 +1-0 +1-0 +1-0"},
+        {NULL, NOBODY, "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
+        {NULL, ONE, "+0-0 +0-0 +1-0 +1-0 +1-0 +1-0"},
+        {ONE, ONE, "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
+        {ONE, NOBODY, "+0-0 +0-0 +0-1 +0-1 +0-1 +0-1"},
+        {NOBODY, ONE, "+0-0 +0-0 +1-0 +1-0 +1-0 +1-0"},
         /* another name for the same token */
         {ONE,
          "{'principals':{'cd':{'tokens':['" TOKEN
          "0']}},'roles':{'r':['org.integration.read']},'organizations':{'" A
          "':{'grants':[{'principal':'cd','roles':['r']}]}}}",
-         "+0-0 +1-1 +0-0 +1-1 +1-1"},
+         "+0-0 +0-0 +1-1 +0-0 +1-1 +1-1"},
         /* the role's name and how permissions are spelt do not matter, what they allow does */
         {ONE,
          "{'principals':{'ci':{'tokens':['" TOKEN "0']}},'roles':{},'organizations':{'" A
          "':{'grants':[{'principal':'ci','permissions':['org.integration.read']}]}}}",
-         "+0-0 +0-0 +0-0 +0-0 +0-0"},
+         "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
         {ONE,
          "{'principals':{'ci':{'tokens':['" TOKEN
          "0']}},'roles':{'r':['org.integration.read','org.integration.edit']},'organizations':{'" A
          "':{'grants':[{'principal':'ci','roles':['r']}]}}}",
-         "+0-0 +1-1 +0-0 +0-0 +0-0"},
+         "+0-0 +0-0 +1-1 +0-0 +0-0 +0-0"},
         /* a denial more; another organisation; everywhere */
         {ONE,
          "{'principals':{'ci':{'tokens':['" TOKEN
          "0']}},'roles':{'r':['org.integration.read']},'organizations':{'" A
          "':{'grants':[{'principal':'ci','roles':['r']},{'principal':'ci','deny':['org.integration.delete']}]"
          "}}}",
-         "+0-0 +1-0 +0-0 +0-0 +0-0"},
+         "+0-0 +0-0 +1-0 +0-0 +0-0 +0-0"},
         {ONE,
          "{'principals':{'ci':{'tokens':['" TOKEN
          "0']}},'roles':{'r':['org.integration.read']},'organizations':{'" B
          "':{'grants':[{'principal':'ci','roles':['r']}]}}}",
-         "+0-0 +1-1 +1-1 +0-0 +0-0"},
+         "+0-0 +0-0 +1-1 +1-1 +0-0 +0-0"},
         {ONE,
          "{'principals':{'ci':{'tokens':['" TOKEN "0']}},'roles':{'r':['org.integration.read']},'"
          "organizations':{'*':{'grants':[{'principal':'ci','roles':"
          "['r']}]}}}",
-         "+0-0 +1-1 +0-1 +0-0 +0-0"},
+         "+0-0 +0-0 +1-1 +0-1 +0-0 +0-0"},
         /* tokens and levels */
         {ONE,
          "{'principals':{'ci':{'tokens':['" TOKEN "1','" TOKEN
          "0']}},'roles':{'r':['org.integration.read']},'organizations':{'" A
          "':{'grants':[{'principal':'ci','roles':['r']}]}},'audit':{'levels':{'x':'none','y':'request'}}}",
-         "+2-0 +0-0 +0-0 +0-0 +1-0"},
+         "+2-0 +0-0 +0-0 +0-0 +0-0 +1-0"},
+        /* certificates, and whether one will do beside a token */
+        {ONE,
+         "{'principals':{'ci':{'tokens':['" TOKEN
+         "0'],'certificates':['dns:ci'],'identity':'both'}},'roles':{'r':['org.integration.read']},"
+         "'organizations':{'" A "':{'grants':[{'principal':'ci','roles':['r']}]}}}",
+         "+0-0 +1-0 +0-0 +0-0 +0-0 +1-1"},
+        {"{'principals':{'ci':{'tokens':['" TOKEN "0'],'certificates':['dns:ci'],'identity':'both'}}}",
+         "{'principals':{'ci':{'tokens':['" TOKEN "0'],'certificates':['dns:CI'],'identity':'either'}}}",
+         "+0-0 +1-1 +0-0 +0-0 +0-0 +1-1"},
+        {"{'principals':{'ci':{'certificates':['dns:ci','uri:a:b']},'cd':{}}}",
+         "{'principals':{'ci':{'certificates':['uri:a:b']},'cd':{'certificates':['dns:ci']}}}",
+         "+0-0 +1-1 +0-0 +0-0 +0-0 +0-0"},
     };
     unsigned failed = 0;
 

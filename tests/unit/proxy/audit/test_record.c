@@ -10,7 +10,9 @@ static const struct record_fields everything = {
     .cause = {"signal", 6},
     .changes = {"{}", 2},
     .client = {"127.0.0.1", 9},
+    .certificate = {"dns:ci", 6},
     .credential = {"gate", 4},
+    .identity = {"both", 4},
     .detail = {"d", 1},
     .edge = {"[\"00\"]", 6},
     .effect = {"hard-delete", 11},
@@ -56,11 +58,12 @@ static const struct record_fields everything = {
 
 static const char everything_line[] =
     "{\"answer\":{\"b\":2},\"answer_bytes\":11,\"answer_digest\":\"hmac-sha256:x\",\"body\":{\"a\":[1,null]},"
-    "\"bytes\":1,\"cause\":\"signal\",\"changes\":{},\"client\":\"127.0.0.1\",\"count\":2,\"credential\":"
+    "\"bytes\":1,\"cause\":\"signal\",\"certificate\":\"dns:ci\",\"changes\":{},\"client\":\"127.0.0.1\","
+    "\"count\":2,\"credential\":"
     "\"gate\","
     "\"detail\":\"d\","
     "\"duration_us\":0,\"edge\":[\"00\"],\"effect\":\"hard-delete\",\"first_seq\":4,\"format\":5,\"gate\":"
-    "\"permission\","
+    "\"permission\",\"identity\":\"both\","
     "\"key\":\"k\",\"key_before\":\"k0\",\"last_seq\":8,\"level\":\"request\",\"method\":\"DELETE\",\"open_"
     "from\":9,\"operation\":\"op\",\"organization\":\"org\","
     "\"origin\":\"portcullis/x\",\"policy\":\"sha256:00\",\"prev\":\"" PREV "\","

@@ -1,0 +1,111 @@
+/* Whom does a request come from? Tokens and certificates are held against the policy; where both are shown,
+ * they have to agree. */
+#include "policies/decide.h"
+#include "policies/digest.h"
+#include "policies/fields.h"
+
+#define SECRET_LONGEST 4096
+
+/* The secret of "<scheme> <secret>" for the scheme; nothing for any other form. */
+static struct span secret_of(struct span authorization, const char *scheme)
+{
+    size_t length = strlen(scheme), start = length;
+
+    if (authorization.length <= length ||
+        !span_equal_nocase((struct span){authorization.data, length}, span_of(scheme)))
+        return (struct span){NULL, 0};
+    while (start < authorization.length && authorization.data[start] == ' ')
+        start++;
+
+    struct span secret = {authorization.data + start, authorization.length - start};
+    if (start == length || secret.length == 0 || secret.length > SECRET_LONGEST)
+        return (struct span){NULL, 0};
+    for (size_t i = 0; i < secret.length; i++)
+        if (secret.data[i] <= ' ' || secret.data[i] > '~' || secret.data[i] == ',')
+            return (struct span){NULL, 0};
+    return secret;
+}
+
+/* The principal whose token it is; the secret of a value in the right form is in *secret. */
+static const struct principal *by_token(const struct policy *policy, struct span authorization,
+                                        struct span *secret)
+{
+    unsigned char digest[DIGEST_SIZE];
+
+    *secret = secret_of(authorization, "Token");
+    if (secret->data == NULL)
+        *secret = secret_of(authorization, "Bearer");
+    if (secret->data == NULL)
+        return NULL;
+    digest_of(*secret, digest);
+    return policy_principal_by_digest(policy, digest);
+}
+
+/* The principal of the certificate, and the name that says so; *ambiguous where there are two. */
+static const struct principal *by_certificate(const struct policy *policy, const struct request *request,
+                                              struct span *name, bool *ambiguous)
+{
+    const struct principal *found = NULL;
+
+    *ambiguous = false;
+    for (size_t i = 0; i < request->certificate_name_count; i++) {
+        const struct principal *one = policy_principal_by_certificate(policy, request->certificate_names[i]);
+        if (one == NULL || one == found)
+            continue;
+        *ambiguous = found != NULL;
+        if (*ambiguous)
+            return NULL;
+        found = one;
+        *name = request->certificate_names[i];
+    }
+    return found;
+}
+
+/* What a token of `holder` is worth, beside a certificate of `certified` (NULL: none that is known). */
+static enum identity judge_token(const struct principal *holder, const struct principal *certified)
+{
+    if (certified != NULL)
+        return certified == holder ? IDENTITY_TOKEN_AND_CERTIFICATE : IDENTITY_CONFLICT;
+    return holder->identity == IDENTITY_BY_BOTH ? IDENTITY_NO_CERTIFICATE : IDENTITY_TOKEN;
+}
+
+/* What a certificate is worth without a token. */
+static enum identity judge_certificate(const struct principal *certified)
+{
+    if (certified == NULL)
+        return IDENTITY_NONE;
+    return certified->identity == IDENTITY_BY_BOTH ? IDENTITY_NO_TOKEN : IDENTITY_CERTIFICATE;
+}
+
+static bool is_established(enum identity identity)
+{
+    return identity == IDENTITY_TOKEN || identity == IDENTITY_CERTIFICATE ||
+           identity == IDENTITY_TOKEN_AND_CERTIFICATE;
+}
+
+void identify(const struct policy *policy, const struct request *request, struct decision *out)
+{
+    const struct principal *holder = NULL, *certified;
+    const struct field *only = NULL;
+    bool ambiguous;
+
+    out->identity = IDENTITY_NONE;
+    for (size_t i = 0; i < request->field_count; i++) {
+        if (!field_name_equal(request->fields[i].name, span_of("Authorization")))
+            continue;
+        if (only != NULL)
+            return; /* two of them name nobody: the gate of spelling will say so */
+        only = &request->fields[i];
+    }
+    if (only != NULL)
+        holder = by_token(policy, only->value, &out->secret);
+    certified = by_certificate(policy, request, &out->certificate, &ambiguous);
+    if (ambiguous)
+        out->identity = IDENTITY_AMBIGUOUS;
+    else if (only == NULL)
+        out->identity = judge_certificate(certified);
+    else if (holder != NULL)
+        out->identity = judge_token(holder, certified);
+    if (is_established(out->identity))
+        out->principal = holder != NULL ? holder : certified;
+}
