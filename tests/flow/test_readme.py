@@ -26,7 +26,7 @@ README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
 TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "versions", "refusals", "stages",
-         "record members", "levels", "audit levels", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "settings", "files",
+         "record members", "levels", "audit levels", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "settings", "files",
          "packages", "targets", "flags", "faults"}
 
 
@@ -312,6 +312,26 @@ def test_listeners(tmp_path):
     assert "portcullis.json:" not in output(BUILD / "portcullis", "check", "-c", "portcullis.json", cwd=tmp_path).replace("portcullis.json: ok", "")
 
 
+def test_tls(tmp_path, certificates):
+    """The configuration as it stands there; the policy under `principals`, between the rest of a policy."""
+    settings = json.loads("\n".join(the_part("tls").lines))
+    tls = settings["tls"]
+    for name, source_file in (("certificate", certificates.good.file), ("key", certificates.good.key_file), ("client_ca", certificates.authority.file)):
+        (tmp_path / tls[name]).write_bytes(source_file.read_bytes())
+        (tmp_path / tls[name]).chmod(0o600)
+    principals = json.loads("{" + "\n".join(the_part("tls policy").lines) + "}")
+    policy = {**principals, "organizations": {"*": {"upstream_token": {"env": "SNYK_TOKEN"},
+                                                   "grants": [{"principal": name, "permissions": ["org.integration.read"]}
+                                                              for name in principals["principals"]]}}}
+    configuration = {"contract": str(ROOT / "conf/integrations.openapi.json"), "policy": "policy.json", **settings}
+    jsonschema.validate(configuration, json.loads(source("conf/portcullis.schema.json")))
+    jsonschema.validate(policy, json.loads(source("conf/policy.schema.json")))
+    (tmp_path / "policy.json").write_text(json.dumps(policy))
+    (tmp_path / "portcullis.json").write_text(json.dumps(configuration))
+    said = output(BUILD / "portcullis", "check", "-c", "portcullis.json", cwd=tmp_path)
+    assert "3 principals" in said and "error" not in said
+
+
 # The tables.
 
 def test_settings():
@@ -394,7 +414,7 @@ def test_stages():
 
 
 def test_record_members():
-    assert first_names("record members") == set(re.findall(r'^    \{"([a-z_]+)", KIND_', source("proxy/audit/record.c"), re.MULTILINE))
+    assert first_names("record members") == set(re.findall(r'^    MEMBER\("([a-z_]+)", KIND_', source("proxy/audit/record.c"), re.MULTILINE))
 
 
 def check_levels(directory, levels, status=0):
@@ -501,7 +521,7 @@ def test_lost_signing_key(make_gate, sandbox):
 
 
 def test_access_members():
-    written = set(re.findall(r'\b(?:member|number)\(line, NAME\("([a-z_]+)"\)', source("proxy/exchange_log.c")))
+    written = set(re.findall(r'\b(?:member|word|number)\(line, NAME\("([a-z_]+)"\)', source("proxy/exchange_log.c")))
     assert len(written) > 15
     assert first_names("access members") == written | {"time"}
 
