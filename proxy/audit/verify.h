@@ -34,6 +34,11 @@ enum verify_kind {
     VERIFY_KINDS
 };
 
+/* "number 9", "numbers 9 to 12", or for 0 "no number", as messages name records; a line is their place in a
+ * file. */
+#define VERIFY_NUMBERS 64
+const char *verify_numbers(uint64_t low, uint64_t high, char text[static VERIFY_NUMBERS]);
+
 const char *verify_kind_name(enum verify_kind kind);
 bool verify_kind_damage(enum verify_kind kind);
 

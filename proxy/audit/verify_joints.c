@@ -38,28 +38,18 @@ static void tell_changed(struct verifier *verifier, const struct piece_finding *
 
 static void tell_missing(struct verifier *verifier, const struct piece_finding *finding)
 {
-    char other[VERIFY_PLACE];
-    uint64_t count = finding->high - finding->low + 1;
+    char other[VERIFY_PLACE], numbers[VERIFY_NUMBERS];
 
-    if (count == 1)
-        verify_tell_at(verifier, VERIFY_MISSING, finding->to,
-                       "before this line a record is missing: number %" PRIu64 ", which stood behind %s",
-                       finding->low, verify_place(verifier, finding->from, other));
-    else
-        verify_tell_at(verifier, VERIFY_MISSING, finding->to,
-                       "before this line %" PRIu64 " records are missing: numbers %" PRIu64 " to %" PRIu64
-                       ", which stood behind %s",
-                       count, finding->low, finding->high, verify_place(verifier, finding->from, other));
+    verify_tell_at(
+        verifier, VERIFY_MISSING, finding->to, "before this line the log lacks %s, which stood behind %s",
+        verify_numbers(finding->low, finding->high, numbers), verify_place(verifier, finding->from, other));
 }
 
 static void tell_numbers(struct verifier *verifier, const struct piece_finding *finding)
 {
-    char what[SUBJECT], other[VERIFY_PLACE], numbers[64];
+    char what[SUBJECT], other[VERIFY_PLACE], numbers[VERIFY_NUMBERS];
 
-    if (finding->low == finding->high)
-        snprintf(numbers, sizeof numbers, "number %" PRIu64, finding->low);
-    else
-        snprintf(numbers, sizeof numbers, "numbers %" PRIu64 " to %" PRIu64, finding->low, finding->high);
+    verify_numbers(finding->low, finding->high, numbers);
     verify_place(verifier, finding->other, other);
     if (finding->damage == PIECE_MOVED)
         verify_tell_at(verifier, VERIFY_MOVED, finding->from, "%s moved: %s belong%s behind %s",
@@ -100,6 +90,7 @@ static void judge_begin(struct verifier *verifier)
 {
     const struct piece *first = &verifier->pieces.items[0];
     uint64_t before = first->first_seq;
+    char numbers[VERIFY_NUMBERS];
 
     for (size_t i = 1; i < verifier->pieces.count; i++)
         if (verifier->pieces.items[i].first_seq < before)
@@ -108,9 +99,9 @@ static void judge_begin(struct verifier *verifier)
         return;
     if (verifier->removed_to < before) {
         verify_tell_at(verifier, VERIFY_MISSING, first->first,
-                       "the log begins here, with number %" PRIu64 ": the %" PRIu64
-                       " before it are missing, and no record says that they were removed",
-                       before + 1, before);
+                       "the log begins here, with number %" PRIu64
+                       ": it lacks %s, and no record says that they were removed",
+                       before + 1, verify_numbers(1, before, numbers));
         return;
     }
     struct tree_hash root = tree_root(&verifier->begin);
@@ -118,7 +109,7 @@ static void judge_begin(struct verifier *verifier)
         memcmp(root.bytes, verifier->removed_root.bytes, TREE_HASH) != 0)
         verify_tell_at(
             verifier, VERIFY_HEADER, verifier->removed_place,
-            "the root in this record is not that of the lines before %s, which it says were removed",
+            "the root in this record is not that of the records before %s, which it says were removed",
             verifier->files[first->first.file].name);
     else
         verify_tell_at(verifier, VERIFY_BEGINS_LATER, first->first,

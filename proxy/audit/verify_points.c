@@ -48,7 +48,7 @@ static void tell_outside_differs(struct verifier *verifier, const struct point *
 {
     verify_tell(verifier, VERIFY_ROLLED_BACK, point->file, 0,
                 "the first %" PRIu64
-                " lines of this log are not those that this checkpoint was signed for: the log "
+                " records of this log are not those that this checkpoint was signed for: the log "
                 "does not extend it",
                 point->size);
 }
@@ -67,7 +67,7 @@ static void tell_differs(struct verifier *verifier, size_t index)
     if (fits_behind(&verifier->points, index)) {
         verify_tell(
             verifier, VERIFY_CHECKPOINT, point->file, 0,
-            "signed, but for other lines than these, though a later checkpoint fits: it is of another log, "
+            "signed, but for other records than these, though a later checkpoint fits: it is of another log, "
             "or two logs were kept under one key");
         return;
     }
@@ -77,9 +77,9 @@ static void tell_differs(struct verifier *verifier, size_t index)
         from = verifier->files[0].first_seq;
     verify_tell(
         verifier, VERIFY_CHANGED, point->file, 0,
-        "the lines up to number %" PRIu64
+        "the records up to number %" PRIu64
         " are not those that were signed: between %s and %s some were changed, put in or taken out, and "
-        "the lines behind them hashed anew",
+        "those behind them hashed anew",
         point->size, place_of(verifier, from, first), place_of(verifier, point->size, last));
 }
 
@@ -90,11 +90,11 @@ static void tell_unseen(struct verifier *verifier, const struct point *point, ui
         if (point->outside)
             verify_tell(verifier, VERIFY_ROLLED_BACK, point->file, 0,
                         "the log ends with number %" PRIu64 ", but this checkpoint was signed for %" PRIu64
-                        " lines: the log was rolled back",
+                        " records: the log was rolled back",
                         verifier->high_seq, point->size);
     } else if (point->outside) {
         verify_tell(verifier, VERIFY_UNPROVEN, point->file, 0,
-                    "the log cannot be held against this checkpoint of %" PRIu64 " lines: %s", point->size,
+                    "the log cannot be held against this checkpoint of %" PRIu64 " records: %s", point->size,
                     verifier->has_begin && point->size < verifier->begin.size
                         ? "they were removed; keep a newer one"
                         : "it is damaged before their end");
@@ -130,12 +130,14 @@ static void tell_truncated(struct verifier *verifier)
     }
     if (most == NULL || verifier->broken_off || verifier->single)
         return;
+    char numbers[VERIFY_NUMBERS];
     verify_tell(verifier, VERIFY_TRUNCATED,
                 verifier->file_count > 0 ? verifier->files[verifier->high_place.file].name : NULL,
                 verifier->high_place.line,
                 "the log ends here, with number %" PRIu64 ", but %s was signed for %" PRIu64
-                " lines: the last %" PRIu64 " are missing",
-                verifier->high_seq, most->file, most->size, most->size - verifier->high_seq);
+                " records: it lacks %s",
+                verifier->high_seq, most->file, most->size,
+                verify_numbers(verifier->high_seq + 1, most->size, numbers));
 }
 
 static void note_fits(struct verifier *verifier, const struct point *point)
@@ -148,7 +150,7 @@ static void note_fits(struct verifier *verifier, const struct point *point)
     snprintf(report->origin, sizeof report->origin, "%s", point->origin);
     if (point->outside)
         verify_tell(verifier, VERIFY_EXTENDS, point->file, 0,
-                    "the log extends this checkpoint of %" PRIu64 " lines", point->size);
+                    "the log extends this checkpoint of %" PRIu64 " records", point->size);
 }
 
 /* A segment alone says nothing of checkpoints before or behind it. */
@@ -185,7 +187,7 @@ void verify_points(struct verifier *verifier)
     if (unchecked > 0)
         verify_tell(verifier, VERIFY_UNCHECKED, NULL, 0,
                     "%" PRIu64
-                    " checkpoint%s could not be held against the lines, because of the damage before their "
+                    " checkpoint%s could not be held against the log, because of the damage before their "
                     "end",
                     unchecked, unchecked == 1 ? "" : "s");
 }
@@ -203,7 +205,7 @@ static const char *find_lack(const struct verifier *verifier)
     if (verifier->report->covered < verifier->run)
         return "since the gate's last start no checkpoint was signed, though it signs one at once: it was "
                "taken "
-               "away, or these lines are not the gate's";
+               "away, or these records are not the gate's";
     if (verifier->last_us - verifier->uncovered_us > verifier->options->uncovered_us)
         return "for longer than allowed (--uncovered) no checkpoint was signed: those that were may have "
                "been taken "
@@ -221,7 +223,7 @@ static void cover_single(struct verifier *verifier)
             "directory");
     else if (verifier->report->covered < verifier->high_seq)
         verify_tell(verifier, VERIFY_UNCOVERED, NULL, 0,
-                    "the lines behind number %" PRIu64
+                    "the records behind number %" PRIu64
                     " are covered by later checkpoints only, if at all: verify the "
                     "whole directory",
                     verifier->report->covered);
@@ -230,10 +232,11 @@ static void cover_single(struct verifier *verifier)
 void verify_coverage(struct verifier *verifier)
 {
     const struct verify_report *report = verifier->report;
+    char numbers[VERIFY_NUMBERS];
 
     if (verifier->trust->count > 0 && !any_good(verifier)) {
         verify_tell(verifier, VERIFY_UNSIGNED, NULL, 0,
-                    "there is no good checkpoint: nothing shows that these lines are what the gate wrote");
+                    "there is no good checkpoint: nothing shows that these records are what the gate wrote");
         return;
     }
     if (report->damages > 0 || report->covered >= verifier->high_seq)
@@ -246,10 +249,9 @@ void verify_coverage(struct verifier *verifier)
     if (lack != NULL)
         verify_tell_at(verifier, VERIFY_UNSIGNED,
                        verifier->stopped ? verifier->last_place : verifier->uncovered,
-                       "%s; the newest good one is of %" PRIu64 " lines, of %" PRIu64, lack, report->covered,
-                       verifier->high_seq);
+                       "%s; the newest good one is of %" PRIu64 " records, of %" PRIu64, lack,
+                       report->covered, verifier->high_seq);
     else
-        verify_tell_at(verifier, VERIFY_UNCOVERED, verifier->uncovered,
-                       "numbers %" PRIu64 " to %" PRIu64 " are not yet covered by a checkpoint",
-                       report->covered + 1, verifier->high_seq);
+        verify_tell_at(verifier, VERIFY_UNCOVERED, verifier->uncovered, "not yet covered by a checkpoint: %s",
+                       verify_numbers(report->covered + 1, verifier->high_seq, numbers));
 }

@@ -35,6 +35,17 @@ static const struct {
 
 _Static_assert(sizeof kinds / sizeof *kinds == VERIFY_KINDS, "a row for each kind");
 
+const char *verify_numbers(uint64_t low, uint64_t high, char text[static VERIFY_NUMBERS])
+{
+    if (high == 0)
+        snprintf(text, VERIFY_NUMBERS, "no number");
+    else if (low == high)
+        snprintf(text, VERIFY_NUMBERS, "number %" PRIu64, low);
+    else
+        snprintf(text, VERIFY_NUMBERS, "numbers %" PRIu64 " to %" PRIu64, low, high);
+    return text;
+}
+
 const char *verify_kind_name(enum verify_kind kind)
 {
     return kinds[kind].name;

@@ -391,8 +391,8 @@ static int search_all(const struct options *options)
     if (!searched)
         output_fault("%s", error);
     if (search->unreadable > 0)
-        output_fault("%" PRIu64 " lines are no records: portcullis audit verify %s", search->unreadable,
-                     options->path);
+        output_fault("lines that are no records: %" PRIu64 "; look with: portcullis audit verify %s",
+                     search->unreadable, options->path);
     text_free(&search->out);
     free(search);
     return status;

@@ -1,5 +1,6 @@
 #include "proxy/audit/points.h"
 #include "proxy/audit/trail.h"
+#include "proxy/audit/verify.h"
 #include "proxy/clock.h"
 #include "proxy/console/audit.h"
 #include "proxy/progress.h"
@@ -256,10 +257,13 @@ static void write_open(json_t *open, struct text *out)
 static void write_stats(const struct stats *stats, const struct trust *trust, const struct points *points,
                         struct text *out)
 {
+    char numbers[VERIFY_NUMBERS];
+
     text_add_format(out,
-                    "segments      %" PRIu64 "\nrecords       %" PRIu64 ", numbers %" PRIu64 " to %" PRIu64
-                    "\nbytes         %" PRIu64 "\nfirst         ",
-                    stats->segments, stats->records, stats->first_seq, stats->last_seq, stats->bytes);
+                    "segments      %" PRIu64 "\nrecords       %" PRIu64 ", %s\nbytes         %" PRIu64
+                    "\nfirst         ",
+                    stats->segments, stats->records,
+                    verify_numbers(stats->first_seq, stats->last_seq, numbers), stats->bytes);
     add_string(out, stats->first_time);
     text_add_string(out, "\nlast          ");
     add_string(out, stats->last_time);
@@ -336,8 +340,8 @@ static int tell(const struct options *options, struct stats *stats)
     else
         write_stats(stats, &trust, &points, &out);
     if (read && stats->unreadable > 0 && !options->json)
-        output_fault("%" PRIu64 " lines are no records: portcullis audit verify %s", stats->unreadable,
-                     options->path);
+        output_fault("lines that are no records: %" PRIu64 "; look with: portcullis audit verify %s",
+                     stats->unreadable, options->path);
     output_text(stdout, &out);
     points_free(&points);
     trust_free(&trust);

@@ -88,10 +88,12 @@ static void write_finding(const struct verify_finding *finding, struct text *out
 
 static void write_good(const struct options *options, const struct verify_report *report, struct text *out)
 {
-    text_add_format(out,
-                    "%s: ok, %" PRIu64 " records in %" PRIu64 " segment%s, numbers %" PRIu64 " to %" PRIu64,
-                    options->path, report->lines, report->segments, report->segments == 1 ? "" : "s",
-                    report->first_seq, report->last_seq);
+    char numbers[VERIFY_NUMBERS];
+
+    text_add_format(out, "%s: ok, %" PRIu64 " record%s in %" PRIu64 " segment%s, %s", options->path,
+                    report->lines, report->lines == 1 ? "" : "s", report->segments,
+                    report->segments == 1 ? "" : "s",
+                    verify_numbers(report->first_seq, report->last_seq, numbers));
     text_add_format(
         out, ", %" PRIu64 " checkpoint%s up to number %" PRIu64 ", signed by %s+%02x%02x%02x%02x%s\n",
         report->checkpoints, report->checkpoints == 1 ? "" : "s", report->covered, report->signer.name,
@@ -109,8 +111,9 @@ static void write_report(const struct options *options, const struct verify_repo
     if (report->damages == 0)
         write_good(options, report, out);
     else
-        text_add_format(out, "%s: DAMAGED, %" PRIu64 " finding%s in %" PRIu64 " records\n", options->path,
-                        report->damages, report->damages == 1 ? "" : "s", report->lines);
+        text_add_format(out, "%s: DAMAGED, %" PRIu64 " finding%s in %" PRIu64 " record%s\n", options->path,
+                        report->damages, report->damages == 1 ? "" : "s", report->lines,
+                        report->lines == 1 ? "" : "s");
 }
 
 static void write_json(const struct verify_report *report, struct text *out)

@@ -185,7 +185,7 @@ def test_query_of_one_segment(log):
 def test_query_tells_of_lines_that_are_no_records(log):
     log.segments[log.names[0]].insert(3, b"garbage")
     done = audit("query", log.save().directory, "--json", status=0)
-    assert "1 lines are no records" in done.err
+    assert "lines that are no records: 1;" in done.err
     assert len(done.out.splitlines()) == log.size - 1
 
 
@@ -381,7 +381,9 @@ def test_verify_while_the_gate_writes(make_gate, sandbox):
     assert "not yet covered by a checkpoint" in done.out
     gate.kill()
     audit("verify", gate.audit_directory, status=0)
+    notes = len(list((gate.audit_directory / "checkpoints").iterdir()))
     gate.start()
+    wait_until(lambda: len(list((gate.audit_directory / "checkpoints").glob("*.note"))) > notes, what="the checkpoint of the start")
     audit("verify", gate.audit_directory, status=0)
     gate.stop()
     done = audit("verify", gate.audit_directory, status=0)
