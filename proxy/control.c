@@ -8,6 +8,7 @@
 #include "proxy/audit/reconcile.h"
 #include "proxy/audit/record.h"
 #include "proxy/log.h"
+#include "proxy/ship/ship.h"
 #include "proxy/tls/server.h"
 #include "proxy/upstream/upstream.h"
 #include "proxy/worker.h"
@@ -146,6 +147,8 @@ static void reload_parts(struct control *control)
     char error[256] = "";
 
     if (!upstream_shared_reload(service->upstream, error, sizeof error))
+        reload_failed(control, "%s; the old one stays in use", error);
+    if (!ship_reload(service->ship, error, sizeof error))
         reload_failed(control, "%s; the old one stays in use", error);
     if (!renew_key(control, error, sizeof error))
         reload_failed(control, "audit.keys: %s; the old key stays in use", error);

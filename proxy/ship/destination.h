@@ -1,4 +1,5 @@
-/* One kind of place that the journal is shipped to. All calls come from the destination's own thread. */
+/* One kind of place that the journal is shipped to. All calls but one come from the destination's own
+ * thread. */
 #ifndef PROXY_SHIP_DESTINATION_H
 #define PROXY_SHIP_DESTINATION_H
 
@@ -22,6 +23,10 @@ struct destination {
     /* Ships the lines behind batch->taken, and raises that for each that was taken. True when all were; else
      * `why` says why not, without any secret. Ends in bounded time, and at the stop's last moment. */
     bool (*ship)(void *destination, struct batch *batch, char why[static DESTINATION_WHY]);
+
+    /* Reads ship.ca_file anew, for connections to come. False with a message, and no change. From the control
+     * thread, at any time between open and close. */
+    bool (*reload)(void *destination, char *error, size_t error_size);
 
     void (*close)(void *destination); /* NULL allowed */
 };

@@ -285,6 +285,11 @@ struct line_socket *line_socket_new(const struct config *config, const struct st
     return NULL;
 }
 
+bool line_socket_reload(struct line_socket *socket, char *error, size_t error_size)
+{
+    return socket->tls == NULL || tls_reload(socket->tls, error, error_size);
+}
+
 void line_socket_free(struct line_socket *socket)
 {
     if (socket == NULL)

@@ -19,6 +19,9 @@ enum line_sent { LINE_SENT, LINE_NOT_SENT, LINE_TOO_LARGE };
 /* For config->ship.syslog and ship.ca_file. Connects nowhere yet. NULL with a message. */
 struct line_socket *line_socket_new(const struct config *config, const struct stopping *stopping, char *error,
                                     size_t error_size);
+/* Reads ship.ca_file anew, for connections to come. False with a message, and no change. Any thread. */
+bool line_socket_reload(struct line_socket *socket, char *error, size_t error_size);
+
 void line_socket_free(struct line_socket *socket);
 
 /* Connects where it is not connected, or not any more. False with the reason in `why`

@@ -83,6 +83,19 @@ struct ship *ship_start(const struct config *config, struct journal *journal, ch
     return ship;
 }
 
+bool ship_reload(struct ship *ship, char *error, size_t error_size)
+{
+    bool reloaded = true;
+    char fault[256];
+
+    for (size_t i = 0; ship != NULL && i < ship->count; i++)
+        if (!shipper_reload(ship->shippers[i], fault, sizeof fault)) {
+            (void)snprintf(error, error_size, "ship.ca_file: %s", fault);
+            reloaded = false;
+        }
+    return reloaded;
+}
+
 void ship_leave(struct ship *ship)
 {
     if (ship == NULL)

@@ -32,6 +32,10 @@ struct ship_lag {
 };
 size_t ship_lags(struct ship *ship, struct ship_lag lags[static SHIP_DESTINATIONS]);
 
+/* Reads ship.ca_file anew, for connections to come. False with a message; the old certificates stay in use
+ * then. NULL allowed. Any thread. */
+bool ship_reload(struct ship *ship, char *error, size_t error_size);
+
 /* Appends the metrics of what is configured, in Prometheus' text format. NULL allowed. Any thread. */
 void ship_write(struct ship *ship, struct text *page);
 

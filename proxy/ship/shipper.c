@@ -304,6 +304,11 @@ failed:
     return NULL;
 }
 
+bool shipper_reload(struct shipper *shipper, char *error, size_t error_size)
+{
+    return shipper->settings.destination->reload(shipper->destination, error, error_size);
+}
+
 void shipper_stop(struct shipper *shipper, int64_t within_us)
 {
     stopping_begin(&shipper->stopping, within_us);

@@ -21,6 +21,9 @@ struct shipper_settings {
  * `settings` points to must outlive it. NULL with a message. */
 struct shipper *shipper_start(const struct shipper_settings *settings, char *error, size_t error_size);
 
+/* Reads ship.ca_file anew. False with a message, and no change. Any thread. */
+bool shipper_reload(struct shipper *shipper, char *error, size_t error_size);
+
 /* It ships what there is for so long at most, then the thread ends. */
 void shipper_stop(struct shipper *shipper, int64_t within_us);
 

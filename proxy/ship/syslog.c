@@ -114,5 +114,16 @@ static bool ship_batch(void *destination, struct batch *batch, char why[static D
     return true;
 }
 
-const struct destination destination_syslog = {
-    .name = "syslog", .wanted = wanted, .open = open_syslog, .ship = ship_batch, .close = close_syslog};
+static bool reload(void *destination, char *error, size_t error_size)
+{
+    const struct syslog *syslog = destination;
+
+    return line_socket_reload(syslog->socket, error, error_size);
+}
+
+const struct destination destination_syslog = {.name = "syslog",
+                                               .wanted = wanted,
+                                               .open = open_syslog,
+                                               .ship = ship_batch,
+                                               .reload = reload,
+                                               .close = close_syslog};

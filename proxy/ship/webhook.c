@@ -251,9 +251,22 @@ static bool ship_batch(void *destination, struct batch *batch, char why[static D
     return webhook->status / 100 == 2;
 }
 
+static bool reload(void *destination, char *error, size_t error_size)
+{
+    const struct webhook *webhook = destination;
+    char fault[256];
+
+    if (upstream_shared_reload(webhook->shared, fault, sizeof fault))
+        return true;
+    const char *reason = strstr(fault, ": "); /* behind the setting's name, which is another one here */
+    (void)snprintf(error, error_size, "%s", reason != NULL ? reason + 2 : fault);
+    return false;
+}
+
 const struct destination destination_webhook = {.name = "webhook",
                                                 .linger_us = 1000000,
                                                 .wanted = wanted,
                                                 .open = open_webhook,
                                                 .ship = ship_batch,
+                                                .reload = reload,
                                                 .close = close_webhook};

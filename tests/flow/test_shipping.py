@@ -2,6 +2,7 @@
 
 import json
 import re
+import signal
 import socket
 import ssl
 import threading
@@ -256,6 +257,28 @@ def test_tls_that_cannot_be_trusted(ship_gate, tls_sink, certificates, name):
     wait_until(lambda: any("TLS" in line["detail"] for line in ship_log(gate)), what="a word in the log")
     assert sink.messages == []
     assert lag(gate, "syslog") >= len(lines_of(gate)) - 1
+
+
+@pytest.mark.parametrize("kind", ["syslog", "webhook"])
+def test_another_authority(ship_gate, tls_sink, make_hook, tmp_path, certificates, kind):
+    """ship.ca_file is read anew with SIGHUP: what could not be trusted before can be then."""
+    ca_file = tmp_path / "ship-ca.pem"
+    ca_file.write_bytes(certificates.authority.file.read_bytes())
+    if kind == "syslog":
+        sink, place = tls_sink(certificates.unknown_ca)
+        gate, got = ship_gate(syslog=place, ca_file=str(ca_file)), sink.seqs
+    else:
+        hook = make_hook(certificate=certificates.unknown_ca)
+        gate, got = ship_gate(webhook=hook.url, ca_file=str(ca_file)), hook.seqs
+    mutate(gate)
+    wait_until(lambda: ship_log(gate), what="a word in the log")
+    ca_file.write_text("no certificate")
+    gate.process.send_signal(signal.SIGHUP)
+    wait_until(lambda: [line for line in gate.log() if line["event"] == "reload" and "ship.ca_file" in line["detail"]], what="the refusal of the file")
+    assert got() == []
+    ca_file.write_bytes(certificates.unknown_ca.authority.read_bytes())
+    gate.process.send_signal(signal.SIGHUP)
+    wait_for_all(gate, got)
 
 
 def test_syslog_that_comes_later(ship_gate, unix_sink, tmp_path):
