@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define DEADLINE_S  10    /* for all of it */
+#define DEADLINE_S  5     /* for all of it */
 #define DRAIN_BYTES 65536 /* thrown away behind the request, so that the reply can be read */
 
 static const struct wire_limits limits = {

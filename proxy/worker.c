@@ -250,7 +250,10 @@ struct worker *worker_new(struct service *service, unsigned index, const struct 
 static void *run(void *arg)
 {
     struct worker *worker = arg;
+    char name[16];
 
+    (void)snprintf(name, sizeof name, "worker-%u", worker->index);
+    (void)pthread_setname_np(pthread_self(), name);
     publish(worker, clock_monotonic_us());
     worker_accept(worker, true);
     (void)event_base_dispatch(worker->base);

@@ -80,6 +80,9 @@ def assert_closed(gate, sandbox, says):
     assert gate.request("GET", READ.target, READ.token).status == 200
     assert_error(gate.request("DELETE", DELETE.target, TOKENS["viewer"]), 403, "forbidden")
     assert gate.metrics()["portcullis_journal_usable"] == 0
+    status, checks = gate.health()
+    assert status == 503 and says in checks["journal"]["why"] and [name for name, check in checks.items() if not check["ok"]] == ["journal"], checks
+    assert gate.health("readyz/reads")[0] == gate.health("livez")[0] == 200, "reads go on"
     assert mutations(sandbox) == before, "a mutation went out without its intent"
     assert any(line["event"] == "journal-unusable" and says in line["detail"] for line in gate.log()), gate.stderr()
 
@@ -87,6 +90,7 @@ def assert_closed(gate, sandbox, says):
 def assert_recovers(gate):
     wait_until(lambda: update(gate).status == 200, what="recovery")
     wait_until(lambda: gate.metrics()["portcullis_journal_usable"] == 1, what="the metrics page to know")
+    assert gate.health()[0] == 200
     assert gate.log()[-1]["event"] != "journal-unusable"
 
 
