@@ -76,7 +76,9 @@ struct bufferevent *client_bufferevent(struct event_base *base, void *arg)
     bufferevent_incref(client->bufferevent);
     (void)event_assign(&client->readable, base, -1, 0, on_start, client);
     event_active(&client->readable, EV_TIMEOUT, 0);
-    if (!client_prepare(worker) || worker->client_count >= worker->service->config->limits.connections)
+    client->placed = room_take(&worker->service->room);
+    worker->turned_away += !client->placed;
+    if (!worker_has_room(worker))
         worker_accept(worker, false);
     return client->bufferevent;
 }
@@ -120,6 +122,10 @@ static void retire(struct client *client)
     TAILQ_REMOVE(&worker->clients, client, link);
     TAILQ_INSERT_TAIL(&worker->dead, client, link);
     worker->client_count--;
+    if (client->placed)
+        room_leave(&worker->service->room);
+    else
+        worker->turned_away--;
     figure_add(&worker->tally.open[kind_of(client->listener)], UINT64_MAX); /* one less */
     event_active(&worker->sweep, EV_TIMEOUT, 0);
 }
@@ -147,12 +153,34 @@ static void on_start(int descriptor, short what, void *arg)
         client_stop(client);
 }
 
+/* As many as may be are connected: this one is told so, where it can be told in clear, and not served. */
+static void turn_away(struct client *client)
+{
+    COUNT(client->worker->service, turned_away);
+    client_receive(client);
+    client->incoming = incoming_take(client->worker);
+    if (client->listener->tls || client->incoming == NULL) {
+        client_close(client);
+        return;
+    }
+    client->began_us = clock_monotonic_us();
+    client->deadline_us = 0;
+    client->state = CLIENT_ANSWERING;
+    exchange_refuse_overload(
+        client, "limits.connections",
+        "As many clients as may be are connected (limits.connections). Try again shortly.");
+}
+
 void client_serve(struct client *client)
 {
     struct worker *worker = client->worker;
 
     (void)event_assign(&client->readable, worker->base, client->transport.fd, EV_READ | EV_PERSIST,
                        client_on_readable, client);
+    if (!client->placed) {
+        turn_away(client);
+        return;
+    }
     bool begun = !client->listener->tls || client_tls_begin(client);
     if (begun && !client->listener->tls)
         client_receive(client);

@@ -76,6 +76,7 @@ struct client {
     bool finishing; /* the reply is complete; `keep` says what comes when it is written */
     bool keep;
     bool ended;     /* the client closed its sending side */
+    bool placed;    /* it has a place in service->room; else it is turned away */
     bool gone;      /* the connection is broken; an exchange still uses the request */
     bool pumping;   /* client_pump is on the stack */
     bool continued; /* 100 (Continue) was sent */

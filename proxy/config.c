@@ -197,7 +197,7 @@ static const struct setting table[] = {
     {"limits.drain_timeout_ms", SETTING_MILLISECONDS, AT(limits.drain_timeout_ms), 10, MINUTE, false, "2000",
      "Longest time for that."},
     {"limits.connections", SETTING_COUNT, AT(limits.connections), 1, 1000000, false, "10000",
-     "Most client connections at a time, for each worker."},
+     "Most client connections at a time, in all; one more gets 503, where it speaks TLS it is closed."},
     {"limits.connections_per_address", SETTING_COUNT, AT(limits.connections_per_address), 0, 1000000, false,
      "0",
      "Most connections of one client address (IPv6: of its /64) at a time, over all workers; one more is "

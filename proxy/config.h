@@ -125,7 +125,7 @@ struct config {
         unsigned requests_per_connection; /* 0: no bound */
         size_t drain_bytes; /* read and thrown away after a refusal, so that the client can read the answer */
         unsigned drain_timeout_ms;
-        unsigned connections;             /* per worker */
+        unsigned connections;             /* in all */
         unsigned connections_per_address; /* over all workers; 0: no bound */
         unsigned exchanges;               /* per worker */
         unsigned loop_lag_ms;             /* 0: any */

@@ -14,6 +14,10 @@
         "Connections and requests refused for where they come from")                                         \
     ROW(crowd_refused, "connections_refused_total{reason=\"address\"}",                                      \
         "Connections and requests refused for where they come from")                                         \
+    ROW(turned_away, "connections_refused_total{reason=\"total\"}",                                          \
+        "Connections and requests refused for where they come from")                                         \
+    ROW(starvations, "accept_pauses_total",                                                                  \
+        "Times that accepting had to pause because descriptors or memory were out")                          \
     ROW(tls_begun, "tls_handshakes_total{session=\"new\"}", "TLS handshakes of clients that were done")      \
     ROW(tls_resumed, "tls_handshakes_total{session=\"resumed\"}",                                            \
         "TLS handshakes of clients that were done")                                                          \

@@ -9,6 +9,7 @@
 #include "proxy/control.h"
 #include "proxy/log.h"
 #include "proxy/port_file.h"
+#include "proxy/process.h"
 #include "proxy/shield.h"
 #include "proxy/ship/ship.h"
 #include "proxy/sockets.h"
@@ -22,6 +23,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define OWN_DESCRIPTORS                                                                                      \
+    64 /* of the process: journal, logs, positions, signals, the admin listener's clients */
+#define WORKER_DESCRIPTORS 72 /* of each worker: its loop, and clients that are being turned away */
 
 #define STOP_POLL_US   100000
 #define LAST_MOMENT_US (5 * 1000000LL) /* for workers to put down what they hold after an abort */
@@ -205,6 +210,26 @@ static void announce(const struct gate *gate)
                   gate->sockets.groups[i].bound);
 }
 
+/* How many clients there may be: what the setting says, or what descriptors leave when the gate itself has
+ * what it needs. */
+static void bound_connections(struct service *service)
+{
+    const struct config *config = service->config;
+    size_t worker = config->listen_count + config->upstream.connections + WORKER_DESCRIPTORS;
+    size_t own = OWN_DESCRIPTORS + config->workers * worker, all = process_descriptors();
+    size_t left = all > 2 * own ? all - own : all / 2;
+
+    service->room.bound = config->limits.connections;
+    if (left >= config->limits.connections)
+        return;
+    service->room.bound = (unsigned)left;
+    log_event(
+        LOG_WARNING, "start",
+        "limits.connections is %u, but the process may have %zu descriptors (RLIMIT_NOFILE): %zu clients "
+        "are served at a time",
+        config->limits.connections, all, left);
+}
+
 static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_file)
 {
     char error[512] = "";
@@ -213,6 +238,7 @@ static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_f
         return false;
     if (!confine_process(gate->service.config, ruleset, port_file, error, sizeof error))
         return complain("process", error);
+    bound_connections(&gate->service);
     if (!open_service(&gate->service) || !make_workers(gate, ruleset))
         return false;
     const struct control_task task = {&gate->service, gate->workers, gate->worker_count};

@@ -1,7 +1,6 @@
 #include "proxy/listener.h"
 
 #include "proxy/client.h"
-#include "proxy/log.h"
 #include "proxy/worker.h"
 
 #include <arpa/inet.h>
@@ -106,19 +105,12 @@ uint16_t listener_port(int socket)
     return ntohs(bound.any.sa_family == AF_INET6 ? bound.six.sin6_port : bound.four.sin_port);
 }
 
-/* Descriptors or memory are out: this socket pauses until the worker's tick enables it again. The argument is
- * evhttp's, not ours. */
+/* Descriptors or memory are out. The argument is evhttp's, not ours. */
 static void on_accept_error(struct evconnlistener *handle, void *arg)
 {
-    static struct log_limit limit;
-    unsigned long suppressed = 0;
-    int reason = errno;
     (void)arg;
 
-    if (log_allow(&limit, 10, &suppressed))
-        log_event(LOG_WARNING, "accept", "cannot accept connections: %s (%lu more such events not shown)",
-                  strerror(reason), suppressed);
-    (void)evconnlistener_disable(handle);
+    worker_starve(evconnlistener_get_base(handle));
 }
 
 /* evhttp is given only what the wire guard let through, under the configured bounds. Its own are a second

@@ -74,6 +74,15 @@ void process_prepare(void)
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
 }
 
+size_t process_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return SIZE_MAX;
+    return limit.rlim_cur;
+}
+
 bool process_libevent_is_fixed(void)
 {
     struct evkeyvalq headers = TAILQ_HEAD_INITIALIZER(headers);

@@ -10,6 +10,9 @@
  * now on inherit that. */
 void process_prepare(void);
 
+/* How many descriptors the process may have. */
+size_t process_descriptors(void);
+
 /* libevent without the fixes that Debian has in 2.1.12-stable-8+deb12u1 lets a header value end its line; its
  * version number does not tell. false: such a one is in use. */
 bool process_libevent_is_fixed(void);

@@ -5,6 +5,7 @@
 
 #include "proxy/config.h"
 #include "proxy/counters.h"
+#include "proxy/room.h"
 
 struct access_log;
 struct address_count;
@@ -29,6 +30,7 @@ struct service {
     struct shield *shield;            /* has its own lock */
     struct version_watch *versions;   /* has its own lock */
     struct address_count *addresses;  /* has its own lock */
+    struct room room;                 /* atomic */
     struct counters counters;         /* atomic */
 };
 

@@ -12,14 +12,16 @@
 #include "proxy/upstream/status.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
-#define TICK_MS        100
-#define LINES_HANDOVER (32 * 1024)
+#define TICK_MS          100
+#define LINES_HANDOVER   (32 * 1024)
+#define TURNED_AWAY_MOST 64 /* at a time; the kernel holds those beyond */
 
 /* Says that the loop turns, and what it has in hand. */
 static void publish(struct worker *worker, int64_t now)
@@ -48,6 +50,33 @@ static void note_lag(struct worker *worker, int64_t now)
                   worker->index, bound_ms);
 }
 
+/* Descriptors or memory for a connection are out: said once, until it is over. */
+static void note_starvation(struct worker *worker, int reason, int64_t now)
+{
+    worker->starved = true;
+    if (!room_fail(&worker->service->room, now))
+        return;
+    COUNT(worker->service, starvations);
+    log_event(LOG_WARNING, "accept",
+              "no more connections are accepted for now: %s; those that are open are served, others wait",
+              strerror(reason));
+}
+
+/* Is there a descriptor to be had again? Rather asked than tried: an accept that fails leaves the connection
+ * in the kernel's queue, and the loop would spin. */
+static bool has_descriptors(struct worker *worker, int64_t now)
+{
+    int probe = worker->starved ? fcntl(worker->wake_fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+    if (probe >= 0) {
+        (void)close(probe);
+        worker->starved = false;
+    } else if (worker->starved) {
+        note_starvation(worker, errno, now);
+    }
+    return !worker->starved;
+}
+
 static void on_tick(int fd, short what, void *arg)
 {
     struct worker *worker = arg;
@@ -66,8 +95,9 @@ static void on_tick(int fd, short what, void *arg)
         access_log_hand(worker->service->access_log, &worker->lines);
     unauthenticated_record(worker, now, false);
     if (!worker->stopping)
-        worker_accept(worker, client_prepare(worker) &&
-                                  worker->client_count < worker->service->config->limits.connections);
+        worker_accept(worker, has_descriptors(worker, now) && worker_has_room(worker));
+    if (room_recovers(&worker->service->room, now))
+        log_event(LOG_INFO, "accept", "connections are accepted again");
 }
 
 static void on_sweep(int fd, short what, void *arg)
@@ -140,6 +170,35 @@ static void on_wake(int fd, short what, void *arg)
         begin_stop(worker);
     if (end)
         abort_all(worker);
+}
+
+bool worker_has_room(struct worker *worker)
+{
+    return client_prepare(worker) && worker->turned_away < TURNED_AWAY_MOST;
+}
+
+/* libevent tells an accept's failure with evhttp's argument, not ours: what is known is the base, and in it
+ * the worker's own timer. */
+static int find_worker(const struct event_base *base, const struct event *event, void *arg)
+{
+    struct worker **found = arg;
+    (void)base;
+
+    if (event_get_callback(event) == on_tick)
+        *found = event_get_callback_arg(event);
+    return *found != NULL;
+}
+
+void worker_starve(struct event_base *base)
+{
+    struct worker *worker = NULL;
+    int reason = errno;
+
+    (void)event_base_foreach_event(base, find_worker, &worker);
+    if (worker == NULL)
+        return;
+    worker_accept(worker, false);
+    note_starvation(worker, reason, clock_monotonic_us());
 }
 
 void worker_check_idle(struct worker *worker)

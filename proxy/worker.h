@@ -49,6 +49,8 @@ struct worker {
     struct client *spare;       /* made beforehand: see client.h */
     struct client *dispatching; /* whose request evhttp is parsing right now */
     unsigned client_count;
+    unsigned turned_away;                /* of these, told that there is no room */
+    bool starved;                        /* descriptors or memory were out when it last accepted */
     struct exchange_list idle_exchanges; /* wiped; for the next requests */
     struct incoming_list idle_incoming;  /* likewise */
     size_t held;                         /* bytes of answers: collected by exchanges, or kept for clients */
@@ -120,6 +122,13 @@ void worker_check_idle(struct worker *worker);
 
 /* Hands the access lines over when enough have gathered; the tick does it otherwise. */
 void worker_flush_lines(struct worker *worker);
+
+/* May it accept one more? */
+bool worker_has_room(struct worker *worker);
+
+/* The worker of an event base that accepting failed on: it pauses until descriptors are to be had. errno says
+ * why. */
+void worker_starve(struct event_base *base);
 
 /* Stops or resumes accepting (connection bound, descriptors out). */
 void worker_accept(struct worker *worker, bool accept);

@@ -26,7 +26,7 @@ README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
 TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "versions", "refusals", "stages",
-         "record members", "levels", "audit levels", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "settings", "files",
+         "record members", "levels", "audit levels", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "settings", "limits", "files",
          "packages", "targets", "flags", "faults"}
 
 
@@ -341,6 +341,27 @@ def test_settings():
     assert len(manual) > 30
     expected = [[f"`{name}`", kind, f"`{default}`" if default else must, text] for name, kind, default, must, text in manual]
     assert rows("settings") == expected
+
+
+def read_default(text):
+    """The numbers that people read, as the settings have them."""
+    units = {"": 1, "KiB": 1024, "MiB": 1024 * 1024, "s": 1000, "min": 60000}
+    found = re.findall(r"(\d[\d,]*|none)(?: (KiB|MiB|s|min)\b)?", text.partition(" a worker")[0].partition(", all workers")[0])
+    return [0 if number == "none" else int(number.rstrip(",").replace(",", "")) * units[unit] for number, unit in found]
+
+
+def test_limits():
+    """Every limit among the settings is there, with its default."""
+    defaults = {names(row[0])[0]: row[2].strip("`") for row in rows("settings")}
+    listed = set()
+    for limit, default, beyond in rows("limits"):
+        limits = [name for name in names(limit) if name in defaults]
+        numbers = read_default(default) if limits else []
+        assert len(numbers) == len(limits), limit
+        for name, number in zip(limits, numbers):
+            assert number // (1000 if name.endswith("_most_s") else 1) == int(defaults[name]), name
+        listed |= set(limits) | {name for name in names(beyond) if name in defaults}
+    assert {name for name in defaults if name.startswith("limits.")} <= listed
 
 
 def test_settings_are_those_of_the_sample():
