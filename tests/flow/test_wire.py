@@ -1,18 +1,19 @@
-"""The corpus of raw requests (tests/wire) against the running gate: each whole and a byte at a time, alone and behind a good request. What
-the gate lets through is what the upstream gets, and what Node's parser reads too."""
+"""The corpus of raw requests (tests/wire) against the running gate: each in clear and over TLS, whole and a byte at a time, alone and behind a
+good request. What the gate lets through is what the upstream gets, and what Node's parser reads too."""
 
 import http.client
 import io
 import json
 import re
 import socket
+import ssl
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import wire_corpus
 from checks import fields_of
-from processes import Gate, Sandbox, wait_until
+from processes import PATIENCE, Gate, Sandbox, wait_until
 from world import FIXTURES, PAYMENTS, READ, TOKENS, VERSION, policy
 
 # A resource that every method is good for, so that every accepted request can be sent on.
@@ -40,24 +41,69 @@ def contract():
             "paths": {"/orgs/{org_id}/anything": path}}
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """A sandbox; a gate with the corpus's bounds; and one with the contract above and ordinary bounds."""
+@pytest.fixture(scope="module", params=["plain", "tls"])
+def world(request, tmp_path_factory, certificates):
+    """A sandbox; a gate with the corpus's bounds; and one with the contract above and ordinary bounds. In clear, or with TLS."""
     directory = tmp_path_factory.mktemp("wire")
+    certificate = certificates.good if request.param == "tls" else None
     (directory / "anything.json").write_text(json.dumps(contract()))
     sandbox = Sandbox(directory, fixtures=FIXTURES).start()
-    bounded = Gate(directory, sandbox, policy(), {"limits": wire_corpus.LIMITS}, name="bounded").start()
-    carrying = Gate(directory, sandbox, policy(), {"contract": "anything.json"}, name="carrying").start()
+    bounded = Gate(directory, sandbox, policy(), {"limits": wire_corpus.LIMITS}, name="bounded", certificate=certificate).start()
+    carrying = Gate(directory, sandbox, policy(), {"contract": "anything.json"}, name="carrying", certificate=certificate).start()
     yield sandbox, bounded, carrying
     for process in (carrying, bounded, sandbox):
         process.stop()
 
 
+class Tls:
+    """TLS on a socket whose sending side can be closed while the other is read, which ssl.SSLSocket cannot do."""
+
+    def __init__(self, connection, context):
+        self.connection = connection
+        self.received, self.sent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.received, self.sent, server_hostname="localhost")
+        self.run(self.tls.do_handshake)
+
+    def run(self, step, *arguments):
+        """Does a step as often as it asks for more to read; None when there is no more."""
+        while True:
+            try:
+                return step(*arguments)
+            except ssl.SSLWantReadError:
+                self.flush()
+                if not (data := self.connection.recv(65536)):
+                    return None
+                self.received.write(data)
+            finally:
+                self.flush()
+
+    def flush(self):
+        if self.sent.pending:
+            self.connection.sendall(self.sent.read())
+
+    def sendall(self, data):
+        self.run(self.tls.write, data)
+
+    def shutdown(self, _how):
+        try:
+            self.tls.unwrap()
+        except ssl.SSLWantReadError:
+            pass
+        self.flush()
+
+    def recv(self, size):
+        try:
+            return self.run(self.tls.read, size)
+        except ssl.SSLZeroReturnError:
+            return b""
+
+
 def send(gate, data, how):
     """What comes back until the gate closes. The sending side is closed behind the data: what is cut short must not be waited for."""
-    with gate.connect() as connection:
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        received = b""
+    received = b""
+    with socket.create_connection((gate.host, gate.port), timeout=PATIENCE) as plain:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection = Tls(plain, gate.tls()) if gate.certificate else plain
         try:
             for piece in ([data] if how == "whole" else [bytes([byte]) for byte in data]):
                 connection.sendall(piece)
