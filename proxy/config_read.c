@@ -473,7 +473,7 @@ static void check_proxy(struct reading *reading, const struct origin *proxy)
     if (fault != NULL)
         problems_add(reading->problems, SEVERITY_ERROR, &config->document, "/upstream/proxy",
                      "upstream.proxy %s", fault);
-    else if ((secret->env != NULL || secret->file != NULL) && !host_is_loopback(proxy->host))
+    else if (secret_source_given(secret) && !host_is_loopback(proxy->host))
         problems_add(reading->problems, SEVERITY_WARNING, &config->document, "/upstream/proxy_credentials",
                      "the credentials for %s cross the network in clear, as always with such proxies",
                      config->upstream.proxy);
@@ -485,7 +485,7 @@ static void resolve_proxy(struct reading *reading)
     const struct config_secret *secret = &config->upstream.proxy_credentials;
     struct origin origin;
 
-    if (config->upstream.proxy == NULL && (secret->env != NULL || secret->file != NULL))
+    if (config->upstream.proxy == NULL && secret_source_given(secret))
         problems_add(reading->problems, SEVERITY_ERROR, &config->document, "/upstream/proxy_credentials",
                      "upstream.proxy_credentials are for upstream.proxy, which is not set");
     if (config->upstream.proxy == NULL || origin_parse(config->upstream.proxy, &origin) != NULL)

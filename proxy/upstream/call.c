@@ -212,6 +212,10 @@ static void take_bytes(struct upstream_call *call, struct span bytes)
             refuse_answer(call, answer_fault(answer));
             return;
         }
+        if (state == ANSWER_DONE && bytes.length > 0) {
+            refuse_answer(call, "surplus"); /* one of the two is not ours to pass on; who knows which */
+            return;
+        }
         if (!call->head_given && state != ANSWER_HEAD && !give_head(call))
             return;
         if (piece.length > 0) {
@@ -220,10 +224,7 @@ static void take_bytes(struct upstream_call *call, struct span bytes)
                 return;
         }
         if (state == ANSWER_DONE) {
-            if (bytes.length > 0)
-                refuse_answer(call, "surplus"); /* one of the two is not ours to pass on; who knows which */
-            else
-                finish(call);
+            finish(call);
             return;
         }
         if (bytes.length == 0)
@@ -242,15 +243,13 @@ static void take_end(struct upstream_call *call)
                   answer_began(answer) ? "closed in the middle of the answer" : "closed before the answer");
 }
 
-/* May the bytes just read be an answer to this request? Those that begin one on a connection that was used
- * before may have been sent before it. A read, which harms nobody but its own owner, is not worth a system
- * call. */
+/* May the bytes just read be an answer to this request? Those that begin one may have been sent before it. A
+ * read, which harms nobody but its own owner, is not worth a system call. */
 static bool is_asked_for(const struct upstream_call *call)
 {
     const struct connection *connection = call->connection;
-    if (answer_began(connection->answer) || !connection->served)
-        return true;
-    if (call->idempotent && connection->transport.sent > call->sent_before)
+    if (answer_began(connection->answer) ||
+        (call->idempotent && connection->transport.sent > call->sent_before))
         return true;
     return !connection_spoke_first(connection, call->sent_before);
 }

@@ -20,13 +20,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from processes import BUILD, PATIENCE, ROOT, Gate, Sandbox, wait_until
+from test_upstream_faults import KINDS
 from world import READ
 
 README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
 TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "versions", "refusals", "stages",
-         "record members", "levels", "audit levels", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "settings", "limits", "files",
+         "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "settings", "limits", "files",
          "packages", "targets", "flags", "faults"}
 
 
@@ -469,6 +470,16 @@ def test_reconciled():
         findings = {name.lower().replace("_", "-") for name in re.findall(r"\[FINDING_(\w+)\]", rule)}
         [said] = [names(row[2]) for row in rows("reconciled") if names(row[0]) == [operation]]
         assert findings - {"unknown"} == set(said) - {"unknown", "resource"}, operation
+
+
+def test_upstream_faults():
+    """The table is that of the tests."""
+
+    def row(kind, status, code, result):
+        said = f"{status} `portcullis-{code}`" if code else "the answer"
+        return [kind, said, f"`{result}`" if result else "none: it is known"]
+
+    assert rows("upstream faults") == [row(kind, *answer, result) for kind, (answer, result) in KINDS.items()]
 
 
 def test_checkpoint_command(make_gate, sandbox):
