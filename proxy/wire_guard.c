@@ -38,7 +38,8 @@ static bool keep_content(struct client *client, struct span data)
 {
     if (client->incoming->content == NULL)
         client->incoming->content = evbuffer_new();
-    return client->incoming->content != NULL && evbuffer_add(client->incoming->content, data.data, data.length) == 0;
+    return client->incoming->content != NULL &&
+           evbuffer_add(client->incoming->content, data.data, data.length) == 0;
 }
 
 /* Keeps a piece of the header; once it is complete, evhttp gets its part. */

@@ -68,7 +68,6 @@ def facts(options, runners):
         "libevent": output_of("dpkg-query", "-W", "-f", "${Version}", "libevent-core-2.1-7"),
         "versions": {runner.name: runner.version() for runner in runners},
         "quick": options.quick,
-        "left_out": variants.LEFT_OUT,
     }
 
 
@@ -144,7 +143,7 @@ def run_all(options, directory, runners):
             elif variant.answer != 600:
                 upstream = Upstream(BUILD, variant.answer, measure.LOAD_CORE)
             started += [upstream] if upstream is not plain else []
-            bench = measure.Bench(variant, world, directory, upstream, plain if variant.tls_upstream else upstream)
+            bench = measure.Bench(variant, world, directory, upstream, plain if variant.tls_upstream else upstream, (certificate, key))
             found += run_variant(options, variant, bench, runners)
             print(results.table(variant.what, [one for one in found if one["variant"] == variant.name]) + "\n", flush=True)
         if not options.variants or "idle" in options.variants:
@@ -170,8 +169,6 @@ def main():
     known = facts(options, runners)
     found = run_all(options, directory, runners)
     print(results.goal_table(found))
-    for text in variants.LEFT_OUT.values():
-        print(f"\n{text}.")
     if known["machine"]["load_before"] > 0.5:
         print(f"\nThe machine was busy (load {known['machine']['load_before']:.1f} before the first run): mind the spread.")
     results.write(BUILD / "bench.json", known, found)

@@ -23,6 +23,7 @@ class Setting:
     upstream: int                 # port
     plain_upstream: int           # port of one without TLS, for the relay
     certificate: pathlib.Path = None  # of a TLS upstream, and the one to trust; None: the upstream is plain
+    front: tuple = None           # certificate and key for TLS in front; None: clients come without
     connections: int = 64
     pool: int = None              # connections to the upstream; None: as many as the contestant needs
     workers: int = 1
@@ -59,6 +60,7 @@ class Contestant:
     template = None     # file in peers/, and what it is called in the run's directory
     binary = None
     tls_upstream = True
+    tls_front = True
     log_loss = 0.0      # share of its log lines that it may lose under load
 
     def __init__(self, build):
@@ -134,11 +136,17 @@ class Contestant:
             "WORKERS": setting.workers, "THREADS": 128 * setting.workers, "POOL": setting.connections + 64, "USER": "root",
             "SCHEME": "https" if setting.certificate else "http", "CERTIFICATE": setting.certificate or "/etc/ssl/certs/ca-certificates.crt",
             "TLS": self.tls() if setting.certificate else "",
+            "FRONT": self.front(*setting.front) if setting.front else "", "FRONT_SCHEME": "https" if setting.front else "http",
             "VERSION_PATTERN": grants.VERSION_PATTERN, "ROUTE_PATTERN": grants.ROUTE_PATTERN,
         }
 
     def tls(self):
+        """The words for a TLS upstream."""
         return ""
+
+    def front(self, certificate, key):
+        """The words for TLS in front."""
+        raise NotImplementedError
 
     def command(self):
         raise NotImplementedError
@@ -159,7 +167,8 @@ class Contestant:
 
 class Relay(Contestant):
     name = "relay"
-    tls_upstream = False  # it moves bytes: before a TLS upstream it stays the floor of the plain one
+    tls_upstream = False  # it moves bytes: before a TLS upstream it stays the floor of the plain one,
+    tls_front = False     # and behind TLS in front that of plain clients
 
     def __init__(self, build):
         super().__init__(build)
@@ -173,6 +182,9 @@ class Nginx(Contestant):
     name = "nginx"
     template = "nginx.conf"
     binary = "/usr/sbin/nginx"
+
+    def front(self, certificate, key):
+        return f" ssl; ssl_certificate {certificate}; ssl_certificate_key {key}"
 
     def command(self):
         return [self.binary, "-e", self.directory / "error.log", "-p", self.directory, "-c", self.directory / self.template]
@@ -209,6 +221,11 @@ class Haproxy(Contestant):
     def tls(self):
         return f"ssl verify required ca-file {self.setting.certificate} sni str(localhost) verifyhost localhost"
 
+    def front(self, certificate, key):
+        both = self.directory / "front.pem"
+        both.write_text(certificate.read_text() + key.read_text())
+        return f"ssl crt {both}"
+
     def command(self):
         return [self.binary, "-db", "-f", self.directory / self.template]
 
@@ -239,6 +256,9 @@ class Caddy(Contestant):
     def tls(self):
         return f"tls\n\t\t\ttls_trusted_ca_certs {self.setting.certificate}\n\t\t\ttls_server_name localhost"
 
+    def front(self, certificate, key):
+        return f"tls {certificate} {key}"
+
     def command(self):
         return [self.binary, "run", "--adapter", "caddyfile", "--config", self.directory / self.template]
 
@@ -254,6 +274,9 @@ class Apache(Contestant):
     name = "apache"
     template = "apache.conf"
     binary = "/usr/sbin/apache2"
+
+    def front(self, certificate, key):
+        return f"SSLEngine on\nSSLCertificateFile {certificate}\nSSLCertificateKeyFile {key}"
 
     def command(self):
         return [self.binary, "-f", self.directory / self.template, "-DFOREGROUND"]
@@ -281,8 +304,11 @@ class Portcullis(Contestant):
         upstream = {"url": f"http://127.0.0.1:{setting.upstream}", "connections": min(4096, pool), "queue": 100000}
         if setting.certificate:
             upstream |= {"url": f"https://localhost:{setting.upstream}", "ca_file": str(setting.certificate)}
+        front = {}
+        if setting.front:
+            front = {"tls": dict(zip(("certificate", "key"), map(str, setting.front)))}
         (self.directory / "gate.json").write_text(json.dumps({
-            "listen": [f"127.0.0.1:{self.port}"], "workers": setting.workers, "upstream": upstream,
+            "listen": [{"address": f"127.0.0.1:{self.port}", "tls": bool(setting.front)}], **front, "workers": setting.workers, "upstream": upstream,
             "contract": str(ROOT / "conf" / "integrations.openapi.json"), "policy": "policy.json",
             "audit": {"directory": "audit", "keys": "keys"}, "access_log": "access.log",
             "limits": {"connections": 20000, "backlog": 4096}, **setting.extra}))

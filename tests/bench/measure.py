@@ -16,12 +16,13 @@ IDLE_CONNECTIONS = 1000
 class Bench:
     """What all runs of a variant share: the upstream, the requests, the world."""
 
-    def __init__(self, variant, world, directory, upstream, plain_upstream):
+    def __init__(self, variant, world, directory, upstream, plain_upstream, front=None):
         self.variant = variant
         self.world = world
         self.directory = directory
         self.upstream = upstream
         self.plain_upstream = plain_upstream
+        self.front = front if variant.tls_front else None
         self.requests = directory / f"{variant.name}.lua"
         load.write_requests(self.requests, world.load(variant.mutations, variant.close))
 
@@ -29,7 +30,11 @@ class Bench:
         cores = str(CONTESTANT_CORE) if self.variant.workers == 1 else f"{CONTESTANT_CORE},{LOAD_CORE}"
         contestant.start(self.directory / contestant.name, Setting(
             world=self.world, upstream=self.upstream.port, plain_upstream=self.plain_upstream.port,
-            certificate=self.upstream.certificate, connections=self.variant.connections, workers=self.variant.workers, cores=cores))
+            certificate=self.upstream.certificate, front=self.front, connections=self.variant.connections, workers=self.variant.workers, cores=cores))
+
+    def load(self, contestant, seconds):
+        return load.run(contestant.port, self.requests, self.variant.connections, seconds, LOAD_CORE,
+                        tls=self.front is not None and contestant.tls_front)
 
     def upstream_of(self, contestant):
         return self.upstream if contestant.tls_upstream else self.plain_upstream
@@ -41,10 +46,10 @@ class Bench:
         try:
             self.start(contestant)
             idle = meter.memory(contestant.pid)
-            load.run(contestant.port, self.requests, self.variant.connections, WARM_UP, LOAD_CORE)
+            self.load(contestant, WARM_UP)
             counted, used = upstream.settled(), meter.Usage(contestant.pid)
             began = time.monotonic()
-            loaded = load.run(contestant.port, self.requests, self.variant.connections, seconds, LOAD_CORE)
+            loaded = self.load(contestant, seconds)
             took = time.monotonic() - began
             last = upstream.settled()
             used = meter.Usage(contestant.pid) - used
