@@ -1,10 +1,9 @@
 #include "policies/span.h"
 
-size_t span_index_nocase(struct span text, const struct span *list, size_t count)
+size_t span_set_search(const struct span_set *set, struct span name)
 {
-    for (size_t i = 0; i < count; i++)
-        if (list[i].length == text.length && ascii_lower(list[i].data[0]) == ascii_lower(text.data[0]) &&
-            span_equal_nocase(list[i], text))
+    for (size_t i = 0; i < set->count; i++)
+        if (span_equal_nocase(set->names[i], name))
             return i;
-    return count;
+    return set->count;
 }

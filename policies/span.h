@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 struct span {
@@ -53,10 +54,33 @@ static inline bool span_equal_nocase(struct span a, struct span b)
     return true;
 }
 
-/* Where in the list of `count` texts, none of them empty, the text stands, letters without case; `count` when
- * it does not. Tables of names are asked for most names in vain: then this looks at little more than lengths.
- */
-size_t span_index_nocase(struct span text, const struct span *list, size_t count);
+/* Names in lower case, which others are looked up among, letters without case. Most are looked up in vain:
+ * one look at the length then nearly always tells.
+ *
+ *     #define FRUIT(NAME) NAME("apple") NAME("pear")
+ *     static const struct span_set fruit = SPAN_SET(FRUIT);  (outside of functions) */
+struct span_set {
+    const struct span *names;
+    size_t count;
+    uint64_t lengths; /* bit n: one of them is n bytes long; all are shorter than 64 */
+};
+
+#define SPAN_SET(NAMES)                                                                                      \
+    {                                                                                                        \
+        (const struct span[]){NAMES(SPAN_SET_NAME)}, 0 NAMES(SPAN_SET_ONE), 0 NAMES(SPAN_SET_LENGTH)         \
+    }
+#define SPAN_SET_NAME(name)   SPAN_INIT(name),
+#define SPAN_SET_ONE(name)    +1
+#define SPAN_SET_LENGTH(name) | UINT64_C(1) << (sizeof(name) - 1)
+
+/* Which of the names it is; set->count when it is none. */
+size_t span_set_search(const struct span_set *set, struct span name);
+static inline size_t span_set_find(const struct span_set *set, struct span name)
+{
+    bool possible = name.length < 64 && (set->lengths >> name.length & 1) != 0;
+
+    return possible ? span_set_search(set, name) : set->count;
+}
 
 /* Without the spaces and tabs at both ends: RFC 9110's optional white space. */
 static inline struct span span_trim(struct span span)

@@ -231,33 +231,23 @@ enum answer_use {
     ANSWER_REQUEST_ID,
 };
 
-/* Fields of an answer that are more than passed on. */
-static const struct span USED_NAMES[] = {
-    SPAN_INIT("content-type"),
-    SPAN_INIT("location"),
-    SPAN_INIT("content-location"),
-    SPAN_INIT("set-cookie"),
-    SPAN_INIT("content-encoding"),
-    SPAN_INIT("link"),
-    SPAN_INIT("refresh"),
-    SPAN_INIT("content-digest"),
-    SPAN_INIT("repr-digest"),
-    SPAN_INIT("digest"),
-    SPAN_INIT("content-md5"),
-    SPAN_INIT("snyk-request-id"),
-    SPAN_INIT("alt-svc"), /* would lead clients round the gate */
-    SPAN_INIT("portcullis-request-id"),
-};
-#define USED_COUNT (sizeof USED_NAMES / sizeof *USED_NAMES)
-static const enum answer_use USES[USED_COUNT + 1] = {
-    ANSWER_TYPE,   ANSWER_LINK,       ANSWER_LINK,   ANSWER_COOKIE, ANSWER_CODING,
+/* Fields of an answer that are more than passed on. Alt-Svc would lead clients round the gate. */
+#define USED(NAME)                                                                                           \
+    NAME("content-type")                                                                                     \
+    NAME("location") NAME("content-location") NAME("content-encoding") NAME("set-cookie") NAME("link")       \
+        NAME("refresh") NAME("content-digest") NAME("repr-digest") NAME("digest") NAME("content-md5")        \
+            NAME("snyk-request-id") NAME("alt-svc") NAME("portcullis-request-id")
+static const struct span_set USED_NAMES = SPAN_SET(USED);
+static const enum answer_use USES[] = {
+    ANSWER_TYPE,   ANSWER_LINK,       ANSWER_LINK,   ANSWER_CODING, ANSWER_COOKIE,
     ANSWER_ABOUT,  ANSWER_ABOUT,      ANSWER_DIGEST, ANSWER_DIGEST, ANSWER_DIGEST,
-    ANSWER_DIGEST, ANSWER_REQUEST_ID, ANSWER_DROP,   ANSWER_DROP,   ANSWER_PASS,
+    ANSWER_DIGEST, ANSWER_REQUEST_ID, ANSWER_DROP,   ANSWER_DROP,   ANSWER_PASS, /* and for all others */
 };
+_Static_assert(sizeof USES / sizeof *USES == 0 USED(SPAN_SET_ONE) + 1, "a use for each name");
 
 static enum answer_use answer_use(struct span name)
 {
-    return USES[span_index_nocase(name, USED_NAMES, USED_COUNT)];
+    return USES[span_set_find(&USED_NAMES, name)];
 }
 
 static void note_request_id(struct exchange *exchange, struct span id)

@@ -11,9 +11,9 @@
     64 /* an operation and a version served each; the upstream makes few, and further ones are not watched   \
         */
 
-static const struct span FACT_FIELDS[VERSION_FACTS] = {SPAN_INIT("snyk-version-served"),
-                                                       SPAN_INIT("snyk-version-lifecycle-stage"),
-                                                       SPAN_INIT("sunset"), SPAN_INIT("deprecation")};
+#define FACT_FIELDS(NAME)                                                                                    \
+    NAME("snyk-version-served") NAME("snyk-version-lifecycle-stage") NAME("sunset") NAME("deprecation")
+static const struct span_set FACT_NAMES = SPAN_SET(FACT_FIELDS);
 static const char *const FACT_LABELS[VERSION_FACTS] = {"served", "stage", "sunset", "deprecation"};
 
 struct facts {
@@ -104,7 +104,7 @@ static void find_values(struct span values[VERSION_FACTS], const struct field *f
     for (size_t f = 0; f < VERSION_FACTS; f++)
         values[f] = SPAN("");
     for (size_t i = 0; i < count; i++) {
-        size_t f = span_index_nocase(fields[i].name, FACT_FIELDS, VERSION_FACTS);
+        size_t f = span_set_find(&FACT_NAMES, fields[i].name);
         if (f == VERSION_FACTS)
             continue;
         values[f] = fields[i].value;

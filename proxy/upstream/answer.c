@@ -168,10 +168,11 @@ static bool read_connection(struct answer *answer, struct span value)
     return true;
 }
 
+#define FRAMING(NAME) NAME("content-length") NAME("transfer-encoding") NAME("connection")
+static const struct span_set framing = SPAN_SET(FRAMING);
+
 static bool read_field(struct answer *answer, struct span line)
 {
-    static const struct span framing[] = {SPAN_INIT("content-length"), SPAN_INIT("transfer-encoding"),
-                                          SPAN_INIT("connection")};
     static bool (*const read[])(struct answer * answer, struct span value) = {read_length, read_coding,
                                                                               read_connection};
 
@@ -181,8 +182,8 @@ static bool read_field(struct answer *answer, struct span line)
     if (!split_field(answer, line, field))
         return false;
     answer->field_count++;
-    size_t at = span_index_nocase(field->name, framing, sizeof(framing) / sizeof(framing[0]));
-    return at == sizeof(framing) / sizeof(framing[0]) || read[at](answer, field->value);
+    size_t at = span_set_find(&framing, field->name);
+    return at == framing.count || read[at](answer, field->value);
 }
 
 /* Trailers are read and dropped. Those that would change what was read already are refused (RFC 9110 §6.5.1).

@@ -3,9 +3,24 @@
 
 #include <stdio.h>
 
-static bool is_among(struct span name, const struct span *names, size_t count)
+#define OURS(NAME)                                                                                           \
+    NAME("host")                                                                                             \
+    NAME("content-length") NAME("connection") NAME("transfer-encoding") NAME("expect") NAME("upgrade")       \
+        NAME("te") NAME("trailer")
+static const struct span_set ours = SPAN_SET(OURS);
+
+#define HOP(NAME)                                                                                            \
+    NAME("connection")                                                                                       \
+    NAME("keep-alive") NAME("proxy-authenticate") NAME("proxy-authentication-info") NAME("proxy-connection") \
+        NAME("te") NAME("trailer") NAME("transfer-encoding") NAME("upgrade") NAME("content-length")
+static const struct span_set hop = SPAN_SET(HOP);
+
+#define WITH_CONTENT(NAME) NAME("post") NAME("put") NAME("patch")
+static const struct span_set with_content = SPAN_SET(WITH_CONTENT);
+
+static bool is_among(const struct span_set *set, struct span name)
 {
-    return span_index_nocase(name, names, count) < count;
+    return span_set_find(set, name) < set->count;
 }
 
 static bool is_origin_form(struct span target)
@@ -20,19 +35,11 @@ static bool is_origin_form(struct span target)
 
 bool message_is_safe(const struct upstream_request *request)
 {
-    static const struct span ours[] = {
-        SPAN_INIT("host"),       SPAN_INIT("content-length"),
-        SPAN_INIT("connection"), SPAN_INIT("transfer-encoding"),
-        SPAN_INIT("expect"),     SPAN_INIT("upgrade"),
-        SPAN_INIT("te"),         SPAN_INIT("trailer"),
-    };
-
     if (!octets_are_token(span_of(request->method)) || !is_origin_form(request->target))
         return false;
     for (size_t i = 0; i < request->field_count; i++) {
         const struct field *field = &request->fields[i];
-        if (!octets_are_token(field->name) || !octets_are_value(field->value) ||
-            is_among(field->name, ours, sizeof(ours) / sizeof(ours[0])))
+        if (!octets_are_token(field->name) || !octets_are_value(field->value) || is_among(&ours, field->name))
             return false;
     }
     return true;
@@ -59,10 +66,9 @@ static inline void put_string(struct pen *pen, const char *string)
 /* Methods that mean something with content say so even when there is none (RFC 9110 §8.6). */
 static bool wants_length(const struct upstream_request *request)
 {
-    static const struct span methods[] = {SPAN_INIT("POST"), SPAN_INIT("PUT"), SPAN_INIT("PATCH")};
     if (request->body.data != NULL)
         return true;
-    return is_among(span_of(request->method), methods, sizeof(methods) / sizeof(methods[0]));
+    return is_among(&with_content, span_of(request->method));
 }
 
 size_t message_write(char *out, const struct upstream_request *request, const char *authority)
@@ -110,26 +116,13 @@ static bool is_named_by_connection(struct span name, const struct field *fields,
 
 size_t message_end_to_end(const struct field *fields, size_t count, struct field *out)
 {
-    static const struct span hop[] = {
-        SPAN_INIT("connection"),
-        SPAN_INIT("keep-alive"),
-        SPAN_INIT("proxy-authenticate"),
-        SPAN_INIT("proxy-authentication-info"),
-        SPAN_INIT("proxy-connection"),
-        SPAN_INIT("te"),
-        SPAN_INIT("trailer"),
-        SPAN_INIT("transfer-encoding"),
-        SPAN_INIT("upgrade"),
-        SPAN_INIT("content-length"),
-    };
-
     bool named = false;
     for (size_t i = 0; i < count; i++)
         named = named || is_connection_field(fields[i].name);
 
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
-        if (!is_among(fields[i].name, hop, sizeof(hop) / sizeof(hop[0])) &&
+        if (!is_among(&hop, fields[i].name) &&
             !(named && is_named_by_connection(fields[i].name, fields, count)))
             out[kept++] = fields[i];
     return kept;

@@ -6,29 +6,31 @@
 
 #include <cmocka.h>
 
-static void names_in_a_list(void **state)
+#define LONGEST     "a234567890123456789012345678901234567890123456789012345678901-3"
+#define NAMES(NAME) NAME("te") NAME("expect") NAME("accept") NAME("x-1") NAME(LONGEST)
+static const struct span_set set = SPAN_SET(NAMES);
+
+static void names_of_a_set(void **state)
 {
-    static const struct span list[] = {SPAN_INIT("te"), SPAN_INIT("expect"), SPAN_INIT("accept"),
-                                       SPAN_INIT("x-1")};
     static const struct {
-        const char *text;
+        const char *name;
         size_t index;
     } cases[] = {
-        {"te", 0}, {"TE", 0},      {"Expect", 1}, {"ACCEPT", 2}, {"X-1", 3}, {"x_1", 4},
-        {"", 4},   {"accept ", 4}, {"exceed", 4}, {"t", 4},      {"tea", 4},
+        {"te", 0},    {"TE", 0},  {"Expect", 1}, {"ACCEPT", 2},    {"X-1", 3},
+        {LONGEST, 4}, {"x_1", 5}, {"", 5},       {"accept ", 5},   {"exceed", 5},
+        {"t", 5},     {"tea", 5}, {"ac", 5},     {LONGEST "4", 5}, {LONGEST "+" LONGEST, 5},
     };
     (void)state;
 
+    assert_int_equal(set.count, 5);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        assert_int_equal(span_index_nocase(span_of(cases[i].text), list, sizeof list / sizeof *list),
-                         cases[i].index);
-    assert_int_equal(span_index_nocase(span_of("te"), list, 0), 0);
-    assert_int_equal(span_index_nocase((struct span){NULL, 0}, list, 4), 4);
+        assert_int_equal(span_set_find(&set, span_of(cases[i].name)), cases[i].index);
+    assert_int_equal(span_set_find(&set, (struct span){NULL, 0}), 5);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(names_in_a_list)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(names_of_a_set)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
