@@ -185,6 +185,17 @@ static void a_failure_is_tried_again(void **state)
     assert_true(verify_checkpoints(*state, &newest) >= 2);
 }
 
+/* Were so many records made durable, in so many groups? */
+static void assert_groups(const struct journal *journal, uint64_t records, uint64_t groups)
+{
+    uint64_t count = 0;
+
+    for (size_t i = 0; i <= HISTOGRAM_BUCKETS; i++)
+        count += figure_read(&journal->groups.buckets[i]);
+    assert_int_equal(count, groups);
+    assert_int_equal(figure_read(&journal->groups.sum), records);
+}
+
 static void tells_its_state(void **state)
 {
     struct journal *journal = open_journal(*state, &journal_io_system, 8, 0);
@@ -198,7 +209,7 @@ static void tells_its_state(void **state)
     assert_int_equal(before.checkpoint_size, 2);
     assert_int_equal(before.queued, 0);
     assert_int_equal(before.missed, 0);
-    assert_int_equal(before.syncs, 1);
+    assert_groups(journal, 2, 1);
     assert_true(append_and_wait(end, STAGE_INTENT, "x"));
     journal_missed(journal, 5);
     int64_t deadline = deadline_make();
@@ -206,9 +217,9 @@ static void tells_its_state(void **state)
         assert_true(clock_monotonic_us() < deadline);
         after = status_of(journal);
     } while (after.tree_size < 4);
-    assert_int_equal(after.syncs, 3);
+    assert_groups(journal, 4, 3);
     assert_int_equal(after.missed, 5);
-    assert_true(after.sync_total_us >= after.sync_max_us);
+    assert_true(after.sync_max_us > 0);
     assert_int_equal(after.checkpoint_size, 2);
     free(file);
     end_free(end);
