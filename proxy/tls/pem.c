@@ -127,9 +127,8 @@ EVP_PKEY *pem_key(const char *path, char *error, size_t error_size)
     EVP_PKEY *key = file != NULL ? PEM_read_bio_PrivateKey(file, NULL, on_passphrase, &asked) : NULL;
     if (key == NULL)
         (void)snprintf(error, error_size, "%s",
-                       asked      ? "is encrypted: the gate can ask nobody for its passphrase"
-                       : at_end() ? "holds no private key in PEM form"
-                                  : pem_reason("holds no private key that OpenSSL knows"));
+                       asked ? "is encrypted: the gate can ask nobody for its passphrase"
+                             : "holds no private key in PEM form");
     ERR_clear_error();
     BIO_free(file);
     explicit_bzero(&bytes, sizeof bytes);

@@ -1,6 +1,8 @@
 """TLS towards clients: versions, ciphers, protocols, sessions, reloads, and handshakes that fail or never end."""
 
 import concurrent.futures
+import datetime
+import os
 import shutil
 import socket
 import ssl
@@ -10,6 +12,7 @@ import warnings
 
 import pytest
 import world
+from certificates import DAY, NOW
 from processes import PATIENCE, wait_until
 
 TARGET = f"/rest/orgs/{world.PAYMENTS}/integrations?version={world.VERSION}"
@@ -229,3 +232,283 @@ def test_a_client_that_ends_its_side_gets_its_answer(tls_gate, said):
         connection.sendall(outgoing.read())
         connection.shutdown(socket.SHUT_WR)
         assert status(turn(lambda: session.read(65536))) == 200
+
+
+def test_the_wire_guard_is_the_same(tls_gate, sandbox):
+    """What is refused in clear is refused over TLS, with the same answer, whole or a byte at a time, alone or behind a good request."""
+    gate = tls_gate()
+    bad = (b"GET / HTTP/1.1\nHost: x\n\n", b"GET / HTTP/1.1\r\nHost : x\r\n\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: "
+           b"chunked\r\n\r\n0\r\n\r\n", b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x16\x03\x01\x00\x05hello")
+    for request in bad:
+        assert status(gate.raw(request)) in (400, 501, 505), request
+        both = gate.raw(REQUEST + request)
+        assert both.startswith(b"HTTP/1.1 200 ") and both.count(b"HTTP/1.1 ") == 2, request
+        with gate.connect() as connection:
+            for byte in request:
+                try:
+                    connection.sendall(bytes([byte]))
+                except OSError:
+                    break
+            assert status(connection.recv(65536)) in (400, 501, 505), request
+    assert {line["method"] for line in sandbox.ledger()} == {"GET"} and len(sandbox.ledger()) == len(bad)
+
+
+# Handshakes that fail, or do not end.
+
+def test_no_tls_at_all(tls_gate):
+    gate = tls_gate(ADMIN)
+    with socket.create_connection((gate.host, gate.port), timeout=PATIENCE) as connection:
+        connection.sendall(REQUEST)
+        assert not connection.recv(65536).startswith(b"HTTP")
+    assert "http request" in wait_until(lambda: failures(gate), what="a word on the handshake")[0]
+    assert gate.metrics()['portcullis_tls_handshake_failures_total{reason="protocol"}'] == 1
+
+
+def client_hello(gate):
+    """The first bytes of a client's handshake."""
+    outgoing = ssl.MemoryBIO()
+    session = gate.tls().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        session.do_handshake()
+    return outgoing.read()
+
+
+def test_half_handshakes_end_at_their_deadline(tls_gate):
+    """Many that say nothing, half of a hello, or a hello and no more: all are closed when limits.handshake_timeout_ms is over, and a good
+    client is served meanwhile."""
+    gate = tls_gate({"limits": {"handshake_timeout_ms": 700}, **ADMIN})
+    hello = client_hello(gate)
+    halves = [b"", hello[:3], hello[:len(hello) // 2], hello] * 20
+    began = time.monotonic()
+    waiting = []
+    for half in halves:
+        connection = socket.create_connection((gate.host, gate.port), timeout=PATIENCE)
+        connection.sendall(half)
+        waiting.append(connection)
+    assert gate.request("GET", TARGET, token=world.TOKENS["viewer"]).status == 200
+    assert time.monotonic() - began < 0.7 + PATIENCE / 2
+    for connection in waiting:
+        with connection:
+            try:
+                while connection.recv(65536):
+                    pass
+            except ConnectionResetError:
+                pass
+    assert time.monotonic() - began > 0.6
+    assert wait_until(lambda: gate.metrics()['portcullis_tls_handshake_failures_total{reason="timeout"}'] == len(halves), what="all counted")
+    assert 1 <= len(failures(gate)) <= 4, "the log is bounded"
+    assert "handshake_timeout_ms" in failures(gate)[0]
+
+
+def test_a_handshake_a_byte_at_a_time(tls_gate):
+    gate = tls_gate()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = gate.tls().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with socket.create_connection((gate.host, gate.port), timeout=PATIENCE) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while True:
+            try:
+                session.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                for byte in outgoing.read():
+                    connection.sendall(bytes([byte]))
+                incoming.write(connection.recv(65536))
+        session.write(REQUEST)
+        connection.sendall(outgoing.read())
+        while True:
+            try:
+                assert status(session.read(65536)) == 200
+                break
+            except ssl.SSLWantReadError:
+                incoming.write(connection.recv(65536))
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
+def test_renegotiation_and_key_updates(tls_gate, certificates):
+    """The first is refused, the second answered: neither takes the connection from others."""
+    gate = tls_gate()
+    request = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    for version, steps in (("-tls1_2", [(b"R\n", b"no renegotiation")]), ("-tls1_3", [(b"K\n", b"KEYUPDATE"), (request, b"HTTP/1.1 200 OK")])):
+        words = ["openssl", "s_client", version, "-connect", f"127.0.0.1:{gate.port}", "-CAfile", certificates.authority.file, "-servername", "localhost"]
+        with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as client:
+            try:
+                os.set_blocking(client.stdout.fileno(), False)
+                said = b""
+                for say, expected in steps:
+                    client.stdin.write(say)
+                    client.stdin.flush()
+
+                    def heard(expected=expected):
+                        nonlocal said
+                        said += client.stdout.read() or b""
+                        return expected in said
+
+                    wait_until(heard, what=f"{expected} from s_client")
+            finally:
+                client.kill()
+    assert gate.request("GET", TARGET, token=world.TOKENS["viewer"]).status == 200
+
+
+# Sessions.
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_sessions_are_resumed_by_every_worker(tls_gate, version):
+    gate = tls_gate({"workers": 4, **ADMIN})
+    context = context_of(gate, highest=getattr(ssl.TLSVersion, version))
+    session, resumed = None, 0
+    for _ in range(24):
+        connection = socket.create_connection((gate.host, gate.port), timeout=PATIENCE)
+        with context.wrap_socket(connection, server_hostname="localhost", session=session) as secure:
+            resumed += secure.session_reused
+            assert status(exchange(secure)) == 200
+            session = secure.session
+    assert resumed == 23
+    metrics = gate.metrics()
+    assert metrics['portcullis_tls_handshakes_total{session="new"}'] == 1
+    assert metrics['portcullis_tls_handshakes_total{session="resumed"}'] == 23
+
+
+def resumes(gate, context, session):
+    """Is the session resumed? And the one that came of it."""
+    connection = socket.create_connection((gate.host, gate.port), timeout=PATIENCE)
+    with context.wrap_socket(connection, server_hostname="localhost", session=session) as secure:
+        assert status(exchange(secure)) == 200
+        return secure.session_reused, secure.session
+
+
+def test_ticket_keys_are_replaced(tls_gate):
+    gate = tls_gate({"tls": {"ticket_lifetime_s": 1}})
+    context = context_of(gate, highest=ssl.TLSVersion.TLSv1_2)
+    _, session = resumes(gate, context, None)
+    assert resumes(gate, context, session)[0]
+    time.sleep(2.1)  # what is waited for is that nothing is possible any more
+    assert not resumes(gate, context, session)[0]
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_no_tickets(tls_gate, version):
+    gate = tls_gate({"tls": {"ticket_lifetime_s": 0}})
+    context = context_of(gate, highest=getattr(ssl.TLSVersion, version))
+    _, session = resumes(gate, context, None)
+    assert not resumes(gate, context, session)[0]
+
+
+def test_sessions_do_not_outlive_the_gate(tls_gate):
+    """Their keys are nowhere but in its memory."""
+    gate = tls_gate()
+    context = gate.tls()
+    _, session = resumes(gate, context, None)
+    gate.stop()
+    gate.start()
+    assert not resumes(gate, context, session)[0]
+
+
+# Files.
+
+def serial_of(gate):
+    connection = socket.create_connection((gate.host, gate.port), timeout=PATIENCE)
+    context = gate.tls(check_hostname=False)
+    with context.wrap_socket(connection, server_hostname="localhost") as secure:
+        return int(secure.getpeercert()["serialNumber"], 16)
+
+
+def test_reload_of_the_certificate(tls_gate, certificates, tmp_path):
+    """A new certificate is used at once, an open connection goes on, and a wrong file changes nothing but the log and the count."""
+    file, key_file = tmp_path / "used.crt", tmp_path / "used.key"
+
+    def install(certificate):
+        for path, content in ((file, certificate.file), (key_file, certificate.key_file)):
+            path.with_suffix(".new").write_bytes(content.read_bytes())
+            path.with_suffix(".new").chmod(0o600)
+            path.with_suffix(".new").rename(path)
+
+    install(certificates.good)
+    gate = tls_gate({"tls": {"certificate": str(file), "key": str(key_file)}, **ADMIN})
+    assert serial_of(gate) == certificates.good.parsed.serial_number
+    with gate.connect() as connection:
+        assert status(exchange(connection)) == 200
+        renewed = certificates.authority.server("renewed", ["localhost"])
+        install(renewed)
+        gate.reload()
+        assert serial_of(gate) == renewed.parsed.serial_number
+        assert status(exchange(connection)) == 200
+        for wrong, words in ((certificates.expired, "expired 20"), (certificates.authority.client("not-a-server", []), "is not for a server")):
+            install(wrong)
+            gate.reload()
+            assert serial_of(gate) == renewed.parsed.serial_number
+            assert any(line["level"] == "error" and words in line["detail"] for line in gate.log()), gate.log()
+        key_file.chmod(0o640)
+        gate.reload()
+        assert any("open to others" in line["detail"] for line in gate.log())
+        assert status(exchange(connection)) == 200
+    metrics = gate.metrics()
+    assert (metrics['portcullis_reloads_total{result="done"}'], metrics['portcullis_reloads_total{result="failed"}']) == (1, 3)
+    expires = int(renewed.parsed.not_valid_after.replace(tzinfo=datetime.timezone.utc).timestamp())
+    assert metrics["portcullis_tls_certificate_expiry_time_seconds"] == expires
+
+
+def test_check(tls_gate, certificates, tmp_path):
+    """What `check` says of the files; the gate does not start with any of them."""
+    gate = tls_gate(start=False)
+    (tmp_path / "open.key").write_bytes(certificates.good.key_file.read_bytes())
+    (tmp_path / "open.key").chmod(0o644)
+    (tmp_path / "nothing").write_text("nothing\n")
+    (tmp_path / "nothing").chmod(0o600)
+    soon = certificates.authority.server("soon", ["localhost"], end=NOW + 3 * DAY)
+    old_list = certificates.authority.crl("old.crl", until=NOW - DAY)
+    chained = certificates.authority.chain(certificates.good, "chained.crt")
+    good = {"certificate": str(certificates.good.file), "key": str(certificates.good.key_file)}
+    clients = {"client_certificate": "optional", "client_ca": str(certificates.authority.file)}
+    ocsp = certificates.authority.ocsp
+    rows = [
+        ({"certificate": "absent.crt"}, "/tls/certificate", "absent.crt cannot be read: No such file or directory"),
+        ({"certificate": "nothing"}, "/tls/certificate", "nothing holds no certificate in PEM form"),
+        ({"certificate": str(certificates.expired.file), "key": str(certificates.expired.key_file)}, "/tls/certificate", "expired 20"),
+        ({"key": str(certificates.expired.key_file)}, "/tls/key", "is not the key of the certificate"),
+        ({"key": "open.key"}, "/tls/key", "open.key open to others (mode 644): chmod 600 it"),
+        ({"key": "nothing"}, "/tls/key", "nothing holds no private key in PEM form"),
+        ({"key": "absent.key"}, "/tls/key", "absent.key cannot read the key: No such file"),
+        ({**clients, "client_ca": "nothing"}, "/tls/client_ca", "holds no certificate in PEM form"),
+        ({**clients, "client_ca": str(certificates.good.file)}, "/tls/client_ca", "holds a certificate that is no authority's"),
+        ({**clients, "client_crl": "nothing"}, "/tls/client_crl", "holds no revocation list in PEM form"),
+        ({**clients, "client_crl": str(old_list)}, "/tls/client_crl", "holds a list that was to be replaced before 20"),
+        ({"ocsp_response": "nothing"}, "/tls/ocsp_response", "is no OCSP response in DER form"),
+        ({"ocsp_response": str(ocsp("chainless", certificates.good))}, "/tls/ocsp_response", "does not hold the certificate of the issuer"),
+        ({"certificate": str(chained.file), "ocsp_response": str(ocsp("of-another", certificates.expired))}, "/tls/ocsp_response", "is about another certificate"),
+        ({"certificate": str(chained.file), "ocsp_response": str(ocsp("revoked", certificates.good, revoked=True))}, "/tls/ocsp_response", "does not say that the certificate is good"),
+        ({"certificate": str(chained.file), "ocsp_response": str(ocsp("forged", certificates.good, signer=certificates.other))}, "/tls/ocsp_response", "is not signed by"),
+        ({"certificate": str(soon.file), "key": str(soon.key_file)}, None, "expires soon: 20"),
+        ({"certificate": str(chained.file), "ocsp_response": str(ocsp("stale", certificates.good, until=NOW - DAY))}, None, "is stale, and no client will get it"),
+    ]
+    for tls, pointer, words in rows:
+        gate.config["tls"] = {**good, **tls}
+        gate.configure({})
+        checked = gate.run("check")
+        assert words in checked.stderr, (tls, checked.stderr)
+        assert checked.returncode == (1 if pointer else 0), (tls, checked.stderr)
+        assert not pointer or f"({pointer})" in checked.stderr
+        if pointer:
+            gate.launch()
+            assert gate.wait() != 0
+            assert words in gate.stderr()
+            gate.checked = True
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is missing")
+def test_a_stapled_response(tls_gate, certificates):
+    chained = certificates.authority.chain(certificates.good, "stapled.crt")
+    file = certificates.authority.ocsp("stapled.ocsp", certificates.good)
+    gate = tls_gate({"tls": {"ocsp_response": str(file)}}, certificate=chained)
+
+    def stapled(*more):
+        words = ["openssl", "s_client", "-connect", f"127.0.0.1:{gate.port}", "-CAfile", certificates.authority.file, "-servername", "localhost", *more]
+        return subprocess.run(words, input="", capture_output=True, text=True, timeout=PATIENCE, check=False).stdout
+
+    for version in ("-tls1_2", "-tls1_3"):
+        said = stapled("-status", version)
+        assert "OCSP Response Status: successful" in said and "Cert Status: good" in said, said
+    certificates.authority.ocsp("stapled.ocsp", certificates.good, until=NOW - DAY)
+    gate.reload()
+    assert "OCSP response: no response sent" in stapled("-status")
+    assert any("is stale" in line["detail"] for line in gate.log())
