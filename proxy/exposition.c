@@ -44,15 +44,15 @@ void exposition_label(struct text *page, bool first, const char *name, struct sp
 
 void exposition_number(struct text *page, uint64_t value, uint64_t unit)
 {
-    uint64_t rest = value % unit;
+    uint64_t whole = value / unit, rest = value - whole * unit;
 
-    text_add_number(page, value / unit);
+    text_add_number(page, whole);
     if (rest > 0)
         text_add(page, ".", 1);
-    while (rest > 0) {
-        unit /= 10;
-        text_add_number(page, rest / unit);
-        rest %= unit;
+    for (uint64_t place = unit / 10; rest > 0 && place > 0; place /= 10) {
+        uint64_t digit = rest / place;
+        text_add_number(page, digit);
+        rest -= digit * place;
     }
 }
 

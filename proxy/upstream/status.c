@@ -85,7 +85,8 @@ void upstream_pool(const struct upstream *upstream, struct upstream_pool *pool)
     const struct connection *connection;
 
     *pool = (struct upstream_pool){.waiting = upstream->waiting_count};
-    TAILQ_FOREACH (connection, &upstream->idle, entry)
+    for (connection = TAILQ_FIRST(&upstream->idle); connection != NULL;
+         connection = TAILQ_NEXT(connection, entry))
         pool->idle++;
     pool->busy = upstream->connection_count - pool->idle;
 }
