@@ -1,16 +1,15 @@
 #include "proxy/admin_internal.h"
 
-#include "proxy/listener.h"
 #include "proxy/log.h"
 
 #include <errno.h>
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#define BACKLOG  16
 #define RESUME_S 1
 
 static void on_accept(struct evconnlistener *listener, evutil_socket_t descriptor, struct sockaddr *address,
@@ -61,7 +60,7 @@ static struct admin *make(const struct admin_view *view, struct event_base *base
     return admin;
 }
 
-struct admin *admin_open(const struct admin_view *view, struct event_base *base, char *error,
+struct admin *admin_open(const struct admin_view *view, struct event_base *base, int listening, char *error,
                          size_t error_size)
 {
     const struct config_address *address = &view->service->config->admin.listen;
@@ -72,7 +71,7 @@ struct admin *admin_open(const struct admin_view *view, struct event_base *base,
         admin_close(admin);
         return NULL;
     }
-    int socket = listener_socket(address, address->port, BACKLOG, error, error_size);
+    int socket = fcntl(listening, F_DUPFD_CLOEXEC, 0);
     if (socket >= 0)
         admin->listener = evconnlistener_new(base, on_accept, admin,
                                              LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, socket);
@@ -83,7 +82,6 @@ struct admin *admin_open(const struct admin_view *view, struct event_base *base,
         return NULL;
     }
     evconnlistener_set_error_cb(admin->listener, on_accept_error);
-    admin->port = listener_port(socket);
     return admin;
 }
 
@@ -99,9 +97,4 @@ void admin_close(struct admin *admin)
     if (admin->listener != NULL)
         evconnlistener_free(admin->listener);
     free(admin);
-}
-
-uint16_t admin_port(const struct admin *admin)
-{
-    return admin->port;
 }

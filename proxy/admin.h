@@ -12,15 +12,13 @@
 struct admin;
 struct event_base;
 
-/* Listens on config->admin.listen in the base's loop. The view must outlive it. NULL with a message. */
-struct admin *admin_open(const struct admin_view *view, struct event_base *base, char *error,
+/* Accepts in the base's loop at a listening socket, which it duplicates. The view must outlive it. NULL with
+ * a message. */
+struct admin *admin_open(const struct admin_view *view, struct event_base *base, int listening, char *error,
                          size_t error_size);
 void admin_close(struct admin *admin);
 
 /* Reads the token anew. false with a message; the old one stays in use. NULL allowed. */
 bool admin_reload(struct admin *admin, char *error, size_t error_size);
-
-/* The port really bound; 0 for a UNIX socket. */
-uint16_t admin_port(const struct admin *admin);
 
 #endif

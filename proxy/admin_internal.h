@@ -36,7 +36,6 @@ struct admin {
     struct event_base *base;
     struct evconnlistener *listener;
     struct event resume; /* accepting, after descriptors were out */
-    uint16_t port;
     struct admin_token token;
     struct entropy entropy;
     struct admin_clients clients; /* oldest first */

@@ -226,6 +226,12 @@ static const struct setting table[] = {
      "not "
      "make (seccomp): auto goes on where the kernel lacks one, required does not start there."},
 
+    {"takeover", SETTING_SOCKET, AT(takeover), 0, 0, true, "null",
+     "UNIX socket at which a gate that is started hands its listening sockets to the next one: `serve` takes "
+     "over from the gate that listens there; null for no takeover."},
+    {"takeover_wait_ms", SETTING_MILLISECONDS, AT(takeover_wait_ms), 0, 10 * MINUTE, false, "10000",
+     "How long changes wait, in a gate that has taken over, for the old one to let go of the journal; then "
+     "they are answered 503."},
     {"stop_timeout_ms", SETTING_MILLISECONDS, AT(stop_timeout_ms), 0, HOUR, false, "30000",
      "How long running requests may take after SIGTERM."},
 };
@@ -264,6 +270,7 @@ bool setting_is_text(const struct setting *setting)
     case SETTING_FILE:
     case SETTING_DIRECTORY:
     case SETTING_LOG:
+    case SETTING_SOCKET:
     case SETTING_KEY:
     case SETTING_NAME:
     case SETTING_SYSLOG:
@@ -312,6 +319,7 @@ static const char *kind_name(enum setting_kind kind)
     static const char *const names[SETTING_KINDS] = {
         [SETTING_LISTENERS] = "listeners",
         [SETTING_NETWORKS] = "networks",
+        [SETTING_SOCKET] = "path",
         [SETTING_ADMIN] = "address",
         [SETTING_COUNT] = "number",
         [SETTING_MILLISECONDS] = "milliseconds",

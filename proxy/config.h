@@ -139,6 +139,9 @@ struct config {
         unsigned confine;   /* enum confine_demand */
     } process;
 
+    char *takeover; /* absolute path of the UNIX socket; NULL: no gate takes over from this one */
+    unsigned takeover_wait_ms;
+
     unsigned stop_timeout_ms; /* how long running exchanges may take after SIGTERM */
 };
 

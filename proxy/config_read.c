@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #define FILE_LIMIT  (1024ul * 1024)
@@ -245,6 +246,21 @@ static void read_listeners(struct reading *reading, const struct setting *settin
     config_listen_read(reading->config, setting, pointer, value, reading->problems);
 }
 
+/* What fits into a sockaddr_un. */
+static void read_socket(struct reading *reading, const struct setting *setting, const char *pointer,
+                        json_t *value)
+{
+    char **path = place(reading, setting);
+
+    read_path(reading, setting, pointer, value);
+    if (*path == NULL || strlen(*path) < sizeof((struct sockaddr_un *)NULL)->sun_path)
+        return;
+    wrong(reading, pointer, setting,
+          "is too long for a UNIX socket: its absolute path holds 107 bytes at most");
+    free(*path);
+    *path = NULL;
+}
+
 static void read_networks(struct reading *reading, const struct setting *setting, const char *pointer,
                           json_t *value)
 {
@@ -274,6 +290,7 @@ typedef void setting_reader(struct reading *reading, const struct setting *setti
 static setting_reader *const readers[SETTING_KINDS] = {
     [SETTING_LISTENERS] = read_listeners,
     [SETTING_NETWORKS] = read_networks,
+    [SETTING_SOCKET] = read_socket,
     [SETTING_ADMIN] = read_admin,
     [SETTING_COUNT] = read_number,
     [SETTING_MILLISECONDS] = read_number,

@@ -7,6 +7,7 @@
 enum setting_kind {
     SETTING_LISTENERS,    /* struct config_listener *listen, with listen_count */
     SETTING_NETWORKS,     /* struct networks */
+    SETTING_SOCKET,       /* char *: a UNIX socket; made absolute */
     SETTING_ADMIN,        /* struct config_address, TCP or UNIX; text NULL for none */
     SETTING_COUNT,        /* unsigned */
     SETTING_MILLISECONDS, /* unsigned */

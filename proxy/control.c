@@ -9,6 +9,7 @@
 #include "proxy/audit/record.h"
 #include "proxy/log.h"
 #include "proxy/ship/ship.h"
+#include "proxy/takeover.h"
 #include "proxy/tls/server.h"
 #include "proxy/upstream/upstream.h"
 #include "proxy/worker.h"
@@ -31,6 +32,7 @@ struct control {
     struct admin *admin;
     struct event *events[4];
     bool at_once; /* and another one */
+    bool taken;   /* another gate has taken over, and no signal came since */
 };
 
 /* ---- records ---- */
@@ -199,7 +201,7 @@ static void on_stop(int signal_number, short what, void *arg)
     struct control *control = arg;
     (void)what;
 
-    if (control->view.stopping) {
+    if (control->view.stopping && !control->taken) {
         log_event(LOG_WARNING, "stop", "signal %d again: running exchanges are ended now", signal_number);
         control->at_once = true;
     } else {
@@ -207,6 +209,22 @@ static void on_stop(int signal_number, short what, void *arg)
                   signal_number);
     }
     control->view.stopping = true;
+    control->taken = false; /* the next one counts as the second */
+    (void)event_base_loopbreak(control->base);
+}
+
+/* Another gate serves by now: this one drains, and leaves those who ask for its state to the other. */
+static void on_taken(void *arg)
+{
+    struct control *control = arg;
+
+    log_event(
+        LOG_INFO, "takeover",
+        "another process has taken over: no more connections are accepted here; running exchanges may end");
+    admin_close(control->admin);
+    control->admin = NULL;
+    control->view.stopping = true;
+    control->taken = true;
     (void)event_base_loopbreak(control->base);
 }
 
@@ -242,9 +260,9 @@ static bool make_parts(struct control *control)
 
 static bool open_admin(struct control *control, char *error, size_t error_size)
 {
-    if (control->task.service->config->admin.listen.text == NULL)
+    if (control->task.admin_socket < 0)
         return true;
-    control->admin = admin_open(&control->view, control->base, error, error_size);
+    control->admin = admin_open(&control->view, control->base, control->task.admin_socket, error, error_size);
     return control->admin != NULL;
 }
 
@@ -258,15 +276,11 @@ struct control *control_new(const struct control_task *task, char *error, size_t
     control->task = *task;
     control->view = (struct admin_view){
         .service = task->service, .workers = task->workers, .worker_count = task->worker_count};
-    if (make_parts(control) && open_admin(control, error, error_size))
+    if (make_parts(control) && open_admin(control, error, error_size) &&
+        takeover_watch(task->takeover, control->base, on_taken, control))
         return control;
     control_free(control);
     return NULL;
-}
-
-uint16_t control_admin_port(const struct control *control)
-{
-    return control->admin != NULL ? admin_port(control->admin) : 0;
 }
 
 void control_run(struct control *control, struct ruleset *ruleset)
@@ -277,6 +291,7 @@ void control_run(struct control *control, struct ruleset *ruleset)
     record_key(control, NULL);
     reconcile_begin(control->reconciler, ruleset);
     (void)event_base_dispatch(control->base);
+    takeover_ignore(control->task.takeover);
 }
 
 bool control_poll(struct control *control)

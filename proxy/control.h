@@ -5,12 +5,15 @@
 #include "proxy/ruleset.h"
 #include "proxy/service.h"
 
+struct takeover;
 struct worker;
 
 struct control_task {
     struct service *service;
     struct worker **workers;
     unsigned worker_count;
+    int admin_socket;          /* listening; -1: no admin listener */
+    struct takeover *takeover; /* through which another gate may take over; NULL: none */
 };
 
 struct control;
@@ -19,11 +22,9 @@ struct control;
  * message. The task is copied. */
 struct control *control_new(const struct control_task *task, char *error, size_t error_size);
 
-/* The port of the admin listener; 0 without one. */
-uint16_t control_admin_port(const struct control *control);
-
-/* Runs in the calling thread until SIGTERM or SIGINT. SIGHUP: policy, contract, credentials and the CA file
- * are read anew; when anything is wrong with them, the old ones stay. SIGUSR1: the access log is reopened. */
+/* Runs in the calling thread until SIGTERM or SIGINT, or until another gate has taken over. SIGHUP: policy,
+ * contract, credentials and the CA file are read anew; when anything is wrong with them, the old ones stay.
+ * SIGUSR1: the access log is reopened. */
 void control_run(struct control *control, struct ruleset *ruleset);
 
 /* While the workers stop: handles the signals that came in the meantime, without waiting. true when a second

@@ -22,14 +22,17 @@
 /* ---- states ---- */
 
 static const char *const STATE_NAMES[EXCHANGE_STATES] = {
-    [EXCHANGE_RECEIVED] = "received",   [EXCHANGE_DECIDED] = "decided",     [EXCHANGE_REFUSING] = "refusing",
-    [EXCHANGE_RECORDING] = "recording", [EXCHANGE_FORWARDED] = "forwarded", [EXCHANGE_SETTLING] = "settling",
-    [EXCHANGE_REPLIED] = "replied",
+    [EXCHANGE_AWAITING] = "awaiting", [EXCHANGE_RECEIVED] = "received",   [EXCHANGE_DECIDED] = "decided",
+    [EXCHANGE_REFUSING] = "refusing", [EXCHANGE_RECORDING] = "recording", [EXCHANGE_FORWARDED] = "forwarded",
+    [EXCHANGE_SETTLING] = "settling", [EXCHANGE_REPLIED] = "replied",
 };
 
 static const bool MAY_FOLLOW[EXCHANGE_STATES][EXCHANGE_STATES] = {
     [EXCHANGE_RECEIVED] = {[EXCHANGE_DECIDED] = true},
-    [EXCHANGE_DECIDED] = {[EXCHANGE_REFUSING] = true,
+    [EXCHANGE_AWAITING] =
+        {[EXCHANGE_REFUSING] = true, [EXCHANGE_RECORDING] = true, [EXCHANGE_REPLIED] = true},
+    [EXCHANGE_DECIDED] = {[EXCHANGE_AWAITING] = true,
+                          [EXCHANGE_REFUSING] = true,
                           [EXCHANGE_RECORDING] = true,
                           [EXCHANGE_FORWARDED] = true,
                           [EXCHANGE_REPLIED] = true},
@@ -225,27 +228,59 @@ void exchange_wipe_secrets(const struct exchange *exchange)
     wipe(exchange->request.body);
 }
 
-static void carry_out(struct exchange *exchange)
+/* The intent is on its way to the disk. False: it cannot be; *why says what is wrong with the journal, NULL
+ * that too much waits for it. */
+static bool record_change(struct exchange *exchange, const char **why)
 {
-    struct worker *worker = exchange->worker;
-    const char *why = NULL;
+    if (!journal_usable(exchange->worker->service->journal, why) || !exchange_record_intent(exchange))
+        return false;
+    exchange_enter(exchange, EXCHANGE_RECORDING);
+    return true;
+}
 
-    if (!exchange->mutation) {
-        exchange_forward(exchange);
-        return;
-    }
-    if (journal_usable(worker->service->journal, &why) && exchange_record_intent(exchange)) {
-        exchange_enter(exchange, EXCHANGE_RECORDING);
-        return;
-    }
+static void refuse_change(struct exchange *exchange, const char *why)
+{
     const char *detail = arena_format(
         &exchange->arena,
         "The change was not sent: the audit journal cannot be written (%s). Reads are served; try again "
         "when the gate's operator has mended it.",
         why ? why : "too many records wait for the disk");
     struct refusal *refusal = exchange_refusal(exchange, REFUSE_JOURNAL, "journal", detail ? detail : "");
+
     refusal_field(refusal, &exchange->arena, "Retry-After", "5");
     exchange_refuse(exchange);
+}
+
+/* The gate before has let the journal go, or that was waited for long enough. */
+static void on_journal(void *arg, bool open)
+{
+    struct exchange *exchange = arg;
+    const char *why = NULL;
+    (void)open;
+
+    if (exchange->client->gone) {
+        exchange->failure = "the client left before the change was sent";
+        (void)exchange_refusal(exchange, REFUSE_CLIENT_GONE, "client", exchange->failure);
+        exchange_refuse(exchange);
+    } else if (!record_change(exchange, &why)) {
+        refuse_change(exchange, why);
+    }
+}
+
+static void carry_out(struct exchange *exchange)
+{
+    const char *why = NULL;
+
+    if (!exchange->mutation) {
+        exchange_forward(exchange);
+        return;
+    }
+    if (record_change(exchange, &why))
+        return;
+    if (why != NULL && journal_await(exchange->worker->port, on_journal, exchange))
+        exchange_enter(exchange, EXCHANGE_AWAITING);
+    else if (why == NULL || !record_change(exchange, &why)) /* it may just have been opened */
+        refuse_change(exchange, why);
 }
 
 void exchange_begin(struct client *client, struct evhttp_request *evhttp_request)

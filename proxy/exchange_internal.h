@@ -12,6 +12,7 @@
 enum exchange_state {
     EXCHANGE_RECEIVED,
     EXCHANGE_DECIDED,
+    EXCHANGE_AWAITING,  /* the journal, which the gate before this one still holds */
     EXCHANGE_REFUSING,  /* the refusal of a mutation is on its way to the disk */
     EXCHANGE_RECORDING, /* the intent is on its way to the disk */
     EXCHANGE_FORWARDED, /* with the upstream */
@@ -22,7 +23,7 @@ enum exchange_state {
 
 /* Invariants:
  *  1. call != NULL only in EXCHANGE_FORWARDED.
- *  2. A journal callback is outstanding exactly in REFUSING, RECORDING and SETTLING.
+ *  2. A journal callback is outstanding exactly in AWAITING, REFUSING, RECORDING and SETTLING.
  *  3. Once head_sent, the answer can only be completed or cut.
  *  4. Everything in `request` and `decision` points into client->incoming, the evhttp request or the arena,
  * and all three live until the end. */

@@ -13,6 +13,7 @@
 #include "proxy/shield.h"
 #include "proxy/ship/ship.h"
 #include "proxy/sockets.h"
+#include "proxy/takeover.h"
 #include "proxy/tls/server.h"
 #include "proxy/upstream/upstream.h"
 #include "proxy/version_watch.h"
@@ -37,6 +38,7 @@ struct gate {
     unsigned worker_count; /* made */
     unsigned started;
     struct sockets sockets;
+    struct takeover *takeover; /* NULL: nobody may take over */
     struct control *control;
 };
 
@@ -62,7 +64,7 @@ static bool open_tls(struct service *service)
     return !wanted || service->tls != NULL;
 }
 
-static bool open_service(struct service *service)
+static bool open_service(struct service *service, bool took_over)
 {
     const struct config *config = service->config;
     char error[1024] = "";
@@ -72,6 +74,7 @@ static bool open_service(struct service *service)
         .signing_key = config->audit.signing_key,
         .origin = config->audit.origin,
         .queue = config->audit.queue,
+        .await_ms = took_over ? config->takeover_wait_ms : 0,
         .segment_bytes = config->audit.segment_bytes,
         .segment_seconds = config->audit.segment_seconds,
         .keep_days = config->audit.keep_days,
@@ -139,13 +142,20 @@ static bool make_worker(struct gate *gate, struct ruleset *ruleset)
     return true;
 }
 
-/* Every address, before the process gives up what it needs for that. */
+/* Every address, before the process gives up what it needs for that: taken over from a gate that runs, or
+ * bound. */
 static bool listen_all(struct gate *gate)
 {
     const struct config *config = gate->service.config;
     char error[512] = "out of memory";
+    bool ready = sockets_init(&gate->sockets, config);
 
-    return (sockets_init(&gate->sockets, config) &&
+    if (ready && config->takeover != NULL) {
+        gate->takeover = takeover_open(config->takeover, &gate->sockets, error, sizeof error);
+        if (gate->takeover == NULL)
+            return complain("takeover", error);
+    }
+    return (ready &&
             sockets_open(&gate->sockets, config->workers, config->limits.backlog, error, sizeof error)) ||
            complain("listen", error);
 }
@@ -174,6 +184,10 @@ static bool stop_workers(struct gate *gate)
             deadline = now + (int64_t)gate->service.config->stop_timeout_ms * 1000;
     unsigned ended = 0;
 
+    if (takeover_given(gate->takeover))
+        sockets_disown(&gate->sockets);
+    takeover_close(gate->takeover);
+    gate->takeover = NULL;
     sockets_close(&gate->sockets);
     for (unsigned i = 0; i < gate->started; i++)
         worker_stop(gate->workers[i]);
@@ -239,16 +253,22 @@ static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_f
     if (!confine_process(gate->service.config, ruleset, port_file, error, sizeof error))
         return complain("process", error);
     bound_connections(&gate->service);
-    if (!open_service(&gate->service) || !make_workers(gate, ruleset))
+    if (!open_service(&gate->service, takeover_took(gate->takeover)) || !make_workers(gate, ruleset))
         return false;
-    const struct control_task task = {&gate->service, gate->workers, gate->worker_count};
+    const struct control_task task = {
+        .service = &gate->service,
+        .workers = gate->workers,
+        .worker_count = gate->worker_count,
+        .admin_socket = gate->sockets.admin != NULL ? gate->sockets.admin->fds[0] : -1,
+        .takeover = gate->takeover,
+    };
     gate->control = control_new(&task, error, sizeof error);
     if (gate->control == NULL)
         return complain("start", error);
-    bool told = port_file == NULL || port_file_write(port_file, gate->service.config, &gate->sockets,
-                                                     control_admin_port(gate->control), error, sizeof error);
+    bool told = port_file == NULL || port_file_write(port_file, &gate->sockets, error, sizeof error);
     if (told) {
         announce(gate);
+        takeover_serves(gate->takeover);
         control_run(gate->control, ruleset);
     }
     return told || complain("port file", error);

@@ -4,15 +4,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void add_address(struct text *text, const struct config_address *address, uint16_t port)
-{
-    bool six = strchr(address->host, ':') != NULL;
-
-    text_add_format(text, "\"%s%s%s:%u\"", six ? "[" : "", address->host, six ? "]" : "", port);
-}
-
-static void compose(struct text *text, const struct config *config, const struct sockets *sockets,
-                    uint16_t admin_port)
+static void compose(struct text *text, const struct sockets *sockets)
 {
     text_add_string(text, "{\"listen\":[");
     for (size_t i = 0; i < sockets->count; i++) {
@@ -20,9 +12,9 @@ static void compose(struct text *text, const struct config *config, const struct
         text_add_json(text, span_of(sockets->groups[i].bound));
     }
     text_add_string(text, "]");
-    if (admin_port != 0) {
+    if (sockets->admin != NULL) {
         text_add_string(text, ",\"admin\":");
-        add_address(text, &config->admin.listen, admin_port);
+        text_add_json(text, span_of(sockets->admin->bound));
     }
     text_add_string(text, "}\n");
 }
@@ -37,12 +29,11 @@ static bool write_file(const char *path, const struct text *text)
     return fclose(file) == 0 && written;
 }
 
-bool port_file_write(const char *path, const struct config *config, const struct sockets *sockets,
-                     uint16_t admin_port, char *error, size_t error_size)
+bool port_file_write(const char *path, const struct sockets *sockets, char *error, size_t error_size)
 {
     struct text content = {0}, temporary = {0};
 
-    compose(&content, config, sockets, admin_port);
+    compose(&content, sockets);
     text_add_format(&temporary, "%s.new", path);
     bool written = !content.failed && !temporary.failed && write_file(temporary.data, &content) &&
                    rename(temporary.data, path) == 0;

@@ -7,7 +7,6 @@
 
 /* Writes a file beside it and renames it into place, so that nobody reads half of one. false with a message.
  */
-bool port_file_write(const char *path, const struct config *config, const struct sockets *sockets,
-                     uint16_t admin_port, char *error, size_t error_size);
+bool port_file_write(const char *path, const struct sockets *sockets, char *error, size_t error_size);
 
 #endif

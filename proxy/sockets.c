@@ -11,7 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define MANY 4096 /* more sockets of one listener than anybody has workers */
+#define ADMIN_MODE 0600
+#define MANY       4096 /* more sockets of one listener than anybody has workers */
 
 bool socket_group_add(struct socket_group *group, int fd)
 {
@@ -28,11 +29,18 @@ bool socket_group_add(struct socket_group *group, int fd)
 
 bool sockets_init(struct sockets *sockets, const struct config *config)
 {
-    *sockets = (struct sockets){.groups = calloc(config->listen_count, sizeof *sockets->groups)};
+    *sockets = (struct sockets){.groups = calloc(config->listen_count + 1, sizeof *sockets->groups)};
     if (sockets->groups == NULL)
         return false;
     for (; sockets->count < config->listen_count; sockets->count++)
         sockets->groups[sockets->count].config = &config->listen[sockets->count];
+    sockets->total = sockets->count;
+    if (config->admin.listen.text != NULL) {
+        sockets->admin_listener =
+            (struct config_listener){.address = config->admin.listen, .mode = ADMIN_MODE};
+        sockets->admin = &sockets->groups[sockets->total++];
+        sockets->admin->config = &sockets->admin_listener;
+    }
     return true;
 }
 
@@ -71,8 +79,8 @@ static bool open_tcp(struct socket_group *group, struct opening *opening)
 static bool open_unix(struct socket_group *group, struct opening *opening)
 {
     const struct config_address *address = &group->config->address;
-    int fd = unix_socket_listen(address->host, group->config->mode, opening->backlog, opening->error,
-                                opening->error_size);
+    int fd = unix_socket_listen(address->host, SOCK_STREAM, group->config->mode, opening->backlog,
+                                opening->error, opening->error_size);
 
     if (fd < 0)
         return false;
@@ -101,7 +109,7 @@ static bool open_systemd(struct socket_group *group, struct opening *opening)
 
 static bool unix_is_free(const struct config_address *address, char *error, size_t error_size)
 {
-    return unix_socket_is_free(address->host, error, error_size);
+    return unix_socket_is_free(address->host, SOCK_STREAM, error, error_size);
 }
 
 static bool always_free(const struct config_address *address, char *error, size_t error_size)
@@ -123,7 +131,7 @@ static const struct {
 
 static bool are_free(const struct sockets *sockets, char *error, size_t error_size)
 {
-    for (size_t i = 0; i < sockets->count; i++) {
+    for (size_t i = 0; i < sockets->total; i++) {
         const struct socket_group *group = &sockets->groups[i];
         const struct config_address *address = &group->config->address;
         if (group->count == 0 && !kinds[address->kind].is_free(address, error, error_size))
@@ -161,12 +169,27 @@ static void describe(struct socket_group *group)
 
 /* ---- opening ---- */
 
+/* What systemd hands over again, to a gate that has it from the one before already. */
+static void drop_again(const struct socket_group *group, struct activation *activation)
+{
+    int fd;
+
+    if (group->config->address.kind != ADDRESS_SYSTEMD)
+        return;
+    while ((fd = activation_take(activation, group->config->address.host)) >= 0)
+        (void)close(fd);
+}
+
 static bool open_groups(struct sockets *sockets, struct opening *opening)
 {
-    for (size_t i = 0; i < sockets->count; i++) {
+    unsigned workers = opening->workers;
+
+    for (size_t i = 0; i < sockets->total; i++) {
         struct socket_group *group = &sockets->groups[i];
+        opening->workers = group == sockets->admin ? 1 : workers;
         if (group->count == 0 && !kinds[group->config->address.kind].open(group, opening))
             return false;
+        drop_again(group, &opening->activation);
         describe(group);
     }
     const char *left = activation_left(&opening->activation);
@@ -240,15 +263,24 @@ bool sockets_share(const struct sockets *sockets, unsigned index, unsigned worke
 
 /* ---- the end ---- */
 
+void sockets_own(struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->total; i++) {
+        struct socket_group *group = &sockets->groups[i];
+        if (group->config->address.kind == ADDRESS_UNIX)
+            group->file = unix_socket_file(group->config->address.host);
+    }
+}
+
 void sockets_disown(struct sockets *sockets)
 {
-    for (size_t i = 0; i < sockets->count; i++)
+    for (size_t i = 0; i < sockets->total; i++)
         sockets->groups[i].file = (struct unix_socket_file){0};
 }
 
 void sockets_close(struct sockets *sockets)
 {
-    for (size_t i = 0; i < sockets->count; i++) {
+    for (size_t i = 0; i < sockets->total; i++) {
         struct socket_group *group = &sockets->groups[i];
         unix_socket_unlink(group->config->address.host, &group->file);
         for (size_t at = 0; at < group->count; at++)

@@ -20,14 +20,18 @@ struct socket_group {
 };
 
 struct sockets {
-    struct socket_group *groups; /* one for each listener of the configuration, in its order */
-    size_t count;
+    struct socket_group *groups; /* one for each listener of the configuration, in its order, and `admin` */
+    size_t count;                /* of listeners */
+    size_t total;                /* of groups */
+    struct socket_group *admin;  /* the last one; NULL without an admin listener */
+    struct config_listener admin_listener;
 };
 
 /* Takes a listening socket over into a group. False when memory is out; the socket is then closed. */
 bool socket_group_add(struct socket_group *group, int fd);
 
-/* Empty groups for the configuration's listeners. False when memory is out. sockets_close either way. */
+/* Empty groups for the configuration's listeners. False when memory is out. sockets_close either way. The
+ * struct must stay where it is. */
 bool sockets_init(struct sockets *sockets, const struct config *config);
 
 /* Fills the groups that are empty: binds, takes what systemd hands over, listens. `workers`: how many will
@@ -44,6 +48,9 @@ struct socket_share {
 };
 bool sockets_share(const struct sockets *sockets, unsigned index, unsigned workers,
                    struct socket_share **shares, size_t *count);
+
+/* What was taken over is ours alone now: the files of its UNIX sockets are removed at the end. */
+void sockets_own(struct sockets *sockets);
 
 /* Another process has all sockets now: their files stay. */
 void sockets_disown(struct sockets *sockets);

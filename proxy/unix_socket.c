@@ -24,10 +24,10 @@ static bool fill_address(struct sockaddr_un *address, const char *path)
 }
 
 /* Does somebody listen at it? Only a refusal says for certain that nobody does. */
-static bool is_in_use(const char *path)
+static bool is_in_use(const char *path, int type)
 {
     struct sockaddr_un address;
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     bool refused = fd >= 0 && fill_address(&address, path) &&
                    connect(fd, (const struct sockaddr *)&address, sizeof address) != 0 &&
                    errno == ECONNREFUSED;
@@ -37,7 +37,7 @@ static bool is_in_use(const char *path)
     return !refused;
 }
 
-bool unix_socket_is_free(const char *path, char *error, size_t error_size)
+bool unix_socket_is_free(const char *path, int type, char *error, size_t error_size)
 {
     struct stat status;
 
@@ -45,19 +45,20 @@ bool unix_socket_is_free(const char *path, char *error, size_t error_size)
         return errno == ENOENT || fail(path, strerror(errno), error, error_size);
     if (!S_ISSOCK(status.st_mode))
         return fail(path, "there is a file of that name that is no socket", error, error_size);
-    if (is_in_use(path))
+    if (is_in_use(path, type))
         return fail(path, "another process listens there", error, error_size);
     return true;
 }
 
-int unix_socket_listen(const char *path, mode_t mode, unsigned backlog, char *error, size_t error_size)
+int unix_socket_listen(const char *path, int type, mode_t mode, unsigned backlog, char *error,
+                       size_t error_size)
 {
     struct sockaddr_un address;
     int fd;
 
-    if (!unix_socket_is_free(path, error, error_size))
+    if (!unix_socket_is_free(path, type, error, error_size))
         return -1;
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd >= 0 && fill_address(&address, path) && (unlink(path) == 0 || errno == ENOENT) &&
         bind(fd, (const struct sockaddr *)&address, sizeof address) == 0 && chmod(path, mode) == 0 &&
         listen(fd, (int)backlog) == 0)

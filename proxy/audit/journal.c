@@ -1,4 +1,5 @@
 #include "proxy/audit/journal_internal.h"
+#include "proxy/clock.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -50,6 +51,7 @@ static void dispose(struct journal *journal)
     entry_list_free(&journal->queue);
     entry_list_free(&journal->kept);
     entry_list_free(&journal->waiting);
+    entry_list_free(&journal->hopeful);
     pthread_cond_destroy(&journal->wake);
     pthread_mutex_destroy(&journal->lock);
     free(journal);
@@ -71,7 +73,10 @@ static struct journal *make(const struct journal_settings *settings, const struc
     STAILQ_INIT(&journal->queue);
     STAILQ_INIT(&journal->kept);
     STAILQ_INIT(&journal->waiting);
+    STAILQ_INIT(&journal->hopeful);
     journal->broken = true;
+    if (settings->await_ms > 0)
+        journal->await_until = clock_monotonic_us() + (int64_t)settings->await_ms * 1000;
     return journal;
 }
 

@@ -36,6 +36,8 @@ struct journal_settings {
     unsigned keep_days;          /* older segments are removed; 0: never */
     unsigned checkpoint_records; /* a checkpoint is signed after that many lines; 0: never for that */
     unsigned checkpoint_seconds; /* or that long after the last one, when there are new lines; 0: never */
+    unsigned
+        await_ms; /* how long journal_await is worth it while another process holds the lock; 0: not at all */
     const char *const *checkpoint_command; /* argv, NULL-terminated: is given every checkpoint; NULL: none */
 };
 
@@ -96,6 +98,12 @@ bool journal_when_open(struct journal_port *port, journal_done *done, void *arg)
  * from then on: somebody must find out what became of them, and record it (stage `reconciled`). NULL when the
  * journal is not open yet, or they were taken before. Any thread. */
 struct json_t *journal_take_open(struct journal *journal);
+
+/* Where the journal cannot be used because the gate before still holds it, and that cannot last much longer:
+ * calls done(arg, true) later, in the port's loop, when it is open, or done(arg, false) when the time for
+ * that is over (await_ms from journal_open on). False where there is nothing to wait for, or memory is out.
+ */
+bool journal_await(struct journal_port *port, journal_done *done, void *arg);
 
 /* Like done = NULL for an `arg` whose callback has not run yet: its owner goes away. */
 void journal_forget(struct journal_port *port, void *arg);

@@ -34,6 +34,8 @@ struct journal {
     struct entry_list kept; /* while broken: owed records, nobody's now; written first when that is over */
     unsigned kept_count;
     struct entry_list waiting; /* those who want to be told when it is open */
+    struct entry_list hopeful; /* the same, of journal_await: not for ever */
+    int64_t await_until;       /* when they are told that it is not; monotonic; 0: nobody is taken any more */
     json_t *inherited;         /* intents of earlier runs without an end, until somebody takes them */
     struct keeper *keeper;     /* NULL until it is open */
     bool stopping;
@@ -88,6 +90,9 @@ void writer_announce(struct journal *journal);
 
 /* The thread (arg is the journal): writes until journal->stopping, then what is left and a `stop` record. */
 void *writer_run(void *arg);
+
+/* Tells those who wait in hope; `open`: that it is. */
+void port_release(struct journal *journal, bool open);
 
 /* Hands finished entries back: each port's loop is woken, what nobody waits for is freed, what was lost is
  * counted. Takes all of the list. Any thread. */

@@ -1,6 +1,7 @@
 /* Opening a journal: everything from the lock to the first segment, at the gate's start or later. */
 #include "proxy/audit/checkpoints.h"
 #include "proxy/audit/journal_internal.h"
+#include "proxy/clock.h"
 #include "proxy/log.h"
 
 #include <errno.h>
@@ -166,6 +167,7 @@ static void finish(struct journal *journal, struct recovery *recovery)
     pthread_mutex_unlock(&journal->lock);
     writer_announce(journal);
     port_complete(journal, &waiting, true);
+    port_release(journal, true);
 }
 
 bool opening_try(struct journal *journal, const char **passing, char *error, size_t error_size)
@@ -205,12 +207,32 @@ void opening_undo(struct journal *journal)
     journal->chain = (struct chain){0};
 }
 
+/* Another process lets the journal go soon, as was said. */
+static void say_awaited(struct journal *journal)
+{
+    static const char awaited[] = "awaited";
+
+    if (strcmp(journal->told, awaited) == 0)
+        return;
+    memcpy(journal->told, awaited, sizeof awaited);
+    log_event(LOG_INFO, "journal-awaited",
+              "%s: the gate before this one still writes it; changes wait, for %u ms at most",
+              journal->settings.directory, journal->settings.await_ms);
+}
+
 void opening_wait(struct journal *journal, const char *passing, const char *error)
 {
+    bool awaited = passing == directory_locked && clock_monotonic_us() < journal->await_until;
+
     journal->fault = passing != NULL ? passing : closed;
     journal->wait_ms =
         passing == directory_locked ? journal->retry_ms / LOCKED_SHARE + 1 : journal->retry_ms * CLOSED_TIMES;
     atomic_store(&journal->trouble, journal->fault);
+    if (awaited) {
+        say_awaited(journal);
+        return;
+    }
+    port_release(journal, false);
     if (strcmp(journal->told, error) == 0)
         return;
     snprintf(journal->told, sizeof journal->told, "%s", error);

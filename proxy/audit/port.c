@@ -229,6 +229,40 @@ bool journal_when_open(struct journal_port *port, journal_done *done, void *arg)
     return true;
 }
 
+bool journal_await(struct journal_port *port, journal_done *done, void *arg)
+{
+    struct journal *journal = port->journal;
+    struct entry *entry = calloc(1, sizeof *entry);
+
+    if (entry == NULL)
+        return false;
+    entry->port = port;
+    entry->done = done;
+    entry->arg = arg;
+    entry->kept = true; /* it holds no record that could be missed */
+    pthread_mutex_lock(&journal->lock);
+    bool hope = journal->await_until != 0 && !journal->stopping;
+    if (hope)
+        STAILQ_INSERT_TAIL(&journal->hopeful, entry, next);
+    pthread_mutex_unlock(&journal->lock);
+    if (hope)
+        TAILQ_INSERT_TAIL(&port->siblings, entry, sibling);
+    else
+        free(entry);
+    return hope;
+}
+
+void port_release(struct journal *journal, bool open)
+{
+    struct entry_list hopeful = STAILQ_HEAD_INITIALIZER(hopeful);
+
+    pthread_mutex_lock(&journal->lock);
+    journal->await_until = 0;
+    STAILQ_CONCAT(&hopeful, &journal->hopeful);
+    pthread_mutex_unlock(&journal->lock);
+    port_complete(journal, &hopeful, open);
+}
+
 void journal_forget(struct journal_port *port, void *arg)
 {
     for (struct entry *entry = TAILQ_FIRST(&port->siblings); entry != NULL;

@@ -48,7 +48,7 @@ static void allow_setting(struct confine_files *files, const struct config *conf
         return;
     if (setting->kind == SETTING_DIRECTORY)
         allow_directory(files, path);
-    else if (setting->kind == SETTING_LOG)
+    else if (setting->kind == SETTING_LOG || setting->kind == SETTING_SOCKET)
         confine_files_allow_around(files, path, CONFINE_READ | CONFINE_WRITE);
     else if (setting->kind == SETTING_FILE || setting->kind == SETTING_KEY || setting->kind == SETTING_SECRET)
         confine_files_allow_around(files, path, CONFINE_READ);
@@ -75,6 +75,8 @@ static void allow_listeners(struct confine_files *files, const struct config *co
     for (size_t i = 0; i < config->listen_count; i++)
         if (config->listen[i].address.kind == ADDRESS_UNIX)
             confine_files_allow_around(files, config->listen[i].address.host, CONFINE_WRITE);
+    if (config->admin.listen.text != NULL && config->admin.listen.kind == ADDRESS_UNIX)
+        confine_files_allow_around(files, config->admin.listen.host, CONFINE_WRITE);
 }
 
 static enum confine_result confine_paths(const struct config *config, const struct ruleset *ruleset,

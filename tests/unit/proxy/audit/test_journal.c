@@ -267,6 +267,48 @@ static void second_opener_may_give_up(void **state)
     journal_close(first);
 }
 
+/* Those who wait in hope are told when the journal is open, or that it is not, and nobody waits twice. */
+static void hope_has_an_end(void **state)
+{
+    struct journal *first = open_journal(*state, &journal_io_system, 8, 0);
+    struct journal_settings settings = *settings_for(*state);
+    char error[256] = "";
+    int64_t deadline = deadline_make();
+
+    settings.await_ms = 50;
+    struct journal *second = journal_open_with(&settings, &journal_io_system, 20, error, sizeof error);
+    settings.await_ms = 60000;
+    struct journal *third = journal_open_with(&settings, &journal_io_system, 20, error, sizeof error);
+    struct end impatient = end_make(second), patient = end_make(third), other = end_make(first);
+    struct told given_up = {0}, served = {0}, forgotten = {0};
+
+    assert_false(journal_await(other.port, on_told, &given_up)); /* it is open */
+    assert_true(journal_await(impatient.port, on_told, &given_up));
+    assert_true(journal_await(patient.port, on_told, &served));
+    assert_true(journal_await(patient.port, on_told, &forgotten));
+    journal_forget(patient.port, &forgotten);
+    while (given_up.calls == 0)
+        turn(impatient.base, deadline);
+    assert_false(given_up.durable);
+    assert_false(journal_await(impatient.port, on_told, &given_up));
+    assert_int_equal(served.calls, 0);
+    end_free(impatient);
+    journal_close(second);
+    end_free(other);
+    journal_close(first);
+    while (served.calls == 0)
+        turn(patient.base, deadline);
+    assert_true(served.durable);
+    assert_int_equal(forgotten.calls, 0);
+    assert_false(journal_await(patient.port, on_told, &served));
+    assert_true(journal_usable(third, NULL));
+    struct journal_status status;
+    journal_status(third, &status);
+    assert_int_equal(status.missed, 0);
+    end_free(patient);
+    journal_close(third);
+}
+
 /* What is found when the lock is let go would have refused to open: it stays closed until that is put right.
  */
 static void damage_found_late_is_waited_for(void **state)
@@ -569,6 +611,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_files_to_itself, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(second_opener_waits_for_the_first, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(second_opener_may_give_up, make_scratch, remove_scratch),
+        cmocka_unit_test_setup_teardown(hope_has_an_end, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(damage_found_late_is_waited_for, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(tells_after_the_sync_and_not_before, make_scratch, remove_scratch),
         cmocka_unit_test_setup_teardown(queue_is_bounded, make_scratch, remove_scratch),
