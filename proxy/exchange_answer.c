@@ -234,9 +234,15 @@ enum answer_use {
 /* Fields of an answer that are more than passed on. Alt-Svc would lead clients round the gate. */
 #define USED(NAME)                                                                                           \
     NAME("content-type")                                                                                     \
-    NAME("location") NAME("content-location") NAME("content-encoding") NAME("set-cookie") NAME("link")       \
-        NAME("refresh") NAME("content-digest") NAME("repr-digest") NAME("digest") NAME("content-md5")        \
-            NAME("snyk-request-id") NAME("alt-svc") NAME("portcullis-request-id")
+    NAME("location")                                                                                         \
+    NAME("content-location")                                                                                 \
+    NAME("content-encoding")                                                                                 \
+    NAME("set-cookie")                                                                                       \
+    NAME("link")                                                                                             \
+    NAME("refresh")                                                                                          \
+    NAME("content-digest")                                                                                   \
+    NAME("repr-digest")                                                                                      \
+    NAME("digest") NAME("content-md5") NAME("snyk-request-id") NAME("alt-svc") NAME("portcullis-request-id")
 static const struct span_set USED_NAMES = SPAN_SET(USED);
 static const enum answer_use USES[] = {
     ANSWER_TYPE,   ANSWER_LINK,       ANSWER_LINK,   ANSWER_CODING, ANSWER_COOKIE,
@@ -348,6 +354,9 @@ static void on_head(void *arg, const struct upstream_answer *answer)
                "The upstream's answer is larger than the gate may hold (upstream.json_bytes).");
     else if (!exchange->holding)
         begin_streaming(exchange, answer);
+    else if (answer->length >
+             0) /* once, rather than grow and wipe what was too small; a failure shows later */
+        (void)text_reserve(&exchange->body, (size_t)answer->length);
 }
 
 static void stream(struct exchange *exchange, struct span piece)

@@ -5,14 +5,17 @@
 
 #define OURS(NAME)                                                                                           \
     NAME("host")                                                                                             \
-    NAME("content-length") NAME("connection") NAME("transfer-encoding") NAME("expect") NAME("upgrade")       \
-        NAME("te") NAME("trailer")
+    NAME("content-length")                                                                                   \
+    NAME("connection") NAME("transfer-encoding") NAME("expect") NAME("upgrade") NAME("te") NAME("trailer")
 static const struct span_set ours = SPAN_SET(OURS);
 
 #define HOP(NAME)                                                                                            \
     NAME("connection")                                                                                       \
-    NAME("keep-alive") NAME("proxy-authenticate") NAME("proxy-authentication-info") NAME("proxy-connection") \
-        NAME("te") NAME("trailer") NAME("transfer-encoding") NAME("upgrade") NAME("content-length")
+    NAME("keep-alive")                                                                                       \
+    NAME("proxy-authenticate")                                                                               \
+    NAME("proxy-authentication-info")                                                                        \
+    NAME("proxy-connection")                                                                                 \
+    NAME("te") NAME("trailer") NAME("transfer-encoding") NAME("upgrade") NAME("content-length")
 static const struct span_set hop = SPAN_SET(HOP);
 
 #define WITH_CONTENT(NAME) NAME("post") NAME("put") NAME("patch")

@@ -36,7 +36,7 @@ class Cost:
 COSTS = [
     Cost("read", "syscalls", 6.2, 6.7),
     Cost("read", "allocations", 16, 17),
-    Cost("read", "instructions", 58_900, 65_000),
+    Cost("read", "instructions", 59_000, 65_000),
     Cost("mutation", "syscalls", 28.7, 33),
     Cost("mutation", "allocations", 52, 54),
     Cost("mutation", "instructions", 214_000, 236_000),
