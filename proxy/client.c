@@ -105,6 +105,16 @@ static void release_received(struct client *client)
     client->incoming->received = 0;
 }
 
+void client_drop_received(struct client *client)
+{
+    struct evbuffer *input = bufferevent_get_input(client->bufferevent);
+
+    (void)evbuffer_drain(input, evbuffer_get_length(input));
+    if (client->incoming != NULL)
+        incoming_drop_content(client->incoming);
+    release_received(client);
+}
+
 /* Takes a client off the books; what is left of it is freed by the sweep, when no caller up the stack can use
  * it any more. */
 static void retire(struct client *client)
@@ -401,13 +411,8 @@ static void begin_to_wait(struct client *client)
  * make the kernel reset the connection, and the reply with it. */
 void client_linger(struct client *client)
 {
-    struct evbuffer *input = bufferevent_get_input(client->bufferevent);
-
     client->state = CLIENT_LINGERING;
-    (void)evbuffer_drain(input, evbuffer_get_length(input));
-    if (client->incoming != NULL)
-        incoming_drop_content(client->incoming);
-    release_received(client);
+    client_drop_received(client);
     client->drained = client->surplus.length;
     client->deadline_us = after_ms(client->worker->service->config->limits.drain_timeout_ms);
     if (transport_finish(&client->transport) == TRANSPORT_WANTS_WRITE)

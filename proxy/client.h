@@ -189,8 +189,10 @@ void client_pump(struct client *client);
 /* Starts the wait for the next request. */
 void client_receive(struct client *client);
 
-/* Books what is held of the request under way in worker->unfinished. */
+/* Books what is held of the request under way in worker->unfinished / lets go of all of it but the header: it
+ * is refused. */
 void client_count_received(struct client *client);
+void client_drop_received(struct client *client);
 
 /* The header is complete and content follows: from now on its pace counts. */
 void client_begin_body(struct client *client);

@@ -77,6 +77,7 @@ static void refuse_overload(struct client *client)
 {
     client->state = CLIENT_ANSWERING;
     client->deadline_us = 0;
+    client_drop_received(client); /* at once: the refusal may have to wait for the journal */
     exchange_refuse_overload(client, "limits.unfinished_bytes",
                              "The gate holds as much of unfinished requests as it may "
                              "(limits.unfinished_bytes). Nothing was sent on; try again shortly.");
