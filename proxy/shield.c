@@ -7,7 +7,8 @@
 #define WAYS 8
 #define SETS (SHIELD_ROOM / WAYS)
 
-/* Written under the lock; `until_us` is 0 while the rest changes. */
+/* Written under the lock; `until_us` is 0 while the rest changes, and whoever reads one of the words that
+ * come then finds it 0, or what comes behind. */
 struct slot {
     _Atomic int64_t until_us;
     _Atomic uint64_t words[2];
@@ -58,8 +59,8 @@ struct upstream_owner shield_fingerprint(const struct shield *shield, struct spa
 
 static bool is_of(const struct slot *slot, const struct upstream_owner *credential)
 {
-    return atomic_load_explicit(&slot->words[0], memory_order_relaxed) == credential->words[0] &&
-           atomic_load_explicit(&slot->words[1], memory_order_relaxed) == credential->words[1];
+    return atomic_load_explicit(&slot->words[0], memory_order_acquire) == credential->words[0] &&
+           atomic_load_explicit(&slot->words[1], memory_order_acquire) == credential->words[1];
 }
 
 /* When the slot's credential is free again; 0 when it is another one's, or is being changed. */
@@ -69,16 +70,14 @@ static int64_t read_slot(const struct slot *slot, const struct upstream_owner *c
 
     if (until == 0 || !is_of(slot, credential))
         return 0;
-    atomic_thread_fence(memory_order_acquire);
     return atomic_load_explicit(&slot->until_us, memory_order_relaxed) == until ? until : 0;
 }
 
 static void write_slot(struct slot *slot, const struct upstream_owner *credential, int64_t until_us)
 {
-    atomic_store_explicit(&slot->until_us, 0, memory_order_relaxed);
-    atomic_thread_fence(memory_order_release);
+    (void)atomic_exchange_explicit(&slot->until_us, 0, memory_order_acq_rel);
     for (size_t i = 0; i < 2; i++)
-        atomic_store_explicit(&slot->words[i], credential->words[i], memory_order_relaxed);
+        atomic_store_explicit(&slot->words[i], credential->words[i], memory_order_release);
     atomic_store_explicit(&slot->until_us, until_us, memory_order_release);
 }
 

@@ -7,6 +7,8 @@
 
 #include "proxy/shield.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #define SECOND 1000000ll
@@ -123,6 +125,45 @@ static void room_is_bounded(void **state)
     shield_free(shield);
 }
 
+static struct shield *shared;
+static _Atomic bool over;
+
+/* Those that were never opened are never held, whatever happens to the slots meanwhile. */
+static void *look_at_others(void *arg)
+{
+    unsigned found = 0;
+    (void)arg;
+
+    while (!over)
+        for (unsigned i = 0; i < 4 * SHIELD_ROOM; i++) {
+            struct upstream_owner other = {{i, ~(uint64_t)i - 1}};
+            found += shield_left(shared, &other, BEGAN) > 0;
+        }
+    return (void *)(uintptr_t)found;
+}
+
+static void looks_while_it_is_written(void **state)
+{
+    pthread_t threads[2];
+    (void)state;
+
+    shared = shield_new(60, 600);
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, look_at_others, NULL), 0);
+    for (unsigned i = 0; i < 100 * SHIELD_ROOM; i++) { /* halves of the others, in their sets */
+        struct upstream_owner one = {{i % (4 * SHIELD_ROOM), ~(uint64_t)(i * 7 % (4 * SHIELD_ROOM))}};
+        int64_t seconds;
+        (void)shield_open(shared, &one, 100, BEGAN + i % 5, &seconds);
+    }
+    over = true;
+    for (size_t i = 0; i < 2; i++) {
+        void *found;
+        assert_int_equal(pthread_join(threads[i], &found), 0);
+        assert_null(found);
+    }
+    shield_free(shared);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -132,6 +173,7 @@ int main(void)
         cmocka_unit_test(none_where_the_longest_is_nothing),
         cmocka_unit_test(opens_once),
         cmocka_unit_test(room_is_bounded),
+        cmocka_unit_test(looks_while_it_is_written),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
