@@ -12,5 +12,6 @@
     struct {                                                                                                 \
         struct type *next;                                                                                   \
     }
-#define STAILQ_ENTRY(type) LIST_ENTRY(type)
-#define TAILQ_ENTRY(type)  LIST_ENTRY(type)
+#define STAILQ_ENTRY(type)               LIST_ENTRY(type)
+#define TAILQ_ENTRY(type)                LIST_ENTRY(type)
+#define TAILQ_FOREACH(each, head, field) for (each = (head)->first; each != NULL; each = (each)->field.next)

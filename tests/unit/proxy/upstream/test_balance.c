@@ -17,29 +17,28 @@
 struct situation {
     const char *name;
     const char *states; /* 'u'p, 'e'jected, 'r'eturning, 'p': returning and probed already */
-    unsigned outstanding[4];
-    bool may_probe;
     size_t turn;
     const char *order; /* indexes */
-    bool probe, wants_probe, all_up;
     unsigned least;
+    unsigned outstanding[4];
+    bool may_probe, probe, wants_probe, all_up;
 };
 
 static const struct situation situations[] = {
-    {"one", "u", {3}, true, 5, "0", false, false, true, 3},
-    {"equals, in turn", "uuu", {0}, true, 0, "012", false, false, true, 0},
-    {"equals, next turn", "uuu", {0}, true, 1, "120", false, false, true, 0},
-    {"equals, a later turn", "uuu", {0}, true, 5, "201", false, false, true, 0},
-    {"the fewest first", "uuu", {2, 0, 1}, true, 0, "120", false, false, true, 0},
-    {"of equals the one in turn", "uuu", {1, 1, 0}, true, 1, "210", false, false, true, 0},
-    {"ejected ones last", "ueu", {7, 0, 9}, true, 0, "021", false, false, false, 7},
-    {"a read probes", "uru", {0}, true, 0, "102", true, true, false, 0},
-    {"a change does not", "uru", {0}, false, 0, "021", false, true, false, 0},
-    {"one probe at a time", "upu", {0}, true, 0, "021", false, false, false, 0},
-    {"another one can be probed", "pru", {0}, true, 0, "120", true, true, false, 0},
-    {"none is up, a read", "eer", {0}, true, 0, "201", true, true, false, UINT_MAX},
-    {"none is up, a change", "eer", {0}, false, 0, "201", false, true, false, UINT_MAX},
-    {"none is up, none returns", "eee", {2, 1, 0}, true, 0, "210", false, false, false, UINT_MAX},
+    {"one", "u", 5, "0", 3, {3}, true, false, false, true},
+    {"equals, in turn", "uuu", 0, "012", 0, {0}, true, false, false, true},
+    {"equals, next turn", "uuu", 1, "120", 0, {0}, true, false, false, true},
+    {"equals, a later turn", "uuu", 5, "201", 0, {0}, true, false, false, true},
+    {"the fewest first", "uuu", 0, "120", 0, {2, 0, 1}, true, false, false, true},
+    {"of equals the one in turn", "uuu", 1, "210", 0, {1, 1, 0}, true, false, false, true},
+    {"ejected ones last", "ueu", 0, "021", 7, {7, 0, 9}, true, false, false, false},
+    {"a read probes", "uru", 0, "102", 0, {0}, true, true, true, false},
+    {"a change does not", "uru", 0, "021", 0, {0}, false, false, true, false},
+    {"one probe at a time", "upu", 0, "021", 0, {0}, true, false, false, false},
+    {"another one can be probed", "pru", 0, "120", 0, {0}, true, true, true, false},
+    {"none is up, a read", "eer", 0, "201", UINT_MAX, {0}, true, true, true, false},
+    {"none is up, a change", "eer", 0, "201", UINT_MAX, {0}, false, false, true, false},
+    {"none is up, none returns", "eee", 0, "210", UINT_MAX, {2, 1, 0}, true, false, false, false},
 };
 
 static struct addresses *make(const struct situation *situation)
