@@ -146,7 +146,8 @@ def run_mode(name, words, gate, clock, connections):
 
 def slow(directory, options):
     sandbox = Sandbox(directory, fixtures=fixtures(), name="slow-sandbox").start()
-    gate = Gate(directory, sandbox, world.policy(), {"workers": 0, "limits": {"idle_timeout_ms": 20000}}, name="slow-gate").start()
+    limits = {"idle_timeout_ms": 20000, "connections": options.connections + 200}
+    gate = Gate(directory, sandbox, world.policy(), {"workers": 0, "limits": limits}, name="slow-gate").start()
     try:
         clock = Clock(gate)
         clock.measure(100)
@@ -162,7 +163,8 @@ def slow(directory, options):
 
 def idle(directory, options):
     sandbox = Sandbox(directory, fixtures=world.FIXTURES, name="idle-sandbox").start()
-    gate = Gate(directory, sandbox, world.policy(), {"workers": 0, "limits": {"idle_timeout_ms": 600000}}, name="idle-gate").start()
+    limits = {"idle_timeout_ms": 600000, "connections": options.idle + 100}
+    gate = Gate(directory, sandbox, world.policy(), {"workers": 0, "limits": limits}, name="idle-gate").start()
     held = []
     try:
         clock = Clock(gate)
