@@ -5,6 +5,7 @@ import json
 import pathlib
 import signal
 import socket
+import stat
 import subprocess
 import threading
 import time
@@ -228,6 +229,16 @@ def test_a_token_that_cannot_be_read_keeps_the_gate_from_starting(make_gate, san
     gate = make_gate(sandbox, config={"admin": {"listen": "127.0.0.1:0", "token": {"file": "/nonexistent/token"}}}, start=False)
     done = gate.run("serve")
     assert done.returncode != 0 and "admin.token: file /nonexistent/token" in done.stderr
+
+
+def test_unix_socket(make_gate, sandbox, tmp_path):
+    path = tmp_path / "admin.sock"
+    gate = make_gate(sandbox, config={"admin": {"listen": f"unix:{path}"}})
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600 and stat.S_ISSOCK(path.stat().st_mode)
+    assert [gate.admin("GET", page).status for page in PAGES] == [200] * 4
+    assert_refused(gate.admin_raw(b"GET / HTTP/1.1\r\nHost: admin\r\n\r\n"), 404)
+    gate.stop()
+    assert not path.exists()
 
 
 # ---- health ----
