@@ -65,7 +65,7 @@ struct upstream_answer {
 };
 
 enum upstream_failure {
-    UPSTREAM_UNREACHABLE, /* could not resolve or connect */
+    UPSTREAM_UNREACHABLE, /* could not resolve or connect, or the proxy refused */
     UPSTREAM_UNTRUSTED,   /* TLS: certificate, host name, protocol */
     UPSTREAM_CLOSED,      /* closed or reset before the answer was whole */
     UPSTREAM_INVALID,     /* the answer breaks HTTP's grammar */

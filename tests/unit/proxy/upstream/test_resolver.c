@@ -290,6 +290,36 @@ static void test_refresh(void **state)
     close(watch.fd);
 }
 
+/* When the name leads elsewhere, a kept connection to where it led before serves nobody any more. */
+static void test_kept_connections_follow_the_name(void **state)
+{
+    (void)state;
+    struct client client;
+    struct told first = {0}, second = {0}, third = {0};
+    names_set(false, "127.0.0.1", NULL, NULL);
+    struct peer *peer = named_client(&client);
+    client.config.upstream.resolve_interval_s = 1;
+    client_begin(&client);
+    client_get(&client, &first);
+    client_finish(&client, &first);
+    client_get(&client, &second);
+    client_finish(&client, &second);
+    expect_answer(&second, 200, "hi");
+    assert_int_equal(peer->connections, 1);
+    struct address *address = address_hold(client.upstream->addresses->list[0]);
+    names_set(false, "127.0.0.2", NULL, NULL); /* nobody listens there */
+    CLIENT_UNTIL(&client, !address->listed && client.upstream->addresses->list[0] != address);
+    client_get(&client, &third);
+    client_finish(&client, &third);
+    expect_failure(&third, UPSTREAM_UNREACHABLE, false, "connect to 127.0.0.2:");
+    assert_int_equal(peer->requests, 2);
+    told_free(&first);
+    told_free(&second);
+    address_release(address);
+    client_end(&client);
+    peer_stop(peer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -302,6 +332,7 @@ int main(void)
         cmocka_unit_test(test_no_address_is_good),
         cmocka_unit_test(test_next_address_when_one_is_silent),
         cmocka_unit_test(test_refresh),
+        cmocka_unit_test(test_kept_connections_follow_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
