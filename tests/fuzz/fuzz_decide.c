@@ -1,7 +1,8 @@
 /* The judgement of a whole raw request, by the sample contract and the policy of the decision tables. What
- * passes was judged in the spelling that is sent: judged again from what is forwarded it passes again, and is
- * forwarded as the same bytes. */
+ * passes is what the policy allows, and was judged in the spelling that is sent: judged again from what is
+ * forwarded it passes again, and is forwarded as the same bytes. */
 #include "policies/decide.h"
+#include "policies/uuid.h"
 #include "proxy/header_view.h"
 #include "proxy/wire.h"
 #include "tests/fuzz/fuzz.h"
@@ -56,6 +57,30 @@ static void check_decision(const struct decision *decision)
                                                       ((decision->obligations & OBLIGE_JOURNAL) != 0));
 }
 
+static bool is_lower(struct span text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (text.data[i] != ascii_lower(text.data[i]))
+            return false;
+    return true;
+}
+
+/* Asked another way: may the principal do that there? */
+static void check_allowed(const struct request *request, const struct decision *decision)
+{
+    const struct operation *operation = decision->operation;
+    struct access access =
+        policy_access(policy, decision->principal, policy_organization(policy, decision->organization));
+
+    FUZZ_CHECK(span_is(request->method, operation->method));
+    FUZZ_CHECK((access.allowed & operation->permission) == operation->permission);
+    FUZZ_CHECK(is_uuid(decision->organization) && is_lower(decision->organization));
+    FUZZ_CHECK(decision->resource.length == 0 || is_lower(decision->resource));
+    FUZZ_CHECK(memmem(decision->forward.data, decision->forward.length, decision->organization.data,
+                      decision->organization.length) != NULL);
+    FUZZ_CHECK(method_is_safe(request->method) == (operation->effect == EFFECT_READ));
+}
+
 static void check_fixed(const struct decide_input *input, const struct request *request,
                         const struct decision *decision)
 {
@@ -86,8 +111,10 @@ static void judge(const struct request *request, const struct principal *assume)
     arena_init(&arena);
     decide(&input, request, &arena, &decision);
     check_decision(&decision);
-    if (decision.verdict == VERDICT_PASS)
+    if (decision.verdict == VERDICT_PASS) {
+        check_allowed(request, &decision);
         check_fixed(&input, request, &decision);
+    }
     decision_free(&decision);
     arena_reset(&arena);
 }
