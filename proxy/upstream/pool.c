@@ -25,6 +25,25 @@ static void leave_idle(struct connection *connection)
     LIST_REMOVE(connection, shelf);
 }
 
+/* Where the next answer is read into: a few of these serve all connections, so that they stay in the caches
+ * of the CPU; NULL when memory is out. */
+static struct answer *take_answer(struct upstream *upstream)
+{
+    if (upstream->spare_count > 0)
+        return upstream->spare[--upstream->spare_count];
+    return answer_new(upstream->config->upstream.header_bytes);
+}
+
+/* A connection that rests needs none. */
+static void put_answer(struct upstream *upstream, struct connection *connection)
+{
+    if (upstream->spare_count < SPARE_ANSWERS)
+        upstream->spare[upstream->spare_count++] = connection->answer;
+    else
+        answer_free(connection->answer);
+    connection->answer = NULL;
+}
+
 void pool_drop(struct connection *connection)
 {
     struct upstream *upstream = connection->pool;
@@ -46,6 +65,7 @@ void pool_keep(struct connection *connection)
     int64_t now = clock_monotonic_us();
     connection_resume(connection);
     connection_rest(connection);
+    put_answer(upstream, connection);
     connection->call = NULL;
     connection->served = true;
     connection->idle_since = now;
@@ -199,6 +219,11 @@ static bool serve(struct upstream *upstream, struct upstream_call *call)
 
     struct connection *idle = call->fresh ? NULL : find_idle(upstream, call);
     if (idle != NULL && !prefers_fresh(upstream, call, idle)) {
+        idle->answer = take_answer(upstream);
+        if (idle->answer == NULL) {
+            call_fail(call, UPSTREAM_OVERLOADED, "out of memory");
+            return true;
+        }
         leave_idle(idle);
         connection_occupy(idle);
         TAILQ_INSERT_TAIL(&upstream->busy, idle, entry);
@@ -228,6 +253,12 @@ void pool_sweep(struct upstream *upstream)
         TAILQ_REMOVE(&upstream->closed, connection, entry);
         connection_free(connection);
     }
+}
+
+void pool_free_spare(struct upstream *upstream)
+{
+    while (upstream->spare_count > 0)
+        answer_free(upstream->spare[--upstream->spare_count]);
 }
 
 static struct upstream_call *call_at(struct place *place)

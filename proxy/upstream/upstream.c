@@ -139,6 +139,7 @@ void upstream_free(struct upstream *upstream)
     while (!TAILQ_EMPTY(&upstream->idle))
         pool_drop(TAILQ_FIRST(&upstream->idle));
     pool_sweep(upstream);
+    pool_free_spare(upstream);
     resolver_unwatch(upstream->shared->resolver, &upstream->watch);
     event_del(&upstream->pump);
     event_del(&upstream->timer);

@@ -22,6 +22,7 @@
 
 #define SCRATCH_BYTES 65536
 #define SHELVES       1024 /* a power of two */
+#define SPARE_ANSWERS 64
 
 TAILQ_HEAD(call_list, upstream_call);
 TAILQ_HEAD(connection_list, connection);
@@ -44,6 +45,8 @@ struct upstream {
     struct connection_list idle, busy, closed; /* idle: newest first */
     struct shelf shelves[SHELVES];             /* what is idle, by owner; newest first too */
     size_t connection_count;
+    struct answer *spare[SPARE_ANSWERS]; /* of connections that rest; the last one was in use last */
+    size_t spare_count;
 
     struct addresses *addresses; /* the newest; NULL until the name is resolved */
     size_t turn;                 /* which of equal addresses is next */
@@ -100,6 +103,7 @@ void upstream_take_addresses(struct upstream *upstream);
 void pool_schedule(struct upstream *upstream);
 void pool_pump(struct upstream *upstream);
 void pool_settle(struct upstream *upstream);
+void pool_free_spare(struct upstream *upstream); /* before it is freed */
 void pool_sweep(struct upstream *upstream);
 void pool_keep(struct connection *connection); /* has done its call well */
 void pool_drop(struct connection *connection);
