@@ -53,7 +53,10 @@ static const struct setting table[] = {
     {"upstream.ca_file", SETTING_FILE, AT(upstream.ca_file), 0, 0, true, "null",
      "Certificates (PEM) that the upstream's may be signed by; null takes the system's store."},
     {"upstream.connections", SETTING_COUNT, AT(upstream.connections), 1, 4096, false, "64",
-     "Most connections to the upstream at a time, for each worker."},
+     "Most requests under way with the upstream at a time, each on a connection of its own, for each "
+     "worker."},
+    {"upstream.idle_connections", SETTING_COUNT, AT(upstream.idle_connections), 0, 65536, false, "1024",
+     "Most connections kept for the next request of the same principal and credential, for each worker."},
     {"upstream.queue", SETTING_COUNT, AT(upstream.queue), 0, 1000000, false, "1024",
      "Most requests that wait for a connection, for each worker; one more is answered 503."},
     {"upstream.queue_wait_ms", SETTING_MILLISECONDS, AT(upstream.queue_wait_ms), 0, 600000, false, "5000",

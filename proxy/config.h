@@ -65,10 +65,11 @@ struct config {
         bool tls;
         char *host; /* without brackets */
         uint16_t port;
-        char *authority;        /* as Host is sent: port only when it is not the scheme's own */
-        char *ca_file;          /* absolute; NULL: the system's store */
-        unsigned connections;   /* bound per worker */
-        unsigned queue_wait_ms; /* 0: any */
+        char *authority;           /* as Host is sent: port only when it is not the scheme's own */
+        char *ca_file;             /* absolute; NULL: the system's store */
+        unsigned connections;      /* with a request under way; bound per worker */
+        unsigned idle_connections; /* without; bound per worker */
+        unsigned queue_wait_ms;    /* 0: any */
         unsigned retry_after_s, retry_after_most_s;
         unsigned queue; /* requests that may wait for a connection, per worker; more get 503 */
         unsigned connect_timeout_ms, first_byte_timeout_ms, total_timeout_ms, idle_timeout_ms;

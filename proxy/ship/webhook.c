@@ -122,7 +122,7 @@ static void configure(struct webhook *webhook, const struct config *config)
     own->upstream.port = webhook->place.origin.port;
     own->upstream.authority = webhook->place.origin.authority;
     own->upstream.ca_file = config->ship.ca_file;
-    own->upstream.connections = own->upstream.queue = 1;
+    own->upstream.connections = own->upstream.idle_connections = own->upstream.queue = 1;
     own->upstream.connect_timeout_ms = 5 * SECOND;
     own->upstream.first_byte_timeout_ms = 15 * SECOND;
     own->upstream.total_timeout_ms = 30 * SECOND;

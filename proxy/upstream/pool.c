@@ -23,6 +23,7 @@ static void leave_idle(struct connection *connection)
     struct upstream *upstream = connection->pool;
     TAILQ_REMOVE(&upstream->idle, connection, entry);
     LIST_REMOVE(connection, shelf);
+    upstream->idle_count--;
 }
 
 /* Where the next answer is read into: a few of these serve all connections, so that they stay in the caches
@@ -48,12 +49,13 @@ void pool_drop(struct connection *connection)
 {
     struct upstream *upstream = connection->pool;
     bool idle = connection->call == NULL;
-    if (idle)
+    if (idle) {
         leave_idle(connection);
-    else
+    } else {
         TAILQ_REMOVE(&upstream->busy, connection, entry);
+        upstream->busy_count--;
+    }
     TAILQ_INSERT_TAIL(&upstream->closed, connection, entry);
-    upstream->connection_count--;
     connection->call = NULL;
     connection_close(connection, idle);
     pool_schedule(upstream);
@@ -75,8 +77,11 @@ void pool_keep(struct connection *connection)
         upstream->settling = event_add(&upstream->settle, &next_turn) == 0;
     }
     TAILQ_REMOVE(&upstream->busy, connection, entry);
+    upstream->busy_count--;
     TAILQ_INSERT_HEAD(&upstream->idle, connection, entry);
     LIST_INSERT_HEAD(shelf_of(upstream, &connection->owner), connection, shelf);
+    if (++upstream->idle_count > upstream->config->upstream.idle_connections)
+        pool_drop(TAILQ_LAST(&upstream->idle, connection_list));
     upstream_due(upstream, pool_due(upstream), now);
     pool_schedule(upstream);
 }
@@ -178,13 +183,11 @@ static struct connection *find_idle(struct upstream *upstream, const struct upst
     return best;
 }
 
-/* Is there a reason to connect anew, with room to do so, though `idle` could be had? */
+/* Is there a reason to connect anew, though `idle` could be had? */
 static bool prefers_fresh(const struct upstream *upstream, const struct upstream_call *call,
                           const struct connection *idle)
 {
     const struct addresses *addresses = upstream->addresses;
-    if (upstream->connection_count >= upstream->config->upstream.connections)
-        return false;
     if (call->idempotent && !balance_all_up(addresses) &&
         balance_wants_probe(addresses, clock_monotonic_us()))
         return true;
@@ -202,7 +205,7 @@ static void connect_for(struct upstream *upstream, struct upstream_call *call)
     }
     int64_t now = clock_monotonic_us();
     connection->owner = call->place.owner;
-    upstream->connection_count++;
+    upstream->busy_count++;
     TAILQ_INSERT_TAIL(&upstream->busy, connection, entry);
     call_attach(call, connection);
     connection_begin(connection, call->idempotent, upstream->turn++, now);
@@ -216,6 +219,8 @@ static bool serve(struct upstream *upstream, struct upstream_call *call)
         call_fail(call, UPSTREAM_INVALID, "the request holds what must not be sent");
         return true;
     }
+    if (upstream->busy_count >= upstream->config->upstream.connections)
+        return false;
 
     struct connection *idle = call->fresh ? NULL : find_idle(upstream, call);
     if (idle != NULL && !prefers_fresh(upstream, call, idle)) {
@@ -226,16 +231,12 @@ static bool serve(struct upstream *upstream, struct upstream_call *call)
         }
         leave_idle(idle);
         connection_occupy(idle);
+        upstream->busy_count++;
         TAILQ_INSERT_TAIL(&upstream->busy, idle, entry);
         call_attach(call, idle);
         call_run(call);
         return true;
     }
-    struct connection *oldest = TAILQ_LAST(&upstream->idle, connection_list);
-    if (upstream->connection_count >= upstream->config->upstream.connections && oldest != NULL)
-        pool_drop(oldest); /* makes room for a fresh one, whosever it was */
-    if (upstream->connection_count >= upstream->config->upstream.connections)
-        return false;
     connect_for(upstream, call);
     return true;
 }

@@ -82,11 +82,6 @@ void upstream_write(struct upstream_shared *shared, struct text *page)
 
 void upstream_pool(const struct upstream *upstream, struct upstream_pool *pool)
 {
-    const struct connection *connection;
-
-    *pool = (struct upstream_pool){.waiting = upstream->waiting_count};
-    for (connection = TAILQ_FIRST(&upstream->idle); connection != NULL;
-         connection = TAILQ_NEXT(connection, entry))
-        pool->idle++;
-    pool->busy = upstream->connection_count - pool->idle;
+    *pool = (struct upstream_pool){
+        .busy = upstream->busy_count, .idle = upstream->idle_count, .waiting = upstream->waiting_count};
 }

@@ -4,7 +4,7 @@
  * 1. A call is in exactly one list: waiting (no connection; it then stands in the queue, too), active (a
  * connection of its own), expired (for the length of on_timer), over.
  * 2. A connection is in exactly one list: busy (call != NULL), idle (READY, call == NULL), closed.
- * connection_count counts busy and idle. What is idle also stands on the shelf of its owner, and takes no
+ * busy_count and idle_count count them; each has its bound. What is idle also stands on the shelf of its owner, and takes no
  * call of another.
  * 3. What is over or closed is freed by the pump alone, which the loop calls with no callback of ours below
  * it: a callback may end whatever it likes.
@@ -44,7 +44,7 @@ struct upstream {
     struct congestion congestion;
     struct connection_list idle, busy, closed; /* idle: newest first */
     struct shelf shelves[SHELVES];             /* what is idle, by owner; newest first too */
-    size_t connection_count;
+    size_t busy_count, idle_count;
     struct answer *spare[SPARE_ANSWERS]; /* of connections that rest; the last one was in use last */
     size_t spare_count;
 

@@ -115,6 +115,7 @@ static inline void client_prepare(struct client *client, const char *host, uint1
     client->config.upstream.port = port;
     client->config.upstream.authority = client->authority;
     client->config.upstream.connections = 8;
+    client->config.upstream.idle_connections = 8;
     client->config.upstream.queue = 64;
     client->config.upstream.connect_timeout_ms = 5000;
     client->config.upstream.first_byte_timeout_ms = 5000;
@@ -141,6 +142,12 @@ static inline void client_begin(struct client *client)
     assert_non_null(client->shared);
     client->upstream = upstream_new(client->base, client->shared);
     assert_non_null(client->upstream);
+}
+
+/* Connections that it has, busy and idle. */
+static inline size_t client_connections(const struct client *client)
+{
+    return client->upstream->busy_count + client->upstream->idle_count;
 }
 
 static inline void client_end(struct client *client)

@@ -40,25 +40,27 @@ static void test_connections_are_their_owners(void **state)
         expect(&client, "DELETE", alice, "00");
         expect(&client, "GET", bob, "01");
     }
-    assert_int_equal(client.upstream->connection_count, 2);
+    assert_int_equal(client.upstream->idle_count, 2);
+    assert_int_equal(client.upstream->busy_count, 0);
     client_end(&client);
     peer_stop(peer);
 }
 
-/* Nobody is kept out by what others have idle: their oldest one makes room. */
-static void test_a_new_owner_finds_room(void **state)
+/* Nobody is kept out by what others have idle, and of those only so many are kept: the oldest goes. */
+static void test_idle_connections_are_bounded(void **state)
 {
     (void)state;
     struct peer *peer = peer_start(serve_numbers, NULL, NULL);
     struct client client;
     client_prepare(&client, "127.0.0.1", peer->port, false);
-    client.config.upstream.connections = 2;
+    client.config.upstream.connections = 1;
+    client.config.upstream.idle_connections = 2;
     client_begin(&client);
     expect(&client, "GET", alice, "00");
     expect(&client, "GET", bob, "01");
     expect(&client, "GET", alice, "00"); /* so bob's is the oldest */
     expect(&client, "GET", (struct upstream_owner){{9, 9}}, "02");
-    assert_int_equal(client.upstream->connection_count, 2);
+    assert_int_equal(client.upstream->idle_count, 2);
     expect(&client, "GET", alice, "00");
     expect(&client, "GET", bob, "03");
     client_end(&client);
@@ -121,7 +123,7 @@ static void test_surplus(void **state)
         client_finish(&client, &told);
         expect_failure(&told, UPSTREAM_INVALID, true, "surplus");
         assert_int_equal(told.heads, rows[i].heads);
-        assert_int_equal(client.upstream->connection_count, 0);
+        assert_int_equal(client_connections(&client), 0);
         told_free(&told);
         client_end(&client);
         peer_stop(peer);
@@ -200,7 +202,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_connections_are_their_owners),
-        cmocka_unit_test(test_a_new_owner_finds_room),
+        cmocka_unit_test(test_idle_connections_are_bounded),
         cmocka_unit_test(test_kept_connections_of_bad_addresses),
         cmocka_unit_test(test_surplus),
         cmocka_unit_test(test_bytes_in_flight_are_no_answer_to_a_change),

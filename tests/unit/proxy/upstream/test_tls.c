@@ -323,7 +323,7 @@ static void test_old_session_is_not_resumed(void **state)
     begin(&client, "localhost", peer);
     for (unsigned resumed = 0; resumed < 3; resumed++) {
         get_hi(&client);
-        CLIENT_UNTIL(&client, client.upstream->connection_count == 0);
+        CLIENT_UNTIL(&client, client_connections(&client) == 0);
         assert_int_equal(peer->resumed, resumed);
     }
     client.upstream->memory.verified -=
@@ -347,9 +347,9 @@ static void test_reload(void **state)
     char error[256] = "";
     begin(&client, "localhost", peer);
     get_hi(&client);
-    CLIENT_UNTIL(&client, client.upstream->connection_count == 0);
+    CLIENT_UNTIL(&client, client_connections(&client) == 0);
     get_hi(&client);
-    CLIENT_UNTIL(&client, client.upstream->connection_count == 0);
+    CLIENT_UNTIL(&client, client_connections(&client) == 0);
     assert_int_equal(peer->resumed, 1);
 
     FILE *file = fopen(ca_path, "w");
@@ -358,7 +358,7 @@ static void test_reload(void **state)
     assert_false(upstream_shared_reload(client.shared, error, sizeof(error)));
     assert_non_null(strstr(error, ca_path));
     get_hi(&client);
-    CLIENT_UNTIL(&client, client.upstream->connection_count == 0);
+    CLIENT_UNTIL(&client, client_connections(&client) == 0);
     assert_int_equal(peer->resumed, 2);
 
     write_ca(&foreign);

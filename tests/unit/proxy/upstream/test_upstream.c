@@ -173,7 +173,7 @@ static void test_failures(void **state)
         expect_failure(&told, row->failure, true, row->word);
         assert_int_equal(told.heads, row->heads);
         assert_int_equal(peer->requests, 1); /* a fresh connection: not sent again */
-        assert_int_equal(client.upstream->connection_count, 0);
+        assert_int_equal(client_connections(&client), 0);
         told_free(&told);
         client_end(&client);
         peer_stop(peer);
@@ -419,8 +419,8 @@ static void test_idle_timeout(void **state)
     client_get(&client, &told);
     client_finish(&client, &told);
     expect_answer(&told, 200, "hi");
-    assert_int_equal(client.upstream->connection_count, 1);
-    CLIENT_UNTIL(&client, client.upstream->connection_count == 0);
+    assert_int_equal(client_connections(&client), 1);
+    CLIENT_UNTIL(&client, client_connections(&client) == 0);
     CLIENT_UNTIL(&client, peer->closed == 1);
     told_free(&told);
     client_end(&client);
@@ -603,7 +603,7 @@ static void test_afterthought_reaches_nobody(void **state)
     client_get(&client, &first);
     client_finish(&client, &first);
     expect_answer(&first, 200, "00");
-    assert_int_equal(client.upstream->connection_count, 1);
+    assert_int_equal(client_connections(&client), 1);
     peer->signal = 1;
     while (peer->signal != 2)
         usleep(200);
@@ -630,9 +630,9 @@ static void test_idle_connection_that_speaks_is_closed(void **state)
     client_of(&client, peer);
     client_get(&client, &told);
     client_finish(&client, &told);
-    assert_int_equal(client.upstream->connection_count, 1);
+    assert_int_equal(client_connections(&client), 1);
     peer->signal = 1;
-    CLIENT_UNTIL(&client, client.upstream->connection_count == 0);
+    CLIENT_UNTIL(&client, client_connections(&client) == 0);
     told_free(&told);
     client_end(&client);
     peer_stop(peer);
@@ -657,7 +657,7 @@ static void test_close_is_heeded(void **state)
             client_delete(&client, &told);
             client_finish(&client, &told);
             expect_answer(&told, 200, "hi");
-            assert_int_equal(client.upstream->connection_count, 0);
+            assert_int_equal(client_connections(&client), 0);
             assert_int_equal(peer->connections, time);
             told_free(&told);
         }
@@ -945,7 +945,7 @@ static void test_early_answer(void **state)
         free(body);
         client_finish(&client, &told);
         expect_answer(&told, 413, "no");
-        assert_int_equal(client.upstream->connection_count, 0); /* half a request lies in it */
+        assert_int_equal(client_connections(&client), 0); /* half a request lies in it */
         peer->signal = 1;
         told_free(&told);
         client_end(&client);
@@ -975,7 +975,7 @@ static void expect_silence(struct client *client, const struct told *told)
     assert_int_equal(told->heads, heads);
     assert_int_equal(told->bytes, bytes);
     assert_int_equal(told->ends + told->fails, 0);
-    assert_int_equal(client->upstream->connection_count, 0);
+    assert_int_equal(client_connections(client), 0);
     assert_true(TAILQ_EMPTY(&client->upstream->active) && TAILQ_EMPTY(&client->upstream->waiting));
     assert_true(TAILQ_EMPTY(&client->upstream->over) && TAILQ_EMPTY(&client->upstream->closed));
 }
