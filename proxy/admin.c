@@ -85,6 +85,15 @@ struct admin *admin_open(const struct admin_view *view, struct event_base *base,
     return admin;
 }
 
+void admin_leave(struct admin *admin)
+{
+    if (admin == NULL)
+        return;
+    (void)event_del(&admin->resume);
+    evconnlistener_free(admin->listener);
+    admin->listener = NULL;
+}
+
 void admin_close(struct admin *admin)
 {
     struct admin_client *client;

@@ -18,6 +18,9 @@ struct admin *admin_open(const struct admin_view *view, struct event_base *base,
                          size_t error_size);
 void admin_close(struct admin *admin);
 
+/* Accepts no more: another process has the socket. NULL allowed. */
+void admin_leave(struct admin *admin);
+
 /* Reads the token anew. false with a message; the old one stays in use. NULL allowed. */
 bool admin_reload(struct admin *admin, char *error, size_t error_size);
 

@@ -294,6 +294,12 @@ void control_run(struct control *control, struct ruleset *ruleset)
     takeover_ignore(control->task.takeover);
 }
 
+void control_leave(struct control *control)
+{
+    if (control != NULL)
+        admin_leave(control->admin);
+}
+
 bool control_poll(struct control *control)
 {
     (void)event_base_loop(control->base, EVLOOP_NONBLOCK);

@@ -27,6 +27,9 @@ struct control *control_new(const struct control_task *task, char *error, size_t
  * SIGUSR1: the access log is reopened. */
 void control_run(struct control *control, struct ruleset *ruleset);
 
+/* Another process answers at the admin listener from now on. NULL allowed. */
+void control_leave(struct control *control);
+
 /* While the workers stop: handles the signals that came in the meantime, without waiting. true when a second
  * SIGTERM or SIGINT asked for an end at once. */
 bool control_poll(struct control *control);

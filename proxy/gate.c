@@ -184,11 +184,13 @@ static bool stop_workers(struct gate *gate)
             deadline = now + (int64_t)gate->service.config->stop_timeout_ms * 1000;
     unsigned ended = 0;
 
-    if (takeover_given(gate->takeover))
+    if (takeover_given(gate->takeover)) {
         sockets_disown(&gate->sockets);
+        control_leave(gate->control);
+    }
     takeover_close(gate->takeover);
     gate->takeover = NULL;
-    sockets_close(&gate->sockets);
+    sockets_stop(&gate->sockets);
     for (unsigned i = 0; i < gate->started; i++)
         worker_stop(gate->workers[i]);
     while (ended < gate->started && now < deadline &&
@@ -285,6 +287,7 @@ bool gate_run(const struct config *config, struct ruleset *ruleset, const char *
         _exit(1);
     }
     control_free(gate.control);
+    sockets_close(&gate.sockets);
     free_workers(&gate);
     close_service(&gate.service);
     if (served)

@@ -278,15 +278,25 @@ void sockets_disown(struct sockets *sockets)
         sockets->groups[i].file = (struct unix_socket_file){0};
 }
 
+static void close_group(struct socket_group *group)
+{
+    unix_socket_unlink(group->config->address.host, &group->file);
+    for (size_t at = 0; at < group->count; at++)
+        (void)close(group->fds[at]);
+    free(group->fds);
+    *group = (struct socket_group){.config = group->config};
+}
+
+void sockets_stop(struct sockets *sockets)
+{
+    for (size_t i = 0; i < sockets->count; i++)
+        close_group(&sockets->groups[i]);
+}
+
 void sockets_close(struct sockets *sockets)
 {
-    for (size_t i = 0; i < sockets->total; i++) {
-        struct socket_group *group = &sockets->groups[i];
-        unix_socket_unlink(group->config->address.host, &group->file);
-        for (size_t at = 0; at < group->count; at++)
-            (void)close(group->fds[at]);
-        free(group->fds);
-    }
+    for (size_t i = 0; i < sockets->total; i++)
+        close_group(&sockets->groups[i]);
     free(sockets->groups);
     *sockets = (struct sockets){0};
 }

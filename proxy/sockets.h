@@ -58,4 +58,8 @@ void sockets_disown(struct sockets *sockets);
 /* Closes the sockets, removes the files of UNIX sockets, frees. A closed one may be closed again. */
 void sockets_close(struct sockets *sockets);
 
+/* The same for those that clients are accepted at: the admin listener's stays, so that a gate that ends its
+ * exchanges can be asked how it is. */
+void sockets_stop(struct sockets *sockets);
+
 #endif

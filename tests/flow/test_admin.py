@@ -288,9 +288,10 @@ def test_shipping_that_lags_is_a_detail(make_gate, sandbox, tmp_path):
     assert code == 200 and checks["shipping"]["ok"]
 
 
-def test_stopping(make_gate, sandbox):
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_stopping(make_gate, sandbox, tmp_path, kind):
     """A gate that drains is alive and not ready."""
-    gate = make_gate(sandbox, config=ADMIN)
+    gate = make_gate(sandbox, config=ADMIN if kind == "tcp" else {"admin": {"listen": f"unix:{tmp_path}/admin.sock"}})
     sandbox.fault({"delay_ms": 2000})
     answers = []
     slow = threading.Thread(target=lambda: answers.append(gate.request("GET", READ.target, READ.token)))
