@@ -203,6 +203,24 @@ static const struct broken_policy {
      "']}},\n 'organizations': {'*': {'grants': [{'principal': 'ann', "
      "'deny': ['org.integration.edit']}]}}}",
      FINE, "p:1:17: warning: has no grant: all that it asks will be refused (/principals/ann)\n"},
+
+    /* certificates */
+    {"{'principals': {'ann': {'certificates': ['dns:A.b', 'dns:a.B', 'dns:*', 'ci', 7]}, 'bob': "
+     "{'certificates': "
+     "['dns:a.b']}}}",
+     BROKEN,
+     "p:1:53: warning: \"dns:a.B\" stands here twice (/principals/ann/certificates/1)\n"
+     "p:1:64: error: has a host name that is none: letters, digits, \"-\" and \"_\" between dots; names are "
+     "\"uri:spiffe://example/ci\", \"dns:ci.example\" or \"email:ci@example\" "
+     "(/principals/ann/certificates/2)\n"
+     "p:1:73: error: begins with none of \"uri:\", \"dns:\" and \"email:\"; names are "
+     "\"uri:spiffe://example/ci\", "
+     "\"dns:ci.example\" or \"email:ci@example\" (/principals/ann/certificates/3)\n"
+     "p:1:79: error: must be a string (/principals/ann/certificates/4)\n"
+     "p:1:109: error: \"dns:a.b\" is a certificate of the principal \"ann\" already "
+     "(/principals/bob/certificates/0)\n"
+     "p:1:17: warning: has no grant: all that it asks will be refused (/principals/ann)\n"
+     "p:1:84: warning: has no grant: all that it asks will be refused (/principals/bob)\n"},
 };
 
 static struct policy *compile(const char *source, struct text *said)
