@@ -57,7 +57,7 @@ JOURNAL_BENCH := $(BUILD)/bench/journal
 FUZZERS       := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 
 # Goals that see to the packages first; a plain `make` only builds.
-INSTALLS := $(if $(filter test check,$(MAKECMDGOALS)),deps,$(if $(filter run,$(MAKECMDGOALS)),deps-run,$(if $(filter bench bench-%,$(MAKECMDGOALS)),deps-bench,$(if $(filter soak-slow,$(MAKECMDGOALS)),deps-soak))))
+INSTALLS := $(if $(filter test check,$(MAKECMDGOALS)),deps,$(if $(filter run,$(MAKECMDGOALS)),deps-run,$(if $(filter bench bench-%,$(MAKECMDGOALS)),deps-bench,$(if $(filter soak-slow soak-tls,$(MAKECMDGOALS)),deps-soak))))
 
 # The tests read these. A sanitizer's report ends the process with status 66, which the tests look for.
 export ASAN_OPTIONS   := exitcode=66:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1
@@ -163,6 +163,10 @@ soak-crash: fault | $(if $(filter soak,$(MAKECMDGOALS)),soak-asan soak-tsan)
 ## soak-slow: slowhttptest's four modes, idle connections and floods, with a good client timed beside them
 soak-slow: $(PROGRAMS)
 	PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/soak/slow.py $(SLOW_ARGS)
+
+## soak-tls: testssl.sh at a listener with TLS: no finding above LOW; a minute
+soak-tls: $(PROGRAMS)
+	PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/soak/tls.py
 
 deps-soak:
 	@sh tests/deps.sh soak
@@ -273,4 +277,4 @@ print-flags:
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth bench-journal lto deps-bench soak soak-asan soak-tsan soak-here \
-        soak-crash soak-slow deps-soak fault asan tsan fuzz fuzz-here fuzz-keep fuzz-keep-here lint format format-check install uninstall clean help print-flags FORCE
+        soak-crash soak-slow soak-tls deps-soak fault asan tsan fuzz fuzz-here fuzz-keep fuzz-keep-here lint format format-check install uninstall clean help print-flags FORCE

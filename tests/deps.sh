@@ -40,6 +40,8 @@ pkg:libclang-rt-dev libclang-rt-dev
 needed_to_soak='
 cmd:/usr/bin/python3 python3
 cmd:slowhttptest slowhttptest
+cmd:testssl     testssl.sh
+pkg:python3-cryptography python3-cryptography
 '
 needed_for_bench='
 cmd:/usr/bin/python3 python3

@@ -81,10 +81,12 @@ static bool set_protocol(struct making *making)
 
     SSL_CTX_set_security_level(ssl, SECURITY_LEVEL);
     SSL_CTX_set_alpn_select_cb(ssl, on_protocols, NULL);
-    /* An end without close_notify is taken for one with it: HTTP's framing says whether a request is whole.
+    /* What was decrypted, credentials among it, is wiped behind the read.
+     * An end without close_notify is taken for one with it: HTTP's framing says whether a request is whole.
      */
     (void)SSL_CTX_set_options(ssl, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
+                                       SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_CLEANSE_PLAINTEXT |
+                                       SSL_OP_IGNORE_UNEXPECTED_EOF);
     (void)SSL_CTX_set_mode(ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                     SSL_MODE_RELEASE_BUFFERS);
     /* A read that came upon a record without data returns: the worker has others to serve. */

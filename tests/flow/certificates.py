@@ -54,17 +54,17 @@ class Authority:
         return (x509.CertificateBuilder().subject_name(subject).issuer_name(self.name).public_key(key.public_key())
                 .serial_number(x509.random_serial_number()).not_valid_before(begin).not_valid_after(end))
 
-    def server(self, name, hosts, begin=NOW - DAY, end=NOW + 30 * DAY):
+    def server(self, name, hosts, begin=NOW - DAY, end=NOW + 30 * DAY, key=None):
         """A server's certificate for the hosts given."""
         names = [x509.IPAddress(ipaddress.ip_address(host)) if host[0].isdigit() else x509.DNSName(host) for host in hosts]
-        return self._issue(name, names, ExtendedKeyUsageOID.SERVER_AUTH, begin, end)
+        return self._issue(name, names, ExtendedKeyUsageOID.SERVER_AUTH, begin, end, key)
 
     def client(self, name, names, begin=NOW - DAY, end=NOW + 30 * DAY, usage=ExtendedKeyUsageOID.CLIENT_AUTH):
         """A client's certificate with names in the policy's notation, or as they are to stand there (x509.GeneralName)."""
         return self._issue(name, [_general(text) if isinstance(text, str) else text for text in names], usage, begin, end)
 
-    def _issue(self, name, names, usage, begin, end):
-        key = ec.generate_private_key(ec.SECP256R1())
+    def _issue(self, name, names, usage, begin, end, key=None):
+        key = key or ec.generate_private_key(ec.SECP256R1())
         builder = self._builder(_name(name), key, begin, end)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
