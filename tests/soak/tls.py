@@ -25,8 +25,8 @@ from processes import Gate, Sandbox  # noqa: E402
 LIMIT = 600  # seconds for one scan
 ABOVE_LOW = {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}
 # What a scan that went through all of it has found out, among much else.
-EXPECTED = {"SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "ALPN_HTTP2", "cipherlist_NULL", "cipherlist_3DES_IDEA", "cipherlist_OBSOLETED",
-            "cipher_order", "FS", "FS_ECDHE_curves", "cert_chain_of_trust", "cert_trust", "heartbleed", "CCS", "ticketbleed", "ROBOT", "secure_renego",
+EXPECTED = {"SSLv2", "SSLv3", "TLS1", "TLS1_1", "TLS1_2", "TLS1_3", "ALPN", "cipherlist_NULL", "cipherlist_aNULL", "cipherlist_EXPORT",
+            "cipherlist_LOW", "cipherlist_3DES_IDEA", "cipherlist_STRONG", "cipher_order", "PFS", "PFS_ECDHE_curves", "OCSP_stapling", "cert_chain_of_trust", "cert_trust", "heartbleed", "CCS", "ticketbleed", "ROBOT", "secure_renego",
             "secure_client_renego", "CRIME_TLS", "BREACH", "POODLE_SSL", "fallback_SCSV", "SWEET32", "FREAK", "DROWN", "LOGJAM", "BEAST", "LUCKY13",
             "RC4"}
 
@@ -65,7 +65,9 @@ def run(directory):
     started = [Sandbox(directory, fixtures=world.FIXTURES).start()]
     try:
         for name, certificate in chosen.items():
-            started.append(Gate(directory, started[0], world.policy(), certificate=certificate, name=name).start())
+            config = {"tls": {"ocsp_response": str(made.authority.ocsp(f"{name}.ocsp", certificate))}}
+            chained = made.authority.chain(certificate, f"{name}.chain.crt")
+            started.append(Gate(directory, started[0], world.policy(), config, certificate=chained, name=name).start())
         with concurrent.futures.ThreadPoolExecutor() as pool:
             found = list(pool.map(lambda gate: scan(directory, gate.name, gate), started[1:]))
         return all([judge(name, findings) for name, findings in zip(chosen, found)])
