@@ -63,9 +63,9 @@ struct journal {
 struct journal *journal_open_with(const struct journal_settings *settings, const struct journal_io *io,
                                   unsigned retry_ms, char *error, size_t error_size);
 
-/* Where a journal that could not be opened is tried again: one that another process writes as often as this
- * share of retry_ms, since it may be let go at any moment; after another fault so many times as seldom, since
- * each attempt reads the end of the log. */
+/* When a journal that could not be opened is tried again: one that another process writes after this share of
+ * retry_ms, since it may be let go at any moment; after another fault first after retry_ms, then after twice
+ * that, up to so many times: each attempt reads the end of the log. */
 #define LOCKED_SHARE 10
 #define CLOSED_TIMES 10
 

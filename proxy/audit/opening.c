@@ -220,13 +220,21 @@ static void say_awaited(struct journal *journal)
               journal->settings.directory, journal->settings.await_ms);
 }
 
+/* How long to wait after another failure. */
+static unsigned longer(unsigned before_ms, unsigned retry_ms)
+{
+    unsigned wait = before_ms < retry_ms ? retry_ms : 2 * before_ms;
+
+    return wait < retry_ms * CLOSED_TIMES ? wait : retry_ms * CLOSED_TIMES;
+}
+
 void opening_wait(struct journal *journal, const char *passing, const char *error)
 {
     bool awaited = passing == directory_locked && clock_monotonic_us() < journal->await_until;
 
     journal->fault = passing != NULL ? passing : closed;
-    journal->wait_ms =
-        passing == directory_locked ? journal->retry_ms / LOCKED_SHARE + 1 : journal->retry_ms * CLOSED_TIMES;
+    journal->wait_ms = passing == directory_locked ? journal->retry_ms / LOCKED_SHARE + 1
+                                                   : longer(journal->wait_ms, journal->retry_ms);
     atomic_store(&journal->trouble, journal->fault);
     if (awaited) {
         say_awaited(journal);

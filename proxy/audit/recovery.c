@@ -27,6 +27,11 @@ struct reading {
     struct tree_hash root;
     bool met; /* the log had the checkpoint's root at its size */
 
+    /* The line that the newest segment is to be cut off at; `wrong` NULL: it is only incomplete, or there is
+     * none. */
+    const char *wrong;
+    uint64_t wrong_line;
+
     const char **passing;
     char *error;
     size_t error_size;
@@ -101,7 +106,7 @@ static bool settle(struct reading *reading, const char *name, off_t whole)
         fail(reading, name, "cannot open it");
     else if (status.st_size > whole && !cut_off(reading->directory, name, fd, whole, side))
         fail(reading, name, "cannot cut off its incomplete last line");
-    else if (fsync(fd) != 0)
+    else if (ftruncate(fd, whole) != 0 || fsync(fd) != 0) /* what was reserved behind its end goes, too */
         fail(reading, name, "cannot make it durable");
     else if (whole == 0 &&
              (unlinkat(reading->directory->fd, name, 0) != 0 || !directory_sync(reading->directory)))
@@ -136,6 +141,8 @@ static bool check_one(struct reading *reading, size_t index, const struct chain 
     else
         good = true;
     close(fd);
+    reading->wrong = check->wrong;
+    reading->wrong_line = check->line;
     return good;
 }
 
@@ -182,6 +189,9 @@ static bool check_all(struct reading *reading)
 
     if (!check_segments(reading, &whole))
         return false;
+    if (reading->checkpoint > reading->recovery->chain.tree.size && reading->wrong != NULL)
+        return fail_damaged(reading, reading->names[reading->count - 1].text, reading->wrong_line,
+                            reading->wrong);
     if (reading->checkpoint > reading->recovery->chain.tree.size)
         return fail_checkpoint(reading, "lines at the end are missing");
     if (reading->checkpoint != 0 && !reading->met)

@@ -244,6 +244,34 @@ def test_renamed_segment(gate, sandbox):
     assert_whole(gate, sandbox)
 
 
+def test_renamed_directory(gate, sandbox):
+    """What lies under another name is not the journal any more; under its own name again it is."""
+    assert update(gate).status == 200
+    away = gate.audit_directory.with_name("away")
+    gate.audit_directory.rename(away)
+    assert_error(update(gate), 503, "journal-unavailable")
+    assert_closed(gate, sandbox, "put it back")
+    away.rename(gate.audit_directory)
+    assert_recovers(gate)
+    assert_whole(gate, sandbox)
+
+
+def test_a_checkpoint_that_cannot_be_written(gate, sandbox, tmp_path):
+    """It holds up nothing: changes go on, the metrics page counts the failure, and the next attempt makes good for it."""
+    gate.stop()
+    gate.configure({"audit": {"checkpoint_seconds": 1}})
+    gate.start()
+    wait_until(lambda: gate.metrics()["portcullis_journal_checkpoints_total"] >= 1, what="the first checkpoint")
+    with injected(gate, tmp_path, "fsync:error=EIO"):
+        wait_until(lambda: update(gate).status == 200 and gate.metrics()["portcullis_journal_checkpoint_failures_total"] > 0,
+                   what="a checkpoint that fails")
+        assert gate.metrics()["portcullis_journal_usable"] == 1
+        assert any(line["event"] == "journal-checkpoint" and "Input/output error" in line["detail"] for line in gate.log())
+    covered = gate.metrics()["portcullis_journal_records"]
+    wait_until(lambda: update(gate).status == 200 and gate.metrics()["portcullis_journal_checkpoint_records"] >= covered, what="a checkpoint")
+    assert_whole(gate, sandbox)
+
+
 def test_replaced_segment(gate, sandbox):
     """A copy of the same bytes is not the file that the gate writes."""
     assert update(gate).status == 200

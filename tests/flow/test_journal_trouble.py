@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import threading
 
 import pytest
 
@@ -131,18 +132,45 @@ def test_a_torn_last_line_is_what_a_crash_leaves(make_gate, sandbox):
 
 @needs_root
 def test_a_gate_that_starts_with_a_full_disk(make_gate, sandbox, small_disk):
-    """Whatever it does - refuse to start, or start and refuse mutations - it forwards none unrecorded."""
-    fill(small_disk)
+    """It serves reads, refuses mutations with the reason, and opens its journal when there is room."""
     gate = make_gate(sandbox, config={"audit": {"directory": str(small_disk / "audit")}}, start=False)
     gate.audit_directory = small_disk / "audit"
-    gate.launch()
-    wait_until(lambda: gate.port_file.exists() and gate.port_file.read_text() or not gate.alive(), what="a start or a refusal")
-    if not gate.alive():
-        gate.checked = True
-        assert gate.process.returncode != 0
-        assert "audit" in gate.stderr()
-        return
-    assert sandbox.ledger() == []
+    fill(small_disk)
+    gate.start()
+    assert_closed(gate, sandbox)
+    [error] = assert_error(update(gate), 503, "journal-unavailable")
+    assert "No space left on device" in error["detail"]
+    assert f"{small_disk}/audit" in next(line["detail"] for line in gate.log() if line["event"] == "journal-unusable")
+    (small_disk / "ballast").unlink()
+    wait_until(lambda: update(gate).status == 200, seconds=30, what="recovery")
+    assert [record["stage"] for record in gate.journal()][:2] == ["segment", "start"]
+    assert any(record["stage"] == "policy" for record in gate.journal())
+    gate.stop()
+    assert_mutations_recorded(gate, sandbox)
+
+
+@needs_root
+def test_a_gate_that_starts_on_a_read_only_disk(make_gate, sandbox, small_disk):
+    """The same, and the run before it left an intent without an outcome: that is looked into when the journal is open."""
+    gate = make_gate(sandbox, config={"audit": {"directory": str(small_disk / "audit")}}, start=False)
+    gate.audit_directory = small_disk / "audit"
+    gate.start()
+    sandbox.fault({"delay_ms": 3600000}, match={"method": "PATCH"})
+    sender = threading.Thread(target=lambda: pytest.raises(Exception, update, gate))
+    sender.start()
+    wait_until(lambda: [line for line in sandbox.ledger() if line["method"] == "PATCH"], what="the mutation at the API")
+    gate.kill()
+    sender.join()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    gate.start()
+    [error] = assert_error(update(gate), 503, "journal-unavailable")
+    assert "Read-only file system" in error["detail"]
+    assert_closed(gate, sandbox)
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    wait_until(lambda: update(gate).status == 200, seconds=30, what="recovery")
+    wait_until(lambda: gate.exchanges("reconciled"), what="the gate's word on what was open")
+    gate.stop()
+    assert_mutations_recorded(gate, sandbox)
 
 
 def test_removed_directory(make_gate, sandbox):
