@@ -91,6 +91,35 @@ static void test_kept_connections_of_bad_addresses(void **state)
     }
 }
 
+/* The first connection answers once; whatever else is asked finds it closed. */
+static void serve_one_answer(struct stream *stream)
+{
+    if (stream_read_request(stream) && stream->nth == 0 &&
+        stream_say(stream, OK "Content-Length: 2\r\n\r\n00"))
+        stream_read_request(stream);
+}
+
+/* What ends a request is held against its address, but not that a kept connection was closed meanwhile. */
+static void test_who_is_to_blame(void **state)
+{
+    (void)state;
+    struct peer *peer = peer_start(serve_one_answer, NULL, NULL);
+    struct client client;
+    client_of(&client, peer);
+    const struct address *address = client.upstream->addresses->list[0];
+    expect(&client, "GET", alice, "00");
+    for (unsigned failures = 0; failures < 3; failures++) { /* first over the kept connection, then anew */
+        struct told told = {.owner = alice};
+        client_delete(&client, &told);
+        client_finish(&client, &told);
+        expect_failure(&told, UPSTREAM_CLOSED, true, "");
+        assert_int_equal(address->failures, failures);
+        told_free(&told);
+    }
+    client_end(&client);
+    peer_stop(peer);
+}
+
 static void serve_text(struct stream *stream)
 {
     while (stream_read_request(stream) && stream_say(stream, stream->peer->data))
@@ -204,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_connections_are_their_owners),
         cmocka_unit_test(test_idle_connections_are_bounded),
         cmocka_unit_test(test_kept_connections_of_bad_addresses),
+        cmocka_unit_test(test_who_is_to_blame),
         cmocka_unit_test(test_surplus),
         cmocka_unit_test(test_bytes_in_flight_are_no_answer_to_a_change),
         cmocka_unit_test(test_a_quick_answer_to_a_change_is_taken),
