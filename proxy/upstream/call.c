@@ -243,13 +243,14 @@ static void take_end(struct upstream_call *call)
                   answer_began(answer) ? "closed in the middle of the answer" : "closed before the answer");
 }
 
-/* May the bytes just read be an answer to this request? Those that begin one may have been sent before it. A
- * read, which harms nobody but its own owner, is not worth a system call. */
+/* May the bytes just read be an answer to this request? Those that begin one may have been sent before it.
+ * For a read, which harms nobody but its own owner, the moment in which that can happen is worth a system
+ * call only where it is long: the length of a round trip. */
 static bool is_asked_for(const struct upstream_call *call)
 {
     const struct connection *connection = call->connection;
     if (answer_began(connection->answer) ||
-        (call->idempotent && connection->transport.sent > call->sent_before))
+        (call->idempotent && !connection->far && connection->transport.sent > call->sent_before))
         return true;
     return !connection_spoke_first(connection, call->sent_before);
 }

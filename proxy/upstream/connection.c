@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
+#define FAR_US 1000
+
 static void next_address(struct connection *connection);
 
 struct connection *connection_new(struct event_base *base, struct upstream_shared *shared,
@@ -177,6 +179,13 @@ static void ask_proxy(struct connection *connection)
     }
 }
 
+static bool is_far(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof(info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_rtt >= FAR_US;
+}
+
 static void on_connected(struct connection *connection)
 {
     int problem = 0;
@@ -189,6 +198,7 @@ static void on_connected(struct connection *connection)
         return;
     }
     event_add(&connection->read_event, NULL);
+    connection->far = is_far(connection->transport.fd);
     if (connection->shared->tls == NULL)
         become_ready(connection);
     else if (connection->shared->way == NULL)

@@ -46,6 +46,7 @@ struct connection {
     struct address *address; /* connected to, or being connected to; NULL between two of them */
     bool counted;            /* among the address's requests under way */
     bool probe;              /* its call is the one that tries the address */
+    bool far;                /* a round trip took a millisecond or more when it was connected */
     bool served;             /* an answer came through it before */
     bool paused;             /* not reading */
     bool rested;             /* idle, and the loop has looked at it since */

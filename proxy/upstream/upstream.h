@@ -7,9 +7,10 @@
  * - A connection serves one owner in all its life.
  * - It goes back to the pool only when its answer ended exactly where it should; bytes behind that end make
  *   the answer invalid. It leaves the pool only when nothing lies in it.
- * - Bytes that were on their way at that moment look like the answer to the owner's next request. To a
- *   request that is not idempotent they are no answer when the upstream's kernel had not one byte of the
- *   request as they were sent, which the acknowledgements of TCP tell for certain.
+ * - Bytes that were on their way at that moment look like the answer to the owner's next request. They are
+ *   none when the upstream's kernel had not one byte of the request as they were sent, which the
+ *   acknowledgements of TCP tell for certain. It is looked at for requests that are not idempotent, and for
+ *   all where a round trip takes a millisecond or more.
  *
  * A request is sent again, once, on a fresh connection, only when that is safe: it was never written, or it
  * is idempotent, ran on a connection from the pool, and no byte of an answer was seen. A mutation is sent
