@@ -84,8 +84,6 @@ static void handshake_done(struct client *client)
         COUNT(client->worker->service, tls_begun);
     client_stop_writing(client);
     client_receive(client);
-    if (client->worker->stopping)
-        client_stop(client);
 }
 
 void client_tls_handshake(struct client *client)

@@ -4,6 +4,7 @@ import concurrent.futures
 import datetime
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -512,3 +513,44 @@ def test_a_stapled_response(tls_gate, certificates):
     gate.reload()
     assert "OCSP response: no response sent" in stapled("-status")
     assert any("is stale" in line["detail"] for line in gate.log())
+
+
+# Beside other parts.
+
+def test_behind_a_proxy_header(tls_gate):
+    """The header stands before the handshake, in clear; the client that it names is the one in the access log."""
+    gate = tls_gate({"listen": [{"address": "127.0.0.1:0", "tls": True, "proxy_protocol": True}], "trusted_networks": ["127.0.0.1"]})
+    connection = socket.create_connection((gate.host, gate.port), timeout=PATIENCE)
+    connection.sendall(b"PROXY TCP4 192.0.2.7 192.0.2.8 1234 443\r\n")
+    with gate.tls().wrap_socket(connection, server_hostname="localhost") as secure:
+        assert status(exchange(secure)) == 200
+    assert gate.access_log()[0]["client"] == "192.0.2.7"
+    connection = socket.create_connection((gate.host, gate.port), timeout=PATIENCE)
+    with pytest.raises(OSError):  # and nothing but a header may stand there
+        gate.tls().wrap_socket(connection, server_hostname="localhost")
+
+
+def test_a_handshake_under_way_when_the_gate_stops(tls_gate):
+    """It was let in: it is finished, and its request answered."""
+    gate = tls_gate()
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    session = gate.tls().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    with socket.create_connection((gate.host, gate.port), timeout=PATIENCE) as connection:
+        with pytest.raises(ssl.SSLWantReadError):
+            session.do_handshake()
+        connection.sendall(outgoing.read())
+        incoming.write(connection.recv(65536))
+        gate.signal(signal.SIGTERM)
+        wait_until(lambda: any(line["event"] == "stop" for line in gate.log()), what="the stop")
+        session.do_handshake()
+        session.write(REQUEST)
+        connection.sendall(outgoing.read())
+        answer = b""
+        while piece := connection.recv(65536):
+            incoming.write(piece)
+            try:
+                answer += session.read(65536)
+            except ssl.SSLWantReadError:
+                pass
+        assert status(answer) == 200 and b"connection: close\r\n" in answer
+    assert gate.wait() == 0
