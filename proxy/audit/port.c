@@ -269,6 +269,7 @@ void journal_forget(struct journal_port *port, void *arg)
          entry = TAILQ_NEXT(entry, sibling))
         if (entry->arg == arg)
             entry->done = NULL;
+    pthread_cond_signal(&port->journal->wake); /* the loop may turn no more */
 }
 
 void port_complete(struct journal *journal, struct entry_list *entries, bool durable)
