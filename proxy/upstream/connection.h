@@ -41,8 +41,8 @@ struct connection {
 
     enum connection_stage stage;
     struct transport transport;
-    struct tunnel tunnel; /* while it is asked for */
-    struct answer *answer; /* NULL while idle */
+    struct tunnel tunnel;    /* while it is asked for */
+    struct answer *answer;   /* NULL while idle */
     struct address *address; /* connected to, or being connected to; NULL between two of them */
     bool counted;            /* among the address's requests under way */
     bool probe;              /* its call is the one that tries the address */

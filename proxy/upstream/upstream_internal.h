@@ -4,8 +4,8 @@
  * 1. A call is in exactly one list: waiting (no connection; it then stands in the queue, too), active (a
  * connection of its own), expired (for the length of on_timer), over.
  * 2. A connection is in exactly one list: busy (call != NULL), idle (READY, call == NULL), closed.
- * busy_count and idle_count count them; each has its bound. What is idle also stands on the shelf of its owner, and takes no
- * call of another.
+ * busy_count and idle_count count them; each has its bound. What is idle also stands on the shelf of its
+ * owner, and takes no call of another.
  * 3. What is over or closed is freed by the pump alone, which the loop calls with no callback of ours below
  * it: a callback may end whatever it likes.
  * 4. Waiting calls are looked after by the pump only, which runs in the same turn of the loop behind the
