@@ -231,8 +231,8 @@ static void announce(const struct gate *gate)
 static void bound_connections(struct service *service)
 {
     const struct config *config = service->config;
-    size_t worker = config->listen_count + config->upstream.connections + config->upstream.idle_connections +
-                    WORKER_DESCRIPTORS;
+    size_t worker = 2 * config->listen_count + config->upstream.connections +
+                    config->upstream.idle_connections + WORKER_DESCRIPTORS;
     size_t own = OWN_DESCRIPTORS + config->workers * worker, all = process_descriptors();
     size_t left = all > 2 * own ? all - own : all / 2;
 

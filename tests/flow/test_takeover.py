@@ -437,6 +437,23 @@ def test_other_users_get_nothing(slow, short):
     wait_until(lambda: any("of another user" in line["detail"] for line in gate.log()), what="the word on it")
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_gates_that_were_root(make_gate, sandbox, short, succeed, tmp_path):
+    """The old gate is another user by the time that it hands the sockets over."""
+    for folder in [short, tmp_path, *[parent for parent in tmp_path.parents if parent.name.startswith(("pytest-", "popen-"))]]:
+        folder.chmod(0o777)
+    gate = make_gate(sandbox, config={"process": {"user": "nobody"}, "listen": ["127.0.0.1:0", f"unix:{short}/a.sock"], "access_log": "-",
+                                      "takeover": str(short / "takeover.sock")})
+    roads = [Road(address) for address in addresses(gate)]
+    for _ in range(2):
+        new = succeed(gate)
+        assert gate.wait() == 0
+        assert [road.request(UPDATE) for road in roads] == [UPDATE.status] * 2
+        gate = new
+    gate.stop()
+    assert list(short.iterdir()) == []
+
+
 def test_a_stop_while_one_is_taking_over(slow, short):
     """The files stay with whoever may be serving."""
     gate, _, _ = slow
