@@ -188,8 +188,10 @@ struct upstream_call *upstream_start(struct upstream *upstream, const struct ups
 
 bool upstream_is_full(const struct upstream *upstream)
 {
-    return upstream->waiting_count > 0 &&
-           (upstream->congestion.congested || upstream->waiting_count >= upstream->config->upstream.queue);
+    size_t busy = upstream->busy_count, slots = upstream->config->upstream.connections;
+    size_t room = upstream->config->upstream.queue + (busy < slots ? slots - busy : 0);
+
+    return upstream->congestion.congested || (upstream->waiting_count > 0 && upstream->waiting_count >= room);
 }
 
 void upstream_cancel(struct upstream_call *call)
