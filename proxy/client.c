@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 
 #define ANSWER_SLACK_US 1000000 /* beyond the deadline, for the answer that says so */
-#define FRESH_GRACE_MS  500     /* when the gate stops: for a new connection's first request */
+#define FRESH_GRACE_MS  1000    /* when the gate stops: for a new connection's first request */
 
 static void on_start(int descriptor, short what, void *arg);
 static void on_writable(int descriptor, short what, void *arg);
