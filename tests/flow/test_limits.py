@@ -129,11 +129,13 @@ def endless(ended):
     return script
 
 
-def test_a_reader_that_takes_a_byte_now_and_then(make_gate, make_upstream):
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_reader_that_takes_a_byte_now_and_then(make_gate, make_upstream, certificates, tls):
     """Progress alone is not enough."""
     ended = []
     upstream = make_upstream(endless(ended))
-    gate = make_gate(upstream, config={**ADMIN, "workers": 1, "limits": {"answer_bytes_per_s": 100000, "rate_grace_ms": 300}})
+    gate = make_gate(upstream, config={**ADMIN, "workers": 1, "limits": {"answer_bytes_per_s": 100000, "rate_grace_ms": 300}},
+                     **({"certificate": certificates.good} if tls else {}))
     with gate.connect(receive_buffer=4096) as connection:
         connection.sendall(GOOD)
         deadline = time.monotonic() + 20

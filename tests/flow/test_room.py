@@ -189,3 +189,25 @@ def upstream_connections(gate, sandbox):
     inodes = {line.split()[9] for line in lines if port in f"{line.split()[2]} " and line.split()[3] == "01"}
     own = {os.readlink(f"/proc/{gate.process.pid}/fd/{number}") for number in os.listdir(f"/proc/{gate.process.pid}/fd")}
     return [inode for inode in inodes if f"socket:[{inode}]" in own]
+
+
+def test_over_tls_one_more_is_closed(make_gate, sandbox, certificates):
+    """Before a handshake nothing can be told; those inside are served, and there is room again when one has left."""
+    gate = make_gate(sandbox, config={**ADMIN, "workers": 1, "limits": {"connections": 2}}, certificate=certificates.good)
+    inside = [gate.connect() for _ in range(2)]
+    assert [ask(connection) for connection in inside] == [[200]] * 2
+    with pytest.raises(OSError):
+        gate.connect()
+    assert ask(inside[0]) == [200]
+    assert gate.metrics()['portcullis_connections_refused_total{reason="total"}'] == 1
+    inside.pop().close()
+
+    def has_room():
+        try:
+            with gate.connect() as another:
+                return ask(another) == [200]
+        except OSError:
+            return False
+
+    wait_until(has_room, what="room for another")
+    inside[0].close()
