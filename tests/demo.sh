@@ -43,7 +43,7 @@ start_gate() {
     "upstream": {"url": "http://127.0.0.1:$sandbox_port"},
     "contract": "$here/conf/integrations.openapi.json",
     "policy": "$here/conf/policy.json",
-    "audit": {"directory": "audit", "keys": "keys"},
+    "audit": {"directory": "audit", "keys": "keys", "checkpoint_seconds": 1},
     "access_log": "access.log"
 }
 END

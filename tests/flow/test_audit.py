@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import select
+import signal
 import shutil
 import subprocess
 
@@ -203,6 +204,37 @@ def test_query_follows(make_gate, sandbox):
         finally:
             process.kill()
     assert len(gate.segments()) > 1, "across segments"
+
+
+def test_query_follows_past_what_was_removed(make_gate, sandbox):
+    """Segments are removed, by age, under a reader that is slow: it goes on with the oldest that there is, in order, to the newest."""
+    gate = make_gate(sandbox, config={"audit": {"segment_bytes": 4096}})
+    gate.request(UPDATE.method, UPDATE.target, UPDATE.token, body=UPDATE.body)
+    with subprocess.Popen([str(BUILD / "portcullis"), "audit", "query", str(gate.audit_directory), "--stage", "outcome", "--follow", "--json"],
+                          stdout=subprocess.PIPE, bufsize=0) as process:  # select knows nothing of a buffer
+        try:
+            first = json.loads(process.stdout.readline())
+            process.send_signal(signal.SIGSTOP)
+            for _ in range(20):
+                gate.request(UPDATE.method, UPDATE.target, UPDATE.token, body=UPDATE.body)
+            wait_until(lambda: len(gate.exchanges("outcome")) == 21, what="all outcomes")
+            segments = gate.segments()
+            assert len(segments) > 5
+            for segment in segments[:-3]:
+                segment.unlink()
+            left = [record["seq"] for record in gate.exchanges("outcome")]
+            process.send_signal(signal.SIGCONT)
+            gate.request(UPDATE.method, UPDATE.target, UPDATE.token, body=UPDATE.body)
+            last = wait_until(lambda: len(gate.exchanges("outcome")) > len(left) and gate.exchanges("outcome")[-1]["seq"], what="the last outcome")
+            seen = [first["seq"]]
+            while seen[-1] < last:
+                ready, _, _ = select.select([process.stdout], [], [], PATIENCE)
+                assert ready, (seen, last)
+                seen.append(json.loads(process.stdout.readline())["seq"])
+            assert seen == sorted(set(seen)) and set(left) <= set(seen), (seen, left)
+            assert process.poll() is None
+        finally:
+            process.kill()
 
 
 # show
