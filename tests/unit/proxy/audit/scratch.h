@@ -1,4 +1,4 @@
-/* A directory for a test to work in: cmocka's setup and teardown. */
+/* A directory for a test to work in, and cmocka's setup and teardown for one. */
 #ifndef TESTS_UNIT_PROXY_AUDIT_SCRATCH_H
 #define TESTS_UNIT_PROXY_AUDIT_SCRATCH_H
 
@@ -16,14 +16,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* *state becomes the path of a new directory, in memory where that can be had: these tests sync a lot. */
-static inline int scratch_setup(void **state)
+/* A new directory, in memory where that can be had: these tests sync a lot. */
+static inline char *scratch_make(void)
 {
     char *path =
         strdup(access("/dev/shm", W_OK) == 0 ? "/dev/shm/portcullis-XXXXXX" : "/tmp/portcullis-XXXXXX");
 
-    *state = path;
-    return path != NULL && mkdtemp(path) != NULL ? 0 : -1;
+    assert_non_null(path);
+    assert_non_null(mkdtemp(path));
+    return path;
 }
 
 static inline int scratch_remove_item(const char *path, const struct stat *status, int kind,
@@ -33,12 +34,23 @@ static inline int scratch_remove_item(const char *path, const struct stat *statu
     return remove(path);
 }
 
+static inline void scratch_remove(char *path)
+{
+    assert_int_equal(nftw(path, scratch_remove_item, 16, FTW_DEPTH | FTW_PHYS), 0);
+    free(path);
+}
+
+/* *state becomes the path of one. */
+static inline int scratch_setup(void **state)
+{
+    *state = scratch_make();
+    return 0;
+}
+
 static inline int scratch_teardown(void **state)
 {
-    int failed = nftw(*state, scratch_remove_item, 16, FTW_DEPTH | FTW_PHYS);
-
-    free(*state);
-    return failed;
+    scratch_remove(*state);
+    return 0;
 }
 
 #define SCRATCH_TEST(name) cmocka_unit_test_setup_teardown(name, scratch_setup, scratch_teardown)

@@ -3,12 +3,7 @@
 #ifndef TESTS_UNIT_PROXY_AUDIT_SUPPORT_H
 #define TESTS_UNIT_PROXY_AUDIT_SUPPORT_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/proxy/audit/scratch.h"
 
 #include "proxy/audit/journal_internal.h"
 #include "proxy/clock.h"
@@ -16,37 +11,8 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <ftw.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define DEADLINE_S 30
-
-/* A new directory, in memory where that can be had: these tests sync a lot. */
-static inline char *scratch_make(void)
-{
-    char *path =
-        strdup(access("/dev/shm", W_OK) == 0 ? "/dev/shm/portcullis-XXXXXX" : "/tmp/portcullis-XXXXXX");
-
-    assert_non_null(path);
-    assert_non_null(mkdtemp(path));
-    return path;
-}
-
-static inline int on_item(const char *path, const struct stat *status, int kind, struct FTW *place)
-{
-    (void)status, (void)kind, (void)place;
-    return remove(path);
-}
-
-static inline void scratch_remove(char *path)
-{
-    assert_int_equal(nftw(path, on_item, 16, FTW_DEPTH | FTW_PHYS), 0);
-    free(path);
-}
 
 /* Settings for a journal in this directory, its keys in a folder of it so that copies have them too. Without
  * checkpoints but those at start and stop. Good until the next call. */

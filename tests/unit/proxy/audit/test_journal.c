@@ -2,18 +2,6 @@
 
 #include <stdatomic.h>
 
-static int make_scratch(void **state)
-{
-    *state = scratch_make();
-    return 0;
-}
-
-static int remove_scratch(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 /* A disk that can be held still. */
 struct slow_disk {
     atomic_bool hold;
@@ -606,22 +594,21 @@ static void lost_counts_are_recorded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(many_loops_share_one_sequence, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(marks_each_run, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(keeps_files_to_itself, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(second_opener_waits_for_the_first, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(second_opener_may_give_up, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(hope_has_an_end, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(damage_found_late_is_waited_for, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(tells_after_the_sync_and_not_before, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(queue_is_bounded, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(reads_leave_room, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(waiting_bytes_are_bounded, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(a_broken_text_is_not_taken, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(forgotten_and_orphaned_records_are_written, make_scratch,
-                                        remove_scratch),
-        cmocka_unit_test_setup_teardown(a_callback_may_close_its_port, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(lost_counts_are_recorded, make_scratch, remove_scratch),
+        SCRATCH_TEST(many_loops_share_one_sequence),
+        SCRATCH_TEST(marks_each_run),
+        SCRATCH_TEST(keeps_files_to_itself),
+        SCRATCH_TEST(second_opener_waits_for_the_first),
+        SCRATCH_TEST(second_opener_may_give_up),
+        SCRATCH_TEST(hope_has_an_end),
+        SCRATCH_TEST(damage_found_late_is_waited_for),
+        SCRATCH_TEST(tells_after_the_sync_and_not_before),
+        SCRATCH_TEST(queue_is_bounded),
+        SCRATCH_TEST(reads_leave_room),
+        SCRATCH_TEST(waiting_bytes_are_bounded),
+        SCRATCH_TEST(a_broken_text_is_not_taken),
+        SCRATCH_TEST(forgotten_and_orphaned_records_are_written),
+        SCRATCH_TEST(a_callback_may_close_its_port),
+        SCRATCH_TEST(lost_counts_are_recorded),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

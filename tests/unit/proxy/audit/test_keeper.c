@@ -4,18 +4,6 @@
 
 #include <stdatomic.h>
 
-static int make_scratch(void **state)
-{
-    *state = scratch_make();
-    return 0;
-}
-
-static int remove_scratch(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 static struct journal_status status_of(struct journal *journal)
 {
     struct journal_status status;
@@ -228,11 +216,9 @@ static void tells_its_state(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(writes_at_start_and_stop, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(writes_after_so_many_records, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(writes_after_some_time, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(a_failure_is_tried_again, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(tells_its_state, make_scratch, remove_scratch),
+        SCRATCH_TEST(writes_at_start_and_stop), SCRATCH_TEST(writes_after_so_many_records),
+        SCRATCH_TEST(writes_after_some_time),   SCRATCH_TEST(a_failure_is_tried_again),
+        SCRATCH_TEST(tells_its_state),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,18 +1,6 @@
 #include "proxy/audit/keys.h"
 #include "tests/unit/proxy/audit/support.h"
 
-static int make_scratch(void **state)
-{
-    *state = scratch_make();
-    return 0;
-}
-
-static int remove_scratch(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 static char *mask(struct audit_key *key, const char *secret)
 {
     struct text text = {0};
@@ -262,15 +250,15 @@ static void renewal_keeps_what_it_has(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(first_start_makes_a_private_key, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(masks_as_hmac_sha256, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(refuses_a_key_that_cannot_be_trusted, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(refuses_what_is_no_file, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(refuses_somebody_elses_key, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(rotation_keeps_the_old_key, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(rotation_goes_on_after_a_crash, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(rotation_loses_no_key, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(renewal_keeps_what_it_has, make_scratch, remove_scratch),
+        SCRATCH_TEST(first_start_makes_a_private_key),
+        SCRATCH_TEST(masks_as_hmac_sha256),
+        SCRATCH_TEST(refuses_a_key_that_cannot_be_trusted),
+        SCRATCH_TEST(refuses_what_is_no_file),
+        SCRATCH_TEST(refuses_somebody_elses_key),
+        SCRATCH_TEST(rotation_keeps_the_old_key),
+        SCRATCH_TEST(rotation_goes_on_after_a_crash),
+        SCRATCH_TEST(rotation_loses_no_key),
+        SCRATCH_TEST(renewal_keeps_what_it_has),
     };
 
     audit_key_free(NULL);

@@ -9,18 +9,6 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
-static int make_scratch(void **state)
-{
-    *state = scratch_make();
-    return 0;
-}
-
-static int remove_scratch(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 static struct text read_file(const char *path)
 {
     struct text text = {0};
@@ -1102,22 +1090,21 @@ static void bounds_a_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(survives_truncation_anywhere, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(refuses_damage_before_the_end, make_scratch, remove_scratch),
+        SCRATCH_TEST(survives_truncation_anywhere),
+        SCRATCH_TEST(refuses_damage_before_the_end),
         cmocka_unit_test(cuts_a_torn_last_line),
-        cmocka_unit_test_setup_teardown(holds_the_log_against_its_checkpoint, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(a_refusal_cuts_nothing, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(keeps_its_origin, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(headers_say_how_far_back_to_look, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(cuts_a_torn_group, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(cuts_no_more_than_a_group, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(records_a_cut_of_an_earlier_start, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(hands_over_open_intents, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(what_was_acknowledged_survives_a_kill, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(a_body_is_not_an_intent, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(clears_away_what_never_became_a_segment, make_scratch,
-                                        remove_scratch),
-        cmocka_unit_test_setup_teardown(an_unreadable_segment_is_refused, make_scratch, remove_scratch),
+        SCRATCH_TEST(holds_the_log_against_its_checkpoint),
+        SCRATCH_TEST(a_refusal_cuts_nothing),
+        SCRATCH_TEST(keeps_its_origin),
+        SCRATCH_TEST(headers_say_how_far_back_to_look),
+        SCRATCH_TEST(cuts_a_torn_group),
+        SCRATCH_TEST(cuts_no_more_than_a_group),
+        SCRATCH_TEST(records_a_cut_of_an_earlier_start),
+        SCRATCH_TEST(hands_over_open_intents),
+        SCRATCH_TEST(what_was_acknowledged_survives_a_kill),
+        SCRATCH_TEST(a_body_is_not_an_intent),
+        SCRATCH_TEST(clears_away_what_never_became_a_segment),
+        SCRATCH_TEST(an_unreadable_segment_is_refused),
         cmocka_unit_test(reads_lines),
         cmocka_unit_test(bounds_a_line),
     };

@@ -3,18 +3,6 @@
 
 #define NOW INT64_C(4000000000000000) /* some time after every segment of these tests was begun */
 
-static int make_scratch(void **state)
-{
-    *state = scratch_make();
-    return 0;
-}
-
-static int remove_scratch(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 /* The directory as retention sees it. */
 struct view {
     struct directory directory;
@@ -260,13 +248,13 @@ static void the_keeper_removes_and_records(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(finds_the_oldest, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(never_takes_the_newest, make_scratch, remove_scratch),
+        SCRATCH_TEST(finds_the_oldest),
+        SCRATCH_TEST(never_takes_the_newest),
         cmocka_unit_test(an_open_intent_holds_it_back),
-        cmocka_unit_test_setup_teardown(a_checkpoint_must_cover_it, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(what_is_damaged_stays, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(removes_what_belongs_to_it, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(the_keeper_removes_and_records, make_scratch, remove_scratch),
+        SCRATCH_TEST(a_checkpoint_must_cover_it),
+        SCRATCH_TEST(what_is_damaged_stays),
+        SCRATCH_TEST(removes_what_belongs_to_it),
+        SCRATCH_TEST(the_keeper_removes_and_records),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,18 +6,6 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
-static int make_scratch(void **state)
-{
-    *state = scratch_make();
-    return 0;
-}
-
-static int remove_scratch(void **state)
-{
-    scratch_remove(*state);
-    return 0;
-}
-
 /* A disk that fails on demand. */
 struct bad_disk {
     atomic_int write_errno;    /* 0: writes succeed */
@@ -726,22 +714,22 @@ static void opens_when_the_disk_is_good_again(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(failed_sync_ends_the_segment, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(short_writes_lose_nothing, make_scratch, remove_scratch),
+        SCRATCH_TEST(failed_sync_ends_the_segment),
+        SCRATCH_TEST(short_writes_lose_nothing),
         cmocka_unit_test(a_full_disk_leaves_whole_lines),
-        cmocka_unit_test_setup_teardown(a_file_size_limit_is_survived, make_scratch, remove_scratch),
+        SCRATCH_TEST(a_file_size_limit_is_survived),
         cmocka_unit_test(notices_what_others_do_to_the_segment),
-        cmocka_unit_test_setup_teardown(a_lost_directory_is_not_made_anew, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(without_a_reserve_mutations_stop, make_scratch, remove_scratch),
+        SCRATCH_TEST(a_lost_directory_is_not_made_anew),
+        SCRATCH_TEST(without_a_reserve_mutations_stop),
         cmocka_unit_test(a_file_system_without_reserves_is_fine),
-        cmocka_unit_test_setup_teardown(counts_what_was_lost, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(a_lost_count_is_not_counted, make_scratch, remove_scratch),
+        SCRATCH_TEST(counts_what_was_lost),
+        SCRATCH_TEST(a_lost_count_is_not_counted),
         cmocka_unit_test(keeps_what_is_owed),
-        cmocka_unit_test_setup_teardown(goes_on_when_it_cannot_rotate, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(waits_until_the_tail_is_gone, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(begins_a_segment_for_its_age, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(groups_are_bounded, make_scratch, remove_scratch),
-        cmocka_unit_test_setup_teardown(opens_when_the_disk_is_good_again, make_scratch, remove_scratch),
+        SCRATCH_TEST(goes_on_when_it_cannot_rotate),
+        SCRATCH_TEST(waits_until_the_tail_is_gone),
+        SCRATCH_TEST(begins_a_segment_for_its_age),
+        SCRATCH_TEST(groups_are_bounded),
+        SCRATCH_TEST(opens_when_the_disk_is_good_again),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
