@@ -61,7 +61,7 @@ struct confine_files *confine_files_new(void)
         return NULL;
     const struct ruleset_attributes attributes = {
         .handled_fs = handled_by(version),
-        .handled_net = 0,
+        .handled_net = version >= 4 ? NET_BIND_TCP : 0,
         .scoped = version >= 6 ? SCOPE_ABSTRACT | SCOPE_SIGNAL : 0,
     };
     size_t size = version >= 6   ? sizeof attributes

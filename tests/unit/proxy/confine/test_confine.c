@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/landlock.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <pwd.h>
 #include <setjmp.h>
@@ -14,7 +16,9 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -143,16 +147,30 @@ static int one_file(const char *unused)
     return opens("write/file", O_RDWR) != 0 ? 2 : opens("write/second", O_CREAT | O_RDWR) != EACCES ? 3 : 0;
 }
 
+/* Older kernels (landlock before version 4) restrict files only. */
+static int binds_nothing(const char *unused)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    int before = socket(AF_INET, SOCK_STREAM, 0), after = socket(AF_INET, SOCK_STREAM, 0);
+    (void)unused;
+
+    if (bind(before, (struct sockaddr *)&address, sizeof address) != 0 || listen(before, 1) != 0)
+        return 1;
+    if (!enforce(with("read", CONFINE_READ, false)))
+        return 2;
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 4)
+        return 0;
+    return bind(after, (struct sockaddr *)&address, sizeof address) != -1 || errno != EACCES ? 3 : 0;
+}
+
 static void test_files(void **state)
 {
     static const struct {
         const char *name;
         int (*body)(const char *);
     } cases[] = {
-        {"read only", read_only},
-        {"read and write", read_and_write},
-        {"through a link", through_a_link},
-        {"one file", one_file},
+        {"read only", read_only}, {"read and write", read_and_write}, {"through a link", through_a_link},
+        {"one file", one_file},   {"binds nothing", binds_nothing},
     };
     struct confine_files *files = confine_files_new();
     char error[200];
