@@ -7,7 +7,7 @@
 
 /* What a header says. */
 struct header {
-    uint64_t first_seq, format, tree_size, run;
+    uint64_t first_seq, format, tree_size, run, open_from;
     struct tree tree;
 };
 
@@ -56,6 +56,8 @@ static const char *read_header(const struct scan *scan, uint64_t seq, struct hea
         return "this header's `edge` is not that of a tree of its `tree_size`";
     if (!find_number(scan, "run", &header->run) || header->run > seq)
         return "this header does not say which run of the gate it belongs to";
+    if (!find_number(scan, "open_from", &header->open_from))
+        return "this header does not say from which line on changes may be open";
     return NULL;
 }
 

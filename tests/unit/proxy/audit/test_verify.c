@@ -192,7 +192,8 @@ static void make_line(const struct chain *chain, struct text *line)
     if (chain->tree.size % (LINES / SEGMENTS) == 0) {
         chain_write_edge(&chain->tree, edge);
         text_add_format(line,
-                        "{\"edge\":%s,\"first_seq\":%" PRIu64 ",\"format\":2,\"origin\":\"log.example\",",
+                        "{\"edge\":%s,\"first_seq\":%" PRIu64
+                        ",\"format\":2,\"open_from\":1,\"origin\":\"log.example\",",
                         edge, seq);
         text_add_format(
             line,
