@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* A journal's public key, the one of the notes in corpus/note. Its private half was thrown away. */
+#define FUZZ_KEY "fuzz.example/journal+a32c3c6f+AYvOO7F4dhcDl8pRT164XCstpnEw/OJwX242kOygfTax"
+
 /* libFuzzer calls the first once before all inputs, and the second for each. */
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

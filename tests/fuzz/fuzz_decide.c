@@ -10,6 +10,8 @@
 static struct contract *contract;
 static struct policy *policy;
 static struct pattern_scratch *scratch;
+static const struct principal *principals[32]; /* of the policy */
+static size_t principal_count;
 
 static struct document load(const char *path)
 {
@@ -28,12 +30,18 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     struct document contract_file = load("conf/integrations.openapi.json");
     struct document policy_file = load("tests/tables/decisions.policy.json");
     struct problems problems = {0};
+    const char *name;
+    json_t *value;
 
     (void)argc, (void)argv;
     contract = contract_compile(&contract_file, &problems);
     policy = policy_compile(&policy_file, &problems);
     scratch = pattern_scratch_new();
     FUZZ_CHECK(contract != NULL && policy != NULL && scratch != NULL);
+    json_object_foreach (json_object_get(policy_file.root, "principals"), name, value) {
+        FUZZ_CHECK(principal_count < sizeof principals / sizeof *principals);
+        principals[principal_count++] = policy_principal_named(policy, span_of(name));
+    }
     document_free(&contract_file);
     document_free(&policy_file);
     problems_free(&problems);
@@ -124,6 +132,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static const struct wire_limits limits = {
         .header_bytes = 4000, .header_fields = 30, .target_bytes = 1000, .body_bytes = 4000};
     struct span bytes = fuzz_span(data, size), piece;
+    struct fuzz_dice dice = fuzz_dice(bytes);
     struct text content = {0};
     struct request request = {.client = SPAN("127.0.0.1"), .now = 1795000000};
     struct arena arena;
@@ -143,7 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         request.body = fuzz_of(&content);
         request.has_content = wire_has_content(&wire);
         judge(&request, NULL);
-        judge(&request, policy_principal_named(policy, span_of("ann")));
+        judge(&request, principals[fuzz_throw(&dice, principal_count) - 1]);
     }
     arena_reset(&arena);
     text_free(&content);
