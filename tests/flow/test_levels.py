@@ -407,12 +407,18 @@ def other_level(policy):
     return {"audit": {"gained": 2, "lost": 0}}
 
 
+def new_certificate(policy):
+    policy["principals"]["viewer"].update(certificates=["dns:viewer.example"], identity="either")
+    return {"certificates": {"gained": 1, "lost": 0}}
+
+
 def only_words(policy):
     policy["description"] = "the same in other words"
     return {}
 
 
-@pytest.mark.parametrize("change", [drop_principal, new_token, moved_token, wider_role, new_organization, everywhere, other_level, only_words],
+@pytest.mark.parametrize("change", [drop_principal, new_token, moved_token, wider_role, new_organization, everywhere, other_level, new_certificate,
+                                    only_words],
                          ids=lambda change: change.__name__)
 def test_changes_are_told(gate, change):
     policy = json.loads(gate.policy_file.read_text())
@@ -421,7 +427,7 @@ def test_changes_are_told(gate, change):
     gate.reload()
     first, second = policies(gate, 2)
     assert second["cause"] == "signal" and second["policy"] != first["policy"]
-    nothing = {part: {"gained": 0, "lost": 0} for part in ("audit", "grants", "organizations", "tokens")}
+    nothing = {part: {"gained": 0, "lost": 0} for part in ("audit", "certificates", "grants", "organizations", "tokens")}
     nothing["principals"] = {"gained": 0, "gained_names": [], "lost": 0, "lost_names": []}
     assert second["changes"] == {**nothing, **expected}
 
