@@ -1,7 +1,6 @@
 #include "proxy/client.h"
 
 #include "proxy/exchange.h"
-#include "proxy/header_view.h"
 #include "proxy/incoming.h"
 #include "proxy/listener.h"
 #include "proxy/worker.h"
@@ -282,20 +281,13 @@ static const char *method_name(enum evhttp_cmd_type command)
     return "";
 }
 
-/* Did evhttp read the same method and target as will be judged, and find the same end of the request as the
- * grammar did? Two readers that differ in this are what smuggling is made of. */
+/* Did evhttp read the request as the grammar did, and nothing beside it? */
 static bool read_alike(const struct client *client, struct evhttp_request *request)
 {
-    const struct incoming *incoming = client->incoming;
-    size_t content = evbuffer_get_length(evhttp_request_get_input_buffer(request));
-    struct span method, target;
-
-    return header_request_line((struct span){incoming->header.data, incoming->header.length}, &method,
-                               &target) &&
-           span_is(method, method_name(evhttp_request_get_command(request))) &&
-           span_is(target, evhttp_request_get_uri(request)) &&
-           evbuffer_get_length(bufferevent_get_input(client->bufferevent)) == 0 &&
-           content == wire_content_read(&incoming->wire);
+    return evbuffer_get_length(bufferevent_get_input(client->bufferevent)) == 0 &&
+           incoming_is(client->incoming, method_name(evhttp_request_get_command(request)),
+                       evhttp_request_get_uri(request),
+                       evbuffer_get_length(evhttp_request_get_input_buffer(request)));
 }
 
 void client_on_request(struct evhttp_request *request, void *arg)

@@ -1,5 +1,6 @@
 #include "proxy/incoming.h"
 
+#include "proxy/header_view.h"
 #include "proxy/worker.h"
 
 #include <event2/buffer.h>
@@ -90,4 +91,14 @@ bool incoming_show(const struct incoming *incoming, struct evbuffer *evhttp)
         added = !frames_content(line) || evbuffer_add(evhttp, line.data, line.length) == 0;
     }
     return added && evbuffer_add(evhttp, "\r\n", 2) == 0;
+}
+
+bool incoming_is(const struct incoming *incoming, const char *method, const char *target, size_t content)
+{
+    struct span our_method, our_target;
+
+    return header_request_line((struct span){incoming->header.data, incoming->header.length}, &our_method,
+                               &our_target) &&
+           span_is(our_method, method) && span_is(our_target, target) &&
+           content == wire_content_read(&incoming->wire);
 }

@@ -39,4 +39,8 @@ void incoming_drop_content(struct incoming *incoming);
  * is out. */
 bool incoming_show(const struct incoming *incoming, struct evbuffer *evhttp);
 
+/* Is it what another reader of the same bytes found: method, target, bytes of content? Two readers that
+ * differ in one of these are what smuggling is made of. */
+bool incoming_is(const struct incoming *incoming, const char *method, const char *target, size_t content);
+
 #endif

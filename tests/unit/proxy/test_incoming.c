@@ -70,6 +70,37 @@ static void evhttp_is_shown_what_it_parses(void **state)
     free(worker);
 }
 
+static void another_reader_must_have_read_the_same(void **state)
+{
+    static const struct {
+        const char *received, *method, *target;
+        size_t content;
+        bool same;
+    } cases[] = {
+        {"GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n", "GET", "/a?b", 0, true},
+        {"GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n", "HEAD", "/a?b", 0, false},
+        {"GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n", "", "/a?b", 0, false},
+        {"GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n", "GET", "/a", 0, false},
+        {"GET /a?b HTTP/1.1\r\nHost: h\r\n\r\n", "GET", "/a?b", 1, false},
+        {"GET http://h/a HTTP/1.1\r\nHost: h\r\n\r\n", "GET", "/a", 0, false},
+        {"PATCH / HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\n", "PATCH", "/", 7, true},
+        {"PATCH / HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\n", "PATCH", "/", 0, false},
+    };
+    struct worker *worker = make_worker();
+    (void)state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct incoming *incoming = incoming_take(worker);
+        assert_non_null(incoming);
+        receive(incoming, cases[i].received);
+        assert_int_equal(incoming_is(incoming, cases[i].method, cases[i].target, cases[i].content),
+                         cases[i].same);
+        incoming_give_back(worker, incoming);
+    }
+    incoming_free_idle(worker);
+    free(worker);
+}
+
 /* The next request finds nothing of the one before, and a large header is no lasting cost. */
 static void given_back_it_is_wiped(void **state)
 {
@@ -101,6 +132,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(evhttp_is_shown_what_it_parses),
+        cmocka_unit_test(another_reader_must_have_read_the_same),
         cmocka_unit_test(given_back_it_is_wiped),
     };
 
