@@ -408,8 +408,9 @@ def other_level(policy):
 
 
 def new_certificate(policy):
+    """Its token is told, too: what it is good for alone has another reason now."""
     policy["principals"]["viewer"].update(certificates=["dns:viewer.example"], identity="either")
-    return {"certificates": {"gained": 1, "lost": 0}}
+    return {"certificates": {"gained": 1, "lost": 0}, "tokens": {"gained": 1, "lost": 1}}
 
 
 def only_words(policy):
