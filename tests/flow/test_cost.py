@@ -74,12 +74,23 @@ def needs(*words):
         pytest.skip(f"{words[0]} cannot be used here, or not with this build")
 
 
+def fewest_syscalls(cost, subject):
+    """A machine that is busy with something else makes the loop turn more often, never less: then it is counted again."""
+    found = {}
+    for _ in range(3):
+        one = counts.syscalls(subject, cost.kind)
+        if not found or sum(one.values()) < sum(found.values()):
+            found = one
+        if sum(found.values()) <= cost.bound:
+            break
+    return sum(found.values()), found
+
+
 def count(cost, subject, profiles):
     """The cost, and what it is made of, for the message."""
     if cost.counted == "syscalls":
         needs("strace", "-D", "-o", "/dev/null")
-        found = counts.syscalls(subject, cost.kind)
-        return sum(found.values()), found
+        return fewest_syscalls(cost, subject)
     needs("valgrind", "-q", "--tool=none")
     profile = profiles(cost.kind)
     if cost.counted == "allocations":
