@@ -82,6 +82,7 @@ static const char *const stage_names[] = {
     [STAGE_START] = "start",         [STAGE_STOP] = "stop",
     [STAGE_RECOVERED] = "recovered", [STAGE_RECONCILED] = "reconciled",
     [STAGE_MISSED] = "missed",       [STAGE_REMOVED] = "removed",
+    [STAGE_APPROVAL] = "approval",
 };
 
 /* Is the value at hand? */

@@ -16,6 +16,7 @@ enum record_stage {
     STAGE_READ,            /* a read, where the policy wants reads recorded */
     STAGE_POLICY,          /* a policy came into force: policy, principals */
     STAGE_KEY,             /* the key of the masks is another one */
+    STAGE_APPROVAL,        /* somebody agreed to a change that waits for it; nothing asks for that yet */
 
     /* Written by the journal itself: */
     STAGE_SEGMENT,    /* first line of every segment */

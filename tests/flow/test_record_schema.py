@@ -16,9 +16,9 @@ def test_schema_is_a_schema():
 
 
 def test_stages_of_the_story_are_those_of_the_schema():
-    assert set(SCHEMA["properties"]["stage"]["enum"]) == story.STAGES
+    assert set(SCHEMA["properties"]["stage"]["enum"]) == story.STAGES | story.RESERVED
     told = [branch["if"]["properties"]["stage"] for branch in SCHEMA["allOf"]]
-    assert {name for stage in told for name in stage.get("enum", [stage.get("const")])} == story.STAGES
+    assert {name for stage in told for name in stage.get("enum", [stage.get("const")])} == story.STAGES | story.RESERVED
 
 
 def test_every_stage_is_valid(make_gate, sandbox):
@@ -88,3 +88,11 @@ OUTCOME = {**BASE, "stage": "outcome", "client": "::1", "effect": "update", "gat
 def test_records(record, changes, valid):
     changed = {**copy.deepcopy(record), **changes}
     assert VALIDATOR.is_valid(changed) == valid, list(VALIDATOR.iter_errors(changed))
+
+
+def test_an_approval():
+    record = {"stage": "approval", "prev": "0" * 64, "seq": 7, "time": "2026-01-01T00:00:00.000000Z", "principal": "second",
+              "request_id": "11111111-2222-4333-8444-555555555555", "detail": "the registry moved"}
+    assert not faults_of(record)
+    for wrong in ({"principal": ""}, {"request_id": "7"}, {"approver": "second"}):
+        assert faults_of({**record, **wrong}), wrong
