@@ -25,7 +25,7 @@ class Setting:
     certificate: pathlib.Path = None  # of a TLS upstream, and the one to trust; None: the upstream is plain
     front: tuple = None           # certificate and key for TLS in front; None: clients come without
     connections: int = 64
-    pool: int = None              # connections to the upstream; None: as many as the contestant needs
+    pool: int = None              # connections to the upstream; None: as many as clients have
     workers: int = 1
     cores: str = None             # None: whichever
     extra: dict = field(default_factory=dict)  # for Portcullis' configuration
@@ -299,9 +299,8 @@ class Portcullis(Contestant):
     def configure(self):
         setting = self.setting
         setting.world.write_policy(self.directory / "policy.json")
-        # A connection to the upstream is one principal's: fewer than there are principals would mean a new one for nearly every request.
-        pool = setting.pool or setting.connections + setting.world.principals
-        upstream = {"url": f"http://127.0.0.1:{setting.upstream}", "connections": min(4096, pool), "queue": 100000}
+        upstream = {"url": f"http://127.0.0.1:{setting.upstream}", "connections": min(4096, setting.pool or setting.connections),
+                    "queue": 100000}
         if setting.certificate:
             upstream |= {"url": f"https://localhost:{setting.upstream}", "ca_file": str(setting.certificate)}
         front = {}
