@@ -93,7 +93,7 @@ static bool append(struct exchange *exchange, const struct record_fields *fields
     bool built = record_build(fields, &record);
 
     record.owed = fields->stage == STAGE_OUTCOME;
-    record.spare = fields->stage == STAGE_READ;
+    record.spare = fields->stage == STAGE_READ || fields->stage == STAGE_REFUSED;
     if (done != NULL)
         exchange->waiting_since_us = clock_monotonic_us();
     bool appended = built && journal_append(exchange->worker->port, &record, done, done ? exchange : NULL);

@@ -75,8 +75,8 @@ struct record {
     uint64_t mutation; /* for other roles than plain: a number made of the request id */
     bool owed;  /* tells of what has happened: an outcome, a policy in force. Taken even when the queue is
                    full; there is at most one for each intent taken, or for each signal to the gate */
-    bool spare; /* nobody is held up for want of it (a read): taken only while half of the queue is free, so
-                   that reads leave room for changes */
+    bool spare; /* nobody is held up for want of it (a read, a refusal): taken only while half of the queue is
+                   free, so that whoever may change nothing leaves room for those who may */
 };
 
 /* `durable`: the record is on disk. Otherwise it must be taken for lost; the journal counts it as missed

@@ -141,6 +141,34 @@ def test_a_bound_on_requests_under_way(make_gate, make_upstream, pool):
     assert get(gate).status == 200
 
 
+def refused_changes(gate, until):
+    """Changes that their principal may not make, eight at a time, as fast as they are refused."""
+    request = f"DELETE {DELETE.target} HTTP/1.1\r\nHost: x\r\nAuthorization: Token {TOKENS['nobody']}\r\n\r\n".encode()
+    with gate.connect() as connection:
+        while not until.is_set():
+            connection.sendall(request * 8)
+            answered = b""
+            while answered.count(b"HTTP/1.1 403 ") < 8:
+                piece = connection.recv(65536)
+                assert piece
+                answered += piece
+
+
+def test_changes_that_are_refused_leave_room_for_others(make_gate, sandbox, pool):
+    """The journal's queue is for those first who may change something."""
+    gate = make_gate(sandbox, config={"audit": {"queue": 16}, "admin": {"listen": "127.0.0.1:0"}})
+    end = threading.Event()
+    flood = [pool.submit(refused_changes, gate, end) for _ in range(40)]
+    try:
+        wait_until(lambda: gate.metrics()["portcullis_journal_missed_total"] > 0, what="a queue that is full of refusals")
+        statuses_of_changes = {gate.request("DELETE", DELETE.target, DELETE.token).status for _ in range(60)}
+    finally:
+        end.set()
+    for one in flood:
+        one.result()
+    assert statuses_of_changes <= {204, 404}, "the first one deletes, the API finds nothing for the others"
+
+
 def load(pool, gate, seconds, clients):
     """Clients that ask again and again, and wait as they are told to: what each request came to, and how long it took."""
     done = []
