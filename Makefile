@@ -34,7 +34,7 @@ WARN     := -Wall -Wextra -Werror -Wformat=2 -Wconversion -Wshadow -Wstrict-prot
 LANGUAGE := -std=c11 -fno-delete-null-pointer-checks -fno-strict-overflow -fno-strict-aliasing
 
 CFLAGS   ?= -g
-# FAULTS=1 builds in the places where tests let the gate die: see proxy/fault_point.h.
+# FAULTS=1 builds in the places where tests let the gate die: see proxy/base/fault_point.h.
 FAULTS   ?=
 override CPPFLAGS += -I. -D_GNU_SOURCE -DPORTCULLIS_VERSION='"$(VERSION)"' $(if $(FAULTS),-DFAULT_POINTS)
 override CFLAGS   += $(LANGUAGE) $(OPTIMIZE) $(WARN) $(HARDEN) $(SANITIZE) $(PACKAGE_CFLAGS) -fPIE -pthread -MMD -MP

@@ -1,18 +1,18 @@
 #include "proxy/control.h"
 
 #include "policies/policy_summary.h"
-#include "proxy/access_log.h"
-#include "proxy/admin.h"
+#include "proxy/admin/admin.h"
 #include "proxy/audit/journal.h"
 #include "proxy/audit/keys.h"
 #include "proxy/audit/reconcile.h"
 #include "proxy/audit/record.h"
-#include "proxy/log.h"
+#include "proxy/base/log.h"
+#include "proxy/listen/takeover.h"
+#include "proxy/observe/access_log.h"
 #include "proxy/ship/ship.h"
-#include "proxy/takeover.h"
 #include "proxy/tls/server.h"
 #include "proxy/upstream/upstream.h"
-#include "proxy/worker.h"
+#include "proxy/worker/worker.h"
 
 #include <event2/event.h>
 #include <pthread.h>

@@ -2,8 +2,8 @@
 #ifndef PROXY_CONTROL_H
 #define PROXY_CONTROL_H
 
-#include "proxy/ruleset.h"
-#include "proxy/service.h"
+#include "proxy/service/ruleset.h"
+#include "proxy/service/service.h"
 
 struct takeover;
 struct worker;

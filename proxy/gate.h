@@ -3,8 +3,8 @@
 #ifndef PROXY_GATE_H
 #define PROXY_GATE_H
 
-#include "proxy/config.h"
-#include "proxy/ruleset.h"
+#include "proxy/config/config.h"
+#include "proxy/service/ruleset.h"
 
 /* Serves until SIGTERM or SIGINT, then stops within the configured time. `port_file` (NULL for none) is
  * written once every address accepts. Reloads on SIGHUP, reopens the access log on SIGUSR1. The caller keeps

@@ -1,4 +1,4 @@
-#include "proxy/config.h"
+#include "proxy/config/config.h"
 #include "proxy/console/console.h"
 
 static void settings_manual(struct text *out)

@@ -1,7 +1,7 @@
 #include "proxy/audit/checkpoints.h"
 
-#include "proxy/fault_point.h"
-#include "proxy/file.h"
+#include "proxy/base/fault_point.h"
+#include "proxy/base/file.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
 #include "proxy/audit/journal_internal.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 
 #include <errno.h>
 #include <limits.h>

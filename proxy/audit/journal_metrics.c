@@ -1,6 +1,6 @@
 /* What the journal says of itself on the metrics page. */
 #include "proxy/audit/journal_internal.h"
-#include "proxy/exposition.h"
+#include "proxy/observe/exposition.h"
 
 static void write_histogram(const struct histogram *histogram, const struct histogram_scale *scale,
                             const char *name, const char *help, struct text *page)

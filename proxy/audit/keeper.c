@@ -2,9 +2,9 @@
 
 #include "proxy/audit/retention.h"
 #include "proxy/audit/witness.h"
-#include "proxy/clock.h"
-#include "proxy/fault_point.h"
-#include "proxy/log.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/fault_point.h"
+#include "proxy/base/log.h"
 
 #include <event2/event.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 #include "proxy/audit/key_file.h"
 
 #include "proxy/audit/directory.h"
-#include "proxy/secret.h"
+#include "proxy/base/secret.h"
 
 #include <errno.h>
 #include <fcntl.h>

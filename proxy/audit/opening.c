@@ -1,8 +1,8 @@
 /* Opening a journal: everything from the lock to the first segment, at the gate's start or later. */
 #include "proxy/audit/checkpoints.h"
 #include "proxy/audit/journal_internal.h"
-#include "proxy/clock.h"
-#include "proxy/log.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/log.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,7 +1,7 @@
 #include "proxy/audit/points.h"
 
 #include "policies/ascii.h"
-#include "proxy/file.h"
+#include "proxy/base/file.h"
 
 #include <dirent.h>
 #include <errno.h>

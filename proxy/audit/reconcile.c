@@ -1,8 +1,8 @@
 /* The reconciler's loop: what wakes it, and what it takes over from earlier runs. */
 #include "proxy/audit/reconcile_internal.h"
 #include "proxy/audit/reconcile_queue.h"
-#include "proxy/clock.h"
-#include "proxy/log.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/log.h"
 
 #include <event2/event.h>
 #include <stdlib.h>

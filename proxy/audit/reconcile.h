@@ -11,8 +11,8 @@
 #define PROXY_AUDIT_RECONCILE_H
 
 #include "proxy/audit/record.h"
-#include "proxy/ruleset.h"
-#include "proxy/service.h"
+#include "proxy/service/ruleset.h"
+#include "proxy/service/service.h"
 
 struct event_base;
 struct reconcile_queue;

@@ -2,9 +2,9 @@
 
 #include "policies/text.h"
 #include "proxy/audit/reconcile_reading.h"
-#include "proxy/clock.h"
-#include "proxy/log.h"
-#include "proxy/reply.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/log.h"
+#include "proxy/http/reply.h"
 
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 /* One case on its way: asked about when its time has come, recorded when there is a finding. */
 #include "proxy/audit/reconcile_internal.h"
-#include "proxy/clock.h"
-#include "proxy/log.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "proxy/audit/reconcile_queue.h"
 
-#include "proxy/log.h"
+#include "proxy/base/log.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "proxy/audit/record.h"
 
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 
 #define USUAL_BYTES 1000 /* of a record */
 

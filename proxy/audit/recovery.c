@@ -4,7 +4,7 @@
 #include "proxy/audit/checkpoints.h"
 #include "proxy/audit/cut.h"
 #include "proxy/audit/lines.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
 #include "proxy/audit/check.h"
 #include "proxy/audit/cut.h"
 #include "proxy/audit/recovery.h"
-#include "proxy/clock.h"
-#include "proxy/fault_point.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/fault_point.h"
 
 #include <dirent.h>
 #include <errno.h>

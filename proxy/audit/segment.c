@@ -2,8 +2,8 @@
 
 #include "proxy/audit/check.h"
 #include "proxy/audit/cut.h"
-#include "proxy/clock.h"
-#include "proxy/fault_point.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/fault_point.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
 #include "proxy/audit/chain.h"
 #include "proxy/audit/directory.h"
 #include "proxy/audit/entry.h"
-#include "proxy/histogram.h"
+#include "proxy/observe/histogram.h"
 
 #include <sys/uio.h>
 

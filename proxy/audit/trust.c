@@ -1,6 +1,6 @@
 #include "proxy/audit/trust.h"
 
-#include "proxy/file.h"
+#include "proxy/base/file.h"
 
 #include <dirent.h>
 #include <errno.h>

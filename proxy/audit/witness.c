@@ -1,7 +1,7 @@
 #include "proxy/audit/witness.h"
 
-#include "proxy/command.h"
-#include "proxy/log.h"
+#include "proxy/base/command.h"
+#include "proxy/base/log.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,8 +1,8 @@
 #include "proxy/audit/check.h"
 #include "proxy/audit/journal_internal.h"
-#include "proxy/clock.h"
-#include "proxy/fault_point.h"
-#include "proxy/log.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/fault_point.h"
+#include "proxy/base/log.h"
 
 #include <errno.h>
 #include <stdatomic.h>

@@ -1,7 +1,7 @@
 #include "proxy/confine/confine_internal.h"
 
-#include "proxy/config_settings.h"
-#include "proxy/log.h"
+#include "proxy/base/log.h"
+#include "proxy/config/settings.h"
 
 #include <errno.h>
 #include <stdio.h>

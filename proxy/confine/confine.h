@@ -14,7 +14,7 @@
 #ifndef PROXY_CONFINE_CONFINE_H
 #define PROXY_CONFINE_CONFINE_H
 
-#include "proxy/ruleset.h"
+#include "proxy/service/ruleset.h"
 
 /* The values of process.confine, in the order of its setting. */
 enum confine_demand { CONFINE_AUTO, CONFINE_REQUIRED, CONFINE_OFF };

@@ -1,6 +1,6 @@
 #include "proxy/confine/confine_internal.h"
 
-#include "proxy/log.h"
+#include "proxy/base/log.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -1,7 +1,7 @@
 #include "proxy/audit/export.h"
 #include "proxy/audit/trail.h"
 #include "proxy/audit/when.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 #include "proxy/console/audit.h"
 
 #include <getopt.h>

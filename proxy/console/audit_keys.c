@@ -1,8 +1,8 @@
 /* `portcullis audit rotate-key` and `portcullis audit mask`: the keys of the journal's masks. */
 #include "proxy/audit/keys.h"
-#include "proxy/config.h"
+#include "proxy/base/secret.h"
+#include "proxy/config/config.h"
 #include "proxy/console/audit.h"
-#include "proxy/secret.h"
 
 #include <getopt.h>
 #include <stdlib.h>

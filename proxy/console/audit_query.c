@@ -4,7 +4,7 @@
 #include "proxy/audit/directory.h"
 #include "proxy/audit/trail.h"
 #include "proxy/audit/when.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 #include "proxy/console/audit.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 #include "proxy/audit/points.h"
 #include "proxy/audit/trail.h"
 #include "proxy/audit/verify.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/progress.h"
 #include "proxy/console/audit.h"
-#include "proxy/progress.h"
 
 #include <getopt.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 #include "proxy/audit/verify.h"
 
 #include "proxy/audit/when.h"
+#include "proxy/base/progress.h"
 #include "proxy/console/audit.h"
-#include "proxy/progress.h"
 
 #include <getopt.h>
 #include <inttypes.h>

@@ -1,6 +1,6 @@
 #include "proxy/audit/proof.h"
+#include "proxy/base/file.h"
 #include "proxy/console/audit.h"
-#include "proxy/file.h"
 
 #include <getopt.h>
 #include <inttypes.h>

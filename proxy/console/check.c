@@ -1,6 +1,6 @@
 #include "proxy/console/console.h"
 #include "proxy/console/output.h"
-#include "proxy/ruleset.h"
+#include "proxy/service/ruleset.h"
 #include "proxy/tls/server.h"
 
 #include <getopt.h>

@@ -3,7 +3,7 @@
 #include "policies/refusal.h"
 #include "proxy/console/console.h"
 #include "proxy/console/output.h"
-#include "proxy/ruleset.h"
+#include "proxy/service/ruleset.h"
 
 #include <getopt.h>
 

@@ -4,8 +4,8 @@
 #define PROXY_CONSOLE_EXPLAIN_H
 
 #include "policies/decide.h"
-#include "proxy/config.h"
-#include "proxy/secret.h"
+#include "proxy/base/secret.h"
+#include "proxy/config/config.h"
 
 #define EXPLAIN_HEADERS      64
 #define EXPLAIN_CERTIFICATES 32

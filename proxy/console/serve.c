@@ -1,7 +1,7 @@
+#include "proxy/base/process.h"
 #include "proxy/console/console.h"
 #include "proxy/console/output.h"
 #include "proxy/gate.h"
-#include "proxy/process.h"
 
 #include <getopt.h>
 

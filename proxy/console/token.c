@@ -1,7 +1,7 @@
 #include "policies/digest.h"
+#include "proxy/base/secret.h"
 #include "proxy/console/console.h"
 #include "proxy/console/output.h"
-#include "proxy/secret.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -3,7 +3,7 @@
 #ifndef PROXY_SHIP_DESTINATION_H
 #define PROXY_SHIP_DESTINATION_H
 
-#include "proxy/config.h"
+#include "proxy/config/config.h"
 #include "proxy/ship/batch.h"
 #include "proxy/ship/stopping.h"
 

@@ -1,8 +1,8 @@
 #include "proxy/ship/line_socket.h"
 
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
+#include "proxy/config/place.h"
 #include "proxy/ship/destination.h"
-#include "proxy/ship/place.h"
 #include "proxy/upstream/resolver.h"
 #include "proxy/upstream/tls.h"
 

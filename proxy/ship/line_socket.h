@@ -3,7 +3,7 @@
 #ifndef PROXY_SHIP_LINE_SOCKET_H
 #define PROXY_SHIP_LINE_SOCKET_H
 
-#include "proxy/config.h"
+#include "proxy/config/config.h"
 #include "proxy/ship/stopping.h"
 
 struct line_socket;

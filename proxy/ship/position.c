@@ -1,6 +1,6 @@
 #include "proxy/ship/position.h"
 
-#include "proxy/file.h"
+#include "proxy/base/file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -2,8 +2,8 @@
 
 #include "proxy/audit/directory.h"
 #include "proxy/audit/journal.h"
-#include "proxy/exposition.h"
-#include "proxy/log.h"
+#include "proxy/base/log.h"
+#include "proxy/observe/exposition.h"
 #include "proxy/ship/shipper.h"
 
 #include <pthread.h>

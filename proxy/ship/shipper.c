@@ -1,8 +1,8 @@
 #include "proxy/ship/shipper.h"
 
-#include "proxy/clock.h"
-#include "proxy/entropy.h"
-#include "proxy/log.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/entropy.h"
+#include "proxy/base/log.h"
 #include "proxy/ship/backoff.h"
 #include "proxy/ship/feed.h"
 

@@ -1,6 +1,6 @@
 #include "proxy/ship/stopping.h"
 
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>

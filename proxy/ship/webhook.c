@@ -1,8 +1,8 @@
 #include "proxy/ship/destination.h"
 
-#include "proxy/clock.h"
-#include "proxy/secret_source.h"
-#include "proxy/ship/place.h"
+#include "proxy/base/clock.h"
+#include "proxy/config/place.h"
+#include "proxy/config/secret_source.h"
 #include "proxy/upstream/upstream.h"
 
 #include <event2/event.h>

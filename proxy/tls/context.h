@@ -3,7 +3,7 @@
 #ifndef PROXY_TLS_CONTEXT_H
 #define PROXY_TLS_CONTEXT_H
 
-#include "proxy/config.h"
+#include "proxy/config/config.h"
 #include "proxy/tls/stapled.h"
 
 #include <openssl/ssl.h>

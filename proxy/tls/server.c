@@ -1,7 +1,7 @@
 #include "proxy/tls/server.h"
 
-#include "proxy/clock.h"
-#include "proxy/log.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/log.h"
 #include "proxy/net/tls_bio.h"
 #include "proxy/tls/context.h"
 #include "proxy/tls/moment.h"

@@ -2,7 +2,7 @@
 #ifndef PROXY_TLS_SERVER_H
 #define PROXY_TLS_SERVER_H
 
-#include "proxy/config.h"
+#include "proxy/config/config.h"
 #include "proxy/net/transport.h"
 #include "proxy/tls/peer_names.h"
 

@@ -1,6 +1,6 @@
 #include "proxy/tls/stapled.h"
 
-#include "proxy/file.h"
+#include "proxy/base/file.h"
 #include "proxy/tls/moment.h"
 #include "proxy/tls/pem.h"
 

@@ -1,5 +1,5 @@
 #include "proxy/upstream/address.h"
-#include "proxy/log.h"
+#include "proxy/base/log.h"
 
 #include <netdb.h>
 #include <stdatomic.h>

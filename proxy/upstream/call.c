@@ -1,4 +1,4 @@
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 #include "proxy/upstream/message.h"
 #include "proxy/upstream/upstream_internal.h"
 

@@ -1,5 +1,5 @@
 #include "proxy/upstream/connection.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 
 #include <errno.h>
 #include <linux/sockios.h>

@@ -1,5 +1,5 @@
-#include "proxy/clock.h"
-#include "proxy/log.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/log.h"
 #include "proxy/upstream/upstream_internal.h"
 
 #include <limits.h>

@@ -1,6 +1,6 @@
 #include "proxy/upstream/resolver.h"
-#include "proxy/clock.h"
-#include "proxy/log.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/log.h"
 
 #include <netdb.h>
 #include <pthread.h>

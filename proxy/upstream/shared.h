@@ -2,7 +2,7 @@
 #ifndef PROXY_UPSTREAM_SHARED_H
 #define PROXY_UPSTREAM_SHARED_H
 
-#include "proxy/config.h"
+#include "proxy/config/config.h"
 #include "proxy/upstream/owner.h"
 #include "proxy/upstream/resolver.h"
 #include "proxy/upstream/tls.h"

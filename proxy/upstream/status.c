@@ -1,6 +1,6 @@
 #include "proxy/upstream/status.h"
-#include "proxy/clock.h"
-#include "proxy/exposition.h"
+#include "proxy/base/clock.h"
+#include "proxy/observe/exposition.h"
 #include "proxy/upstream/shared.h"
 #include "proxy/upstream/upstream_internal.h"
 

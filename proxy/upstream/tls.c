@@ -1,5 +1,5 @@
 #include "proxy/upstream/tls.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 #include "proxy/net/tls_bio.h"
 
 #include <arpa/inet.h>

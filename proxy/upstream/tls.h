@@ -4,7 +4,7 @@
 #ifndef PROXY_UPSTREAM_TLS_H
 #define PROXY_UPSTREAM_TLS_H
 
-#include "proxy/config.h"
+#include "proxy/config/config.h"
 #include "proxy/net/transport.h"
 
 #include <openssl/ssl.h>

@@ -1,5 +1,5 @@
 #include "proxy/upstream/tunnel.h"
-#include "proxy/secret_source.h"
+#include "proxy/config/secret_source.h"
 
 #include <openssl/evp.h>
 #include <pthread.h>

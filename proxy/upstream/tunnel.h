@@ -4,7 +4,7 @@
 #ifndef PROXY_UPSTREAM_TUNNEL_H
 #define PROXY_UPSTREAM_TUNNEL_H
 
-#include "proxy/config.h"
+#include "proxy/config/config.h"
 #include "proxy/net/transport.h"
 #include "proxy/upstream/answer.h"
 

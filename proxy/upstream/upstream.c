@@ -1,5 +1,5 @@
 #include "proxy/upstream/upstream.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 #include "proxy/upstream/message.h"
 #include "proxy/upstream/upstream_internal.h"
 

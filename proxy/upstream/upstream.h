@@ -19,7 +19,7 @@
 #define PROXY_UPSTREAM_UPSTREAM_H
 
 #include "policies/request.h"
-#include "proxy/config.h"
+#include "proxy/config/config.h"
 #include "proxy/upstream/owner.h"
 
 #include <stdint.h>

@@ -8,7 +8,7 @@
  * Prints one line of JSON. */
 #include "proxy/audit/journal_internal.h"
 #include "proxy/audit/record.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 
 #include <event2/event.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* The configuration file. It is read, or there is an error that says why; what was read has what the gate
  * cannot do without, within its bounds. */
-#include "proxy/config.h"
+#include "proxy/config/config.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <sys/mman.h>

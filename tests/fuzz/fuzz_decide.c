@@ -3,8 +3,8 @@
  * forwarded it passes again, and is forwarded as the same bytes. */
 #include "policies/decide.h"
 #include "policies/uuid.h"
-#include "proxy/header_view.h"
-#include "proxy/wire.h"
+#include "proxy/http/header_view.h"
+#include "proxy/wire/wire.h"
 #include "tests/fuzz/fuzz.h"
 
 static struct contract *contract;

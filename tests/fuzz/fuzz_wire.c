@@ -1,8 +1,8 @@
 /* The request grammar. However the bytes are cut, what comes of them is the same; what is accepted can be
  * looked at by header_view, and written anew in the plainest way it is accepted again, with the same content.
  */
-#include "proxy/header_view.h"
-#include "proxy/wire.h"
+#include "proxy/http/header_view.h"
+#include "proxy/wire/wire.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <inttypes.h>

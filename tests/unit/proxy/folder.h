@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_PROXY_FOLDER_H
 #define TESTS_UNIT_PROXY_FOLDER_H
 
-#include "proxy/file.h"
+#include "proxy/base/file.h"
 
 #include <fcntl.h>
 #include <ftw.h>

@@ -6,7 +6,7 @@
 #include "tests/unit/proxy/audit/scratch.h"
 
 #include "proxy/audit/journal_internal.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 
 #include <errno.h>
 #include <event2/event.h>

@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "proxy/audit/when.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 
 #define NOW  INT64_C(1769904000000000) /* 2026-02-01T00:00:00Z */
 #define NONE INT64_MIN

@@ -3,7 +3,7 @@
 #define TESTS_UNIT_PROXY_UPSTREAM_CLIENT_H
 
 #include "policies/text.h"
-#include "proxy/clock.h"
+#include "proxy/base/clock.h"
 #include "proxy/upstream/upstream_internal.h"
 #include "tests/unit/proxy/upstream/peer.h"
 

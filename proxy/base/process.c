@@ -1,0 +1,93 @@
+#include "proxy/base/process.h"
+
+#include "proxy/base/log.h"
+
+#include <event2/event.h>
+#include <event2/http.h>
+#include <event2/keyvalq_struct.h>
+#include <jansson.h>
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/queue.h>
+#include <sys/resource.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#endif
+
+static void on_fatal(int code)
+{
+    log_event(
+        LOG_ERROR, "libevent",
+        "libevent gave up with code %d: the gate ends at once; what the journal has acknowledged is on disk",
+        code);
+    abort();
+}
+
+static void on_message(int severity, const char *message)
+{
+    if (severity >= EVENT_LOG_WARN)
+        log_event(severity >= EVENT_LOG_ERR ? LOG_ERROR : LOG_WARNING, "libevent", "%s", message);
+}
+
+/* For jansson: a parsed body may hold credentials, and its pieces are freed one by one. */
+static void free_wiped(void *memory)
+{
+    if (memory != NULL)
+        explicit_bzero(memory, malloc_usable_size(memory));
+    free(memory);
+}
+
+void process_prepare(void)
+{
+    struct rlimit limit;
+    sigset_t signals;
+
+#ifndef SANITIZED /* the leak checker must trace its own process */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+    limit = (struct rlimit){0, 0};
+    (void)setrlimit(RLIMIT_CORE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); /* a write beyond the allowed file size fails with EFBIG instead */
+    json_set_alloc_funcs(malloc, free_wiped);
+    event_set_fatal_callback(on_fatal);
+    event_set_log_callback(on_message);
+    (void)sigemptyset(&signals);
+    (void)sigaddset(&signals, SIGTERM);
+    (void)sigaddset(&signals, SIGINT);
+    (void)sigaddset(&signals, SIGHUP);
+    (void)sigaddset(&signals, SIGUSR1);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+size_t process_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return SIZE_MAX;
+    return limit.rlim_cur;
+}
+
+bool process_libevent_is_fixed(void)
+{
+    struct evkeyvalq headers = TAILQ_HEAD_INITIALIZER(headers);
+    bool fixed = evhttp_add_header(&headers, "A", "b\r\n c") != 0;
+
+    evhttp_clear_headers(&headers);
+    return fixed;
+}

@@ -1,0 +1,143 @@
+/* What the files exchange*.c share. */
+#ifndef PROXY_WORKER_EXCHANGE_INTERNAL_H
+#define PROXY_WORKER_EXCHANGE_INTERNAL_H
+
+#include "proxy/http/trace.h"
+#include "proxy/service/ruleset.h"
+#include "proxy/upstream/upstream.h"
+#include "proxy/worker/exchange.h"
+
+#include <sys/queue.h>
+
+enum exchange_state {
+    EXCHANGE_RECEIVED,
+    EXCHANGE_DECIDED,
+    EXCHANGE_AWAITING,  /* the journal, which the gate before this one still holds */
+    EXCHANGE_REFUSING,  /* the refusal of a mutation is on its way to the disk */
+    EXCHANGE_RECORDING, /* the intent is on its way to the disk */
+    EXCHANGE_FORWARDED, /* with the upstream */
+    EXCHANGE_SETTLING,  /* the outcome is on its way to the disk */
+    EXCHANGE_REPLIED,
+    EXCHANGE_STATES,
+};
+
+/* Invariants:
+ *  1. call != NULL only in EXCHANGE_FORWARDED.
+ *  2. A journal callback is outstanding exactly in AWAITING, REFUSING, RECORDING and SETTLING.
+ *  3. Once head_sent, the answer can only be completed or cut.
+ *  4. Everything in `request` and `decision` points into client->incoming, the evhttp request or the arena,
+ * and all three live until the end. */
+struct exchange {
+    SLIST_ENTRY(exchange) idle;
+    struct worker *worker;
+    struct client *client;
+    enum exchange_state state;
+    struct ruleset *ruleset;
+    struct arena arena;
+    struct request request;
+    struct decision decision;
+    struct trace trace;
+    char request_id[UUID_TEXT];
+    struct upstream_owner fingerprint; /* of the credential to present; once judged to pass */
+    bool passed;                       /* the judgement let it through, whatever came after */
+    bool mutation;                     /* obliged to the journal */
+    bool keep;                         /* the connection may serve another request */
+
+    struct upstream_call *call;
+    bool sent;           /* bytes of the request may have reached the upstream */
+    const char *failure; /* why the upstream gave no good answer; in the arena */
+    int upstream_status; /* 0 without an answer */
+    bool answered;       /* the upstream's answer came whole: its status can be believed */
+    bool holding;        /* the answer's body is collected before it is sent */
+    bool json;           /* its links are rewritten */
+    bool chunking;       /* the answer goes out chunked */
+    bool no_body;        /* 204, 304 and answers to HEAD */
+    bool head_sent;
+    struct text head;      /* the answer's status line and fields, without framing and empty line */
+    struct text body;      /* what is collected */
+    size_t held;           /* of it, as counted in worker->held */
+    struct text rewritten; /* the same with links rewritten */
+    char upstream_request_id[64];
+
+    int status;                                  /* answered to the client; 0 when it got nothing */
+    uint64_t bytes;                              /* of body sent to the client */
+    int64_t began_us, forwarded_us, answered_us; /* monotonic; 0 for not reached */
+    int64_t began_epoch_us;
+    int64_t waiting_since_us; /* for a record to be durable; monotonic */
+};
+
+/* exchange.c: the one place that changes the state. */
+void exchange_enter(struct exchange *exchange, enum exchange_state next);
+
+/* exchange.c: refuses with what stands in decision.refusal; a mutation's refusal is recorded first. */
+void exchange_refuse(struct exchange *exchange);
+
+/* exchange.c: begins a refusal of that kind with one error, in place of what the decision held. */
+struct refusal *exchange_refusal(struct exchange *exchange, enum refusal_kind kind, const char *gate,
+                                 const char *detail);
+
+/* exchange.c: the reply is complete / cannot be completed: logs, frees, hands the connection back. */
+void exchange_end(struct exchange *exchange);
+void exchange_cut(struct exchange *exchange);
+
+/* exchange_client.c: notes whom the request comes from. False: that address has too many connections. */
+bool exchange_name_client(struct exchange *exchange);
+void exchange_refuse_crowd(struct exchange *exchange);
+
+/* exchange.c: token and body have been judged and, where they are sent on, copied. */
+void exchange_wipe_secrets(const struct exchange *exchange);
+
+/* exchange_admit.c: may a request that the judgement let through go on? false: decision.refusal says why not.
+ */
+bool exchange_admit(struct exchange *exchange);
+
+/* exchange_admit.c: the upstream answered 429. */
+void exchange_note_limit(struct exchange *exchange, const struct upstream_answer *answer);
+
+/* exchange_forward.c: the value of Authorization to present; data NULL when the credential that the policy
+ * names is not at hand. */
+struct span exchange_authorization(const struct exchange *exchange);
+
+/* exchange_forward.c: sends the request upstream and brings the answer back. */
+void exchange_forward(struct exchange *exchange);
+
+/* exchange_answer.c: sends what was collected, or the refusal. */
+void exchange_reply_collected(struct exchange *exchange);
+void exchange_reply_refusal(struct exchange *exchange);
+
+/* exchange_answer.c: the upstream's answer. */
+extern const struct upstream_events exchange_upstream_events;
+
+/* exchange_record.c: each returns false when the journal takes nothing; else the state goes on from a
+ * callback. With an outcome it also returns false where audit.reply says not to wait for it. */
+bool exchange_record_intent(struct exchange *exchange);
+bool exchange_record_outcome(struct exchange *exchange);
+bool exchange_record_refused(struct exchange *exchange);
+/* The outcome of an exchange that ends now; nobody waits for it. */
+void exchange_record_aborted(struct exchange *exchange);
+
+/* The record of a read that ends now, where the policy wants one; what cannot be recorded is counted. */
+void exchange_record_read(struct exchange *exchange);
+
+struct record_fields;
+
+/* Texts that the answer's members of a record point into. */
+struct answer_texts {
+    struct text masked, digest;
+};
+
+/* exchange_record_answer.c: puts the upstream's answer into the record, its secrets masked; where it is no
+ * JSON, or too long, its length and a keyed digest. */
+void exchange_add_answer(const struct exchange *exchange, struct record_fields *fields,
+                         struct answer_texts *texts);
+void exchange_free_answer(struct answer_texts *texts);
+
+/* exchange_log.c: the access log line. */
+void exchange_log(struct exchange *exchange);
+
+/* How the principal was known, where a certificate had a part in it: "certificate" or "both"; nothing
+ * otherwise. And the name in it. */
+struct span exchange_identity(const struct decision *decision);
+struct span exchange_certificate(const struct decision *decision);
+
+#endif

@@ -1,0 +1,310 @@
+/* What an exchange writes into the journal, and how it goes on when that is on the disk. */
+#include "proxy/audit/keys.h"
+#include "proxy/audit/reconcile.h"
+#include "proxy/audit/record.h"
+#include "proxy/base/fault_point.h"
+#include "proxy/base/log.h"
+#include "proxy/worker/client.h"
+#include "proxy/worker/exchange_internal.h"
+#include "proxy/worker/worker.h"
+
+static const char *effect_name(const struct operation *operation)
+{
+    static const char *const names[] = {[EFFECT_READ] = "read",
+                                        [EFFECT_CREATE] = "create",
+                                        [EFFECT_UPDATE] = "update",
+                                        [EFFECT_HARD_DELETE] = "hard-delete"};
+
+    return operation ? names[operation->effect] : NULL;
+}
+
+/* The target without its query where that was not judged: an unknown parameter may hold anything. */
+static struct span target_of(struct exchange *exchange)
+{
+    const struct decision *decision = &exchange->decision;
+    struct target path;
+
+    if (decision->forward.data != NULL)
+        return decision->forward;
+    if (!decision->target_ok)
+        return (struct span){NULL, 0};
+    path = decision->target;
+    path.parameter_count = 0;
+    return target_write(&path, &exchange->arena);
+}
+
+/* How much the journal is told; without an operation there is nothing to ask the policy about. */
+static enum audit_level level_of(const struct exchange *exchange)
+{
+    const struct operation *operation = exchange->decision.operation;
+
+    return operation != NULL ? ruleset_audit_level(exchange->ruleset, operation) : AUDIT_REQUEST;
+}
+
+/* What every record of the exchange says. */
+static struct record_fields common(struct exchange *exchange, enum record_stage stage)
+{
+    const struct decision *decision = &exchange->decision;
+
+    return (struct record_fields){
+        .stage = stage,
+        .time_us = clock_now_us(),
+        .certificate = exchange_certificate(decision),
+        .client = exchange->request.client,
+        .effect = span_of(effect_name(decision->operation)),
+        .gate = span_of(decision->gate),
+        .identity = exchange_identity(decision),
+        .level = span_of(decision->operation ? audit_level_name(level_of(exchange)) : NULL),
+        .method = exchange->request.method,
+        .operation = span_of(decision->operation ? decision->operation->id : NULL),
+        .organization = decision->organization,
+        .policy = span_of(policy_digest(ruleset_policy(exchange->ruleset))),
+        .principal = span_of(decision->principal ? decision->principal->name : NULL),
+        .request_id = span_of(exchange->request_id),
+        .resource = decision->resource,
+        .rule = span_of(decision->rule),
+        .target = target_of(exchange),
+        .trace_id = trace_id(&exchange->trace),
+        .version = decision->version,
+    };
+}
+
+/* The body as judged, its secrets masked. */
+static bool mask_body(const struct exchange *exchange, struct text *masked)
+{
+    const struct decision *decision = &exchange->decision;
+
+    if (decision->body == NULL)
+        return true;
+    schema_write_masked(decision->operation ? decision->operation->body : NULL, decision->body,
+                        audit_key_mask, exchange->worker->service->key, masked);
+    return !masked->failed;
+}
+
+/* The same for a record: nothing where the policy wants no bodies. */
+static bool tell_body(const struct exchange *exchange, struct text *masked)
+{
+    return level_of(exchange) < AUDIT_REQUEST || mask_body(exchange, masked);
+}
+
+static bool append(struct exchange *exchange, const struct record_fields *fields, journal_done *done)
+{
+    struct record record = {0};
+    bool built = record_build(fields, &record);
+
+    record.owed = fields->stage == STAGE_OUTCOME;
+    record.spare = fields->stage == STAGE_READ || fields->stage == STAGE_REFUSED;
+    if (done != NULL)
+        exchange->waiting_since_us = clock_monotonic_us();
+    bool appended = built && journal_append(exchange->worker->port, &record, done, done ? exchange : NULL);
+
+    record_free(&record);
+    return appended;
+}
+
+/* A record that it waited for is on the disk, or lost. */
+static void count_wait(const struct exchange *exchange)
+{
+    histogram_add(&exchange->worker->tally.journal, &histogram_durations,
+                  (uint64_t)(clock_monotonic_us() - exchange->waiting_since_us));
+}
+
+/* How the exchange ended. The answer's texts are the caller's to free. */
+static void add_outcome(struct exchange *exchange, struct record_fields *fields, struct answer_texts *answer)
+{
+    int64_t now = clock_monotonic_us();
+
+    fields->status = record_number((uint64_t)exchange->status);
+    if (exchange->upstream_status != 0)
+        fields->upstream_status = record_number((uint64_t)exchange->upstream_status);
+    if (exchange->upstream_request_id[0] != '\0')
+        fields->upstream_request_id = span_of(exchange->upstream_request_id);
+    if (exchange->forwarded_us != 0)
+        fields->duration_us = record_number((uint64_t)(now - exchange->forwarded_us));
+    fields->sent = exchange->sent ? RECORD_TRUE : RECORD_FALSE;
+    fields->detail = span_of(exchange->failure);
+    if (level_of(exchange) == AUDIT_ANSWER)
+        exchange_add_answer(exchange, fields, answer);
+    if (exchange->mutation && !exchange->answered)
+        fields->result = span_of(exchange->sent ? "unknown" : "not-sent");
+}
+
+/* ---- refused ---- */
+
+static void on_refused_recorded(void *arg, bool durable)
+{
+    struct exchange *exchange = arg;
+
+    count_wait(exchange);
+    if (!durable)
+        COUNT(exchange->worker->service, unrecorded);
+    exchange_reply_refusal(exchange);
+}
+
+bool exchange_record_refused(struct exchange *exchange)
+{
+    struct text masked = {0};
+    struct record_fields fields = common(exchange, STAGE_REFUSED);
+    const struct refusal *refusal = &exchange->decision.refusal;
+
+    fields.status = record_number((uint64_t)refusal->status);
+    fields.detail = span_of(refusal->code);
+    bool appended = tell_body(exchange, &masked);
+    fields.body = (struct span){masked.data, masked.length};
+    appended = appended && append(exchange, &fields, on_refused_recorded);
+    text_free(&masked);
+    return appended;
+}
+
+/* ---- outcome ---- */
+
+static void reply(struct exchange *exchange)
+{
+    if (exchange->decision.verdict == VERDICT_REFUSE)
+        exchange_reply_refusal(exchange);
+    else
+        exchange_reply_collected(exchange);
+}
+
+/* The outcome is in the journal, or is not to be had there. When it is that nobody knows what became of the
+ * mutation, the gate will look. */
+static void after_outcome(struct exchange *exchange, bool recorded)
+{
+    struct text masked = {0};
+
+    if (!recorded)
+        log_event(
+            LOG_ERROR, "journal-outcome",
+            "request %s: the outcome (status %d) is not durable, its intent is; it will be if the journal "
+            "comes back before the gate stops",
+            exchange->request_id, exchange->status);
+    if (exchange->answered || !exchange->sent)
+        return;
+    struct record_fields intent = common(exchange, STAGE_INTENT);
+    intent.time_us = exchange->began_epoch_us;
+    if (mask_body(exchange, &masked))
+        intent.body = (struct span){masked.data, masked.length};
+    reconcile_hand_over(exchange->worker->service->reconcile, &intent);
+    text_free(&masked);
+}
+
+static void on_outcome_recorded(void *arg, bool durable)
+{
+    struct exchange *exchange = arg;
+
+    FAULT_POINT("exchange-after-outcome");
+    count_wait(exchange);
+    after_outcome(exchange, durable);
+    reply(exchange);
+}
+
+bool exchange_record_outcome(struct exchange *exchange)
+{
+    struct record_fields fields = common(exchange, STAGE_OUTCOME);
+    struct answer_texts answer = {0};
+
+    add_outcome(exchange, &fields, &answer);
+    FAULT_POINT("exchange-before-outcome");
+    bool waits = exchange->worker->service->config->audit.reply == REPLY_DURABLE;
+    bool appended = append(exchange, &fields, waits ? on_outcome_recorded : NULL);
+    exchange_free_answer(&answer);
+    if (appended && waits)
+        return true;
+    after_outcome(exchange, appended);
+    return false;
+}
+
+void exchange_record_aborted(struct exchange *exchange)
+{
+    struct record_fields fields = common(exchange, STAGE_OUTCOME);
+    struct answer_texts answer = {0};
+
+    exchange->sent = exchange->state == EXCHANGE_FORWARDED;
+    exchange->status = 503;
+    exchange->failure = "the gate stopped before the exchange ended";
+    add_outcome(exchange, &fields, &answer);
+    if (!append(exchange, &fields, NULL))
+        log_event(LOG_ERROR, "journal-outcome",
+                  "request %s: the outcome could not be recorded; its intent is in the journal",
+                  exchange->request_id);
+    exchange_free_answer(&answer);
+}
+
+/* ---- read ---- */
+
+void exchange_record_read(struct exchange *exchange)
+{
+    const struct decision *decision = &exchange->decision;
+    struct worker *worker = exchange->worker;
+    struct text masked = {0};
+    struct answer_texts answer = {0};
+
+    if (decision->operation == NULL || decision->operation->effect != EFFECT_READ ||
+        decision->principal == NULL || level_of(exchange) == AUDIT_NONE)
+        return;
+    struct record_fields fields = common(exchange, STAGE_READ);
+    if (exchange->forwarded_us != 0)
+        fields.credential = span_of(decision->credential == CREDENTIAL_OWN ? "own" : "gate");
+    bool appended = tell_body(exchange, &masked);
+    fields.body = (struct span){masked.data, masked.length};
+    add_outcome(exchange, &fields, &answer);
+    if (decision->verdict == VERDICT_REFUSE && exchange->failure == NULL)
+        fields.detail = span_of(decision->refusal.code);
+    appended = appended && append(exchange, &fields, NULL);
+    if (!appended) {
+        COUNT(worker->service, unrecorded);
+        journal_missed(worker->service->journal, 1);
+    }
+    text_free(&masked);
+    exchange_free_answer(&answer);
+}
+
+/* ---- intent ---- */
+
+static void refuse_unrecorded(struct exchange *exchange)
+{
+    struct refusal *refusal = exchange_refusal(
+        exchange, REFUSE_JOURNAL, "journal",
+        "The change was not sent: its intent could not be made durable in the audit journal. "
+        "Reads are served; try again when the gate's operator has mended it.");
+
+    refusal_field(refusal, &exchange->arena, "Retry-After", "5");
+    exchange_refuse(exchange);
+}
+
+static void on_intent_recorded(void *arg, bool durable)
+{
+    struct exchange *exchange = arg;
+
+    count_wait(exchange);
+    if (!durable) {
+        refuse_unrecorded(exchange);
+        return;
+    }
+    FAULT_POINT("exchange-after-intent");
+    if (!exchange->client->gone) {
+        exchange_forward(exchange);
+        return;
+    }
+    exchange->failure = "the client left before the change was sent";
+    exchange->status = 503;
+    (void)exchange_refusal(exchange, REFUSE_CLIENT_GONE, "client", exchange->failure);
+    if (exchange_record_outcome(exchange))
+        exchange_enter(exchange, EXCHANGE_SETTLING);
+    else
+        exchange_reply_refusal(exchange);
+}
+
+bool exchange_record_intent(struct exchange *exchange)
+{
+    struct text masked = {0};
+    struct record_fields fields = common(exchange, STAGE_INTENT);
+
+    fields.credential = span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate");
+    bool appended = tell_body(exchange, &masked);
+    fields.body = (struct span){masked.data, masked.length};
+    FAULT_POINT("exchange-before-intent");
+    appended = appended && append(exchange, &fields, on_intent_recorded);
+    text_free(&masked);
+    return appended;
+}
