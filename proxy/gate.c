@@ -268,13 +268,13 @@ static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_f
     gate->control = control_new(&task, error, sizeof error);
     if (gate->control == NULL)
         return complain("start", error);
-    bool told = port_file == NULL || port_file_write(port_file, &gate->sockets, error, sizeof error);
-    if (told) {
-        announce(gate);
-        takeover_serves(gate->takeover);
-        control_run(gate->control, ruleset);
-    }
-    return told || complain("port file", error);
+    if (port_file != NULL && !port_file_write(port_file, &gate->sockets, error, sizeof error))
+        return complain("port file", error);
+    announce(gate);
+    if (!takeover_serves(gate->takeover, error, sizeof error))
+        return complain("takeover", error);
+    control_run(gate->control, ruleset);
+    return true;
 }
 
 bool gate_run(const struct config *config, struct ruleset *ruleset, const char *port_file)

@@ -167,20 +167,39 @@ bool takeover_took(const struct takeover *takeover)
     return takeover != NULL && takeover->took;
 }
 
-void takeover_serves(struct takeover *takeover)
+/* The connection is closed at the other end: because that one waits no longer, and not because it ended? */
+static bool goes_on(int before)
+{
+    struct takeover_message message;
+    int fd = -1;
+    bool said = takeover_receive(before, &message, &fd);
+
+    if (fd >= 0)
+        (void)close(fd);
+    return said && message.kind == TAKEOVER_GOES_ON;
+}
+
+bool takeover_serves(struct takeover *takeover, char *error, size_t error_size)
 {
     const struct takeover_message message = {.version = TAKEOVER_VERSION, .kind = TAKEOVER_SERVES};
 
     if (takeover == NULL || takeover->before < 0)
-        return;
-    if (takeover_send(takeover->before, &message, -1))
+        return true;
+    bool told = takeover_send(takeover->before, &message, -1);
+    int fault = errno;
+    if (told) {
         log_event(LOG_INFO, KIND_TEXT, "the sockets of the gate before are taken over; it drains");
-    else
-        log_event(LOG_WARNING, KIND_TEXT, "the gate before ended before it was told to: %s", strerror(errno));
+    } else if (goes_on(takeover->before)) {
+        (void)snprintf(error, error_size, "this start took too long: the gate at %s goes on", takeover->path);
+        return false;
+    } else {
+        log_event(LOG_WARNING, KIND_TEXT, "the gate before ended before it was told to: %s", strerror(fault));
+    }
     (void)close(takeover->before);
     takeover->before = -1;
     takeover->file = unix_socket_file(takeover->path);
     sockets_own(takeover->sockets);
+    return true;
 }
 
 /* ---- to the next gate ---- */
@@ -223,6 +242,7 @@ static void hang_up(struct takeover *takeover)
 
 static void on_answer(evutil_socket_t socket, short what, void *arg)
 {
+    const struct takeover_message late = {.version = TAKEOVER_VERSION, .kind = TAKEOVER_GOES_ON};
     struct takeover *takeover = arg;
     struct takeover_message message;
     int fd = -1;
@@ -230,6 +250,8 @@ static void on_answer(evutil_socket_t socket, short what, void *arg)
 
     if (fd >= 0)
         (void)close(fd);
+    if ((what & EV_TIMEOUT) != 0)
+        (void)takeover_send(socket, &late, -1); /* or it would take the end of the connection for ours */
     hang_up(takeover);
     takeover->given = answered && message.kind == TAKEOVER_SERVES;
     if (takeover->given)

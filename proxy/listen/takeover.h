@@ -20,8 +20,9 @@ struct takeover *takeover_open(const char *path, struct sockets *sockets, char *
 /* Were sockets taken over? NULL allowed. */
 bool takeover_took(const struct takeover *takeover);
 
-/* The workers serve: the old gate, if there is one, may stop. NULL allowed. */
-void takeover_serves(struct takeover *takeover);
+/* The workers serve: the old gate, if there is one, may stop. False with a message: it waited for that for
+ * too long and goes on, so that this one must end. NULL allowed. */
+bool takeover_serves(struct takeover *takeover, char *error, size_t error_size);
 
 /* Waits in the base's loop for another gate that wants to take over, and calls taken(arg) when it serves.
  * False when memory is out. NULL allowed. */

@@ -1,6 +1,7 @@
 /* What two gates say to each other over a SOCK_SEQPACKET socket when one takes over from the other. The old
  * one: one message for each socket, with its descriptor (unix(7), SCM_RIGHTS), then TAKEOVER_END. The new
- * one, when it serves: TAKEOVER_SERVES. */
+ * one, when it serves: TAKEOVER_SERVES. The old one, when it waited for that for too long: TAKEOVER_GOES_ON.
+ */
 #ifndef PROXY_LISTEN_TAKEOVER_MESSAGE_H
 #define PROXY_LISTEN_TAKEOVER_MESSAGE_H
 
@@ -15,6 +16,7 @@ enum takeover_kind {
     TAKEOVER_OWN,      /* the one at which gates ask to take over */
     TAKEOVER_END,
     TAKEOVER_SERVES,
+    TAKEOVER_GOES_ON,
     TAKEOVER_KINDS
 };
 

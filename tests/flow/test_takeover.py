@@ -9,6 +9,7 @@ import pathlib
 import signal
 import socket
 import ssl
+import struct
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -408,6 +409,33 @@ def test_no_gate_at_the_other_end(make_gate, sandbox, short):
             assert gate.wait() != 0
     gate.checked = True
     assert "does not speak our version" in gate.stderr()
+
+
+def hand_over(other, *kinds):
+    """Plays the old gate: its own socket, the end of the list, and messages of these kinds; then it is gone."""
+    with contextlib.closing(other.accept()[0]) as connection:
+        for kind in (2, 3, *kinds):
+            with_it = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, struct.pack("i", other.fileno()))] if kind == 2 else []
+            connection.sendmsg([struct.pack("III300s", 1, kind, 0, b"")], with_it)
+
+
+def test_an_old_gate_that_waits_no_longer(make_gate, sandbox, short):
+    """It said that it goes on, so the new one must not serve beside it; one that ended without a word has nobody but the new one."""
+    path = short / "takeover.sock"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+        other.bind(str(path))
+        other.listen(1)
+        gate = make_gate(sandbox, config={"takeover": str(path)}, start=False)
+        gate.launch()
+        hand_over(other, 5)
+        assert gate.wait() != 0
+        gate.checked = True
+        assert "took too long" in gate.stderr()
+        assert path.exists(), "it is the other's"
+        gate.launch()
+        hand_over(other)
+        wait_until(lambda: any("ended before it was told to" in line["detail"] for line in gate.log()), what="a gate that serves")
+        assert gate.alive()
 
 
 def ask(path):
