@@ -92,7 +92,7 @@ static bool open_service(struct service *service, bool took_over)
     if ((service->ship = ship_start(config, service->journal, error, sizeof error)) == NULL)
         return complain("ship", error);
     if ((service->reconcile = reconcile_queue_new()) == NULL)
-        return complain("start", "cannot make the queue of mutations to look into");
+        return complain("start", "cannot make the queue of changes to look into");
     if ((service->access_log = access_log_open(config->access_log)) == NULL)
         return complain("access_log", "cannot be opened");
     if ((service->upstream = upstream_shared_new(config, error, sizeof error)) == NULL)

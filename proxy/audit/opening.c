@@ -245,5 +245,5 @@ void opening_wait(struct journal *journal, const char *passing, const char *erro
         return;
     snprintf(journal->told, sizeof journal->told, "%s", error);
     log_event(LOG_ERROR, "journal-unusable",
-              "%s; mutations are refused until this is put right, and the journal is opened then", error);
+              "%s; changes are refused until this is put right, and the journal is opened then", error);
 }

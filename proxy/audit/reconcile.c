@@ -70,8 +70,7 @@ static void on_open(void *arg, bool open)
     (void)open;
 
     if (json_object_size(intents) > 0)
-        log_event(LOG_INFO, "reconcile",
-                  "%zu mutations of earlier runs have no known end and are looked into",
+        log_event(LOG_INFO, "reconcile", "%zu changes of earlier runs have no known end and are looked into",
                   json_object_size(intents));
     json_object_foreach (intents, request_id, intent) {
         inherit(reconciler, request_id, intent);
@@ -109,7 +108,7 @@ void reconcile_begin(struct reconciler *reconciler, struct ruleset *ruleset)
         log_event(LOG_ERROR, "reconcile",
                   "out of memory: what earlier runs left open is looked into at the next start");
     if (event_add(reconciler->wake, NULL) != 0)
-        log_event(LOG_ERROR, "reconcile", "cannot wait for mutations to look into");
+        log_event(LOG_ERROR, "reconcile", "cannot wait for changes to look into");
 }
 
 void reconcile_swap(struct reconciler *reconciler, struct ruleset *ruleset)

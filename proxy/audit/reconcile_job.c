@@ -80,7 +80,7 @@ void reconcile_job_add(struct reconciler *reconciler, struct reconcile_case *sub
     if (reconcile_course_begin(&job->course, subject) == STEP_DONE)
         found(job);
     else if (full)
-        give_up(job, "too many mutations wait to be looked into");
+        give_up(job, "too many changes wait to be looked into");
 }
 
 /* ---- asking ---- */

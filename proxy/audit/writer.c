@@ -68,10 +68,9 @@ static void set_trouble(struct journal *journal, const char *why)
         return;
     atomic_store(&journal->trouble, why);
     if (why == NULL)
-        log_event(LOG_INFO, "journal-usable", "%s: mutations are recorded again",
-                  journal->settings.directory);
+        log_event(LOG_INFO, "journal-usable", "%s: changes are recorded again", journal->settings.directory);
     else
-        log_event(LOG_ERROR, "journal-unusable", "%s: %s; mutations are refused until this is put right",
+        log_event(LOG_ERROR, "journal-unusable", "%s: %s; changes are refused until this is put right",
                   journal->settings.directory, why);
 }
 

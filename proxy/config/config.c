@@ -106,7 +106,7 @@ static const struct setting table[] = {
     {"audit.keys", SETTING_DIRECTORY, AT(audit.keys), 0, 0, false, "\"keys\"",
      "Directory of the journal's keys, outside of the journal's; made (0700) when it is missing."},
     {"audit.queue", SETTING_COUNT, AT(audit.queue), 1, 1000000, false, "4096",
-     "Most records that wait for the disk; one mutation more is answered 503."},
+     "Most records that wait for the disk; one change more is answered 503."},
     {"audit.reply", SETTING_CHOICE, AT(audit.reply), 0, 0, false, "\"durable\"",
      "When a change is answered: durable, once its outcome is on the disk; queued, as soon as that waits for "
      "the "

@@ -39,10 +39,10 @@ static const struct command commands[] = {
      "\n"
      "All that is given must be so. Exit status 1 when there is none.\n",
      NULL},
-    {"show", audit_show, "DIR ID [--json]", "Tells the whole story of one mutation.",
+    {"show", audit_show, "DIR ID [--json]", "Tells the whole story of one change.",
      "      --json   the records as they are, a line each\n"
      "\n"
-     "ID is a request's id, or that of a resource: then of its newest mutation. Of later records only what\n"
+     "ID is a request's id, or that of a resource: then of its newest change. Of later records only what\n"
      "is not as in the first one is shown. Exit status 1 when there is none.\n",
      NULL},
     {"prove", audit_prove, "DIR ID [--stage STAGE] [--key VKEY|FILE]... [-o FILE]",

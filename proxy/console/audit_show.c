@@ -155,7 +155,7 @@ static int finish(const struct story *story)
     const char *id = story->options->id;
 
     if (story->records == 0) {
-        output_fault("no mutation has this id as its request's or its resource's: %s", id);
+        output_fault("no change has this id as its request's or its resource's: %s", id);
         return CONSOLE_NO;
     }
     if (story->intent && !story->outcome && !story->options->json)
