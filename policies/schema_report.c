@@ -16,25 +16,36 @@ bool check_is_full(const struct check *check)
     return check->findings->count >= FINDINGS_MAX;
 }
 
-/* What the schemas say of the value in that place; *secret: it stands below one. */
-static struct view view_at(const struct check *check, const struct place *place, bool *secret)
+/* What is known of the value in a place. */
+struct known {
+    struct view view;
+    bool secret; /* it stands below one, or is one by its name */
+};
+
+static bool is_secret(const char *name)
 {
-    if (place == NULL) {
-        *secret = false;
-        return view_of(check->root);
-    }
-    struct view above = view_at(check, place->up, secret);
-    *secret |= place->name != NULL && (name_is_credentials(place->name) || name_is_secret(place->name));
-    return view_below(&above, place->name);
+    return name != NULL && (name_is_credentials(name) || name_is_secret(name));
 }
 
-/* May the name of the member in that place be said? */
-static bool may_be_named(const struct check *check, const struct place *place)
+static bool is_below_secret(const struct place *place)
 {
-    bool secret;
-    struct view view = view_at(check, place->up, &secret);
+    while (place != NULL && !is_secret(place->name))
+        place = place->up;
+    return place != NULL;
+}
 
-    return !secret || view_names(&view, place->name);
+static struct known known_below(const struct known *above, const char *name)
+{
+    return (struct known){
+        .view = view_below(&above->view, name),
+        .secret = above->secret || is_secret(name),
+    };
+}
+
+/* May the name of a member be said? */
+static bool may_be_named(const struct known *above, const char *name)
+{
+    return !above->secret || view_names(&above->view, name);
 }
 
 /* The first bytes of a name that a client chose: enough to find it by. In the arena, or the name itself. */
@@ -51,18 +62,25 @@ static const char *short_name(struct check *check, const char *name)
     return shown ? shown : "";
 }
 
-static void write_place(struct check *check, const struct place *place, struct text *pointer)
+/* Adds the way to the place to the pointer, unless that is NULL. One walk, and one that looks at schemas only
+ * where a name may have to be hidden: alternatives within alternatives can have this called often, and deep.
+ */
+static struct known write_place(struct check *check, const struct place *place, struct text *pointer,
+                                bool hides)
 {
     char index[24];
 
     if (place == NULL)
-        return;
-    write_place(check, place->up, pointer);
+        return (struct known){.view = view_of(hides ? check->root : NULL), .secret = false};
+    struct known above = write_place(check, place->up, pointer, hides);
+    if (pointer == NULL)
+        return known_below(&above, place->name);
     if (place->name == NULL)
         (void)snprintf(index, sizeof index, "%zu", place->index);
-    pointer_add(pointer, place->name == NULL          ? index
-                         : may_be_named(check, place) ? short_name(check, place->name)
-                                                      : NAME_HIDDEN);
+    pointer_add(pointer, place->name == NULL                 ? index
+                         : may_be_named(&above, place->name) ? short_name(check, place->name)
+                                                             : NAME_HIDDEN);
+    return known_below(&above, place->name);
 }
 
 void check_report(struct check *check, const struct place *place, const char *format, ...)
@@ -77,7 +95,7 @@ void check_report(struct check *check, const struct place *place, const char *fo
     va_start(arguments, format);
     (void)vsnprintf(words, sizeof words, format, arguments);
     va_end(arguments);
-    write_place(check, place, &pointer);
+    (void)write_place(check, place, &pointer, is_below_secret(place));
 
     struct finding *finding = arena_take(check->arena, sizeof *finding);
     struct span at = arena_copy(check->arena, (struct span){pointer.data, pointer.length});
@@ -98,7 +116,9 @@ void check_report(struct check *check, const struct place *place, const char *fo
 
 void check_report_unknown(struct check *check, const struct place *place, const char *nearest)
 {
-    if (may_be_named(check, place))
+    struct known above = write_place(check, place->up, NULL, is_below_secret(place->up));
+
+    if (may_be_named(&above, place->name))
         check_report(check, place, "The member \"%s\" is not allowed here%s%s%s",
                      short_name(check, place->name), nearest ? "; did you mean \"" : ".",
                      nearest ? nearest : "", nearest ? "\"?" : "");
