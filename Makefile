@@ -214,6 +214,7 @@ install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/portcullis
 	install -m 755 $(BUILD)/portcullis $(DESTDIR)$(PREFIX)/bin/portcullis
 	install -m 644 $(wildcard conf/*) README.md LICENSE CHANGELOG.md $(DESTDIR)$(PREFIX)/share/portcullis
+	sed -i 's|/usr/local/bin/|$(PREFIX)/bin/|' $(DESTDIR)$(PREFIX)/share/portcullis/portcullis.service
 
 ## uninstall: take away what install laid down
 uninstall:
