@@ -1,315 +1,16 @@
-#include "proxy/config/place.h"
+#include "proxy/config/reading.h"
 #include "proxy/config/secret_source.h"
-#include "proxy/config/settings.h"
 #include "proxy/config/value.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define FILE_LIMIT  (1024ul * 1024)
 #define NAME_BYTES  40 /* of a setting's name, its NUL included */
 #define MEMBERS_MAX 32 /* of one object */
-
-struct reading {
-    struct config *config;
-    const char *path;
-    struct problems *problems;
-};
-
-static void *place(struct reading *reading, const struct setting *setting)
-{
-    return (char *)reading->config + setting->offset;
-}
-
-static void wrong(struct reading *reading, const char *pointer, const struct setting *setting,
-                  const char *what)
-{
-    problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document, pointer, "%s %s",
-                 setting->name, what);
-}
-
-/* Stores a text that was just allocated. */
-static void store_text(struct reading *reading, const struct setting *setting, const char *pointer,
-                       char *text)
-{
-    if (text == NULL)
-        wrong(reading, pointer, setting, "cannot be kept: memory is out");
-    *(char **)place(reading, setting) = text;
-}
-
-static void read_number(struct reading *reading, const struct setting *setting, const char *pointer,
-                        json_t *value)
-{
-    json_int_t number = json_integer_value(value);
-
-    if (!json_is_integer(value)) {
-        wrong(reading, pointer, setting, "must be a whole number");
-    } else if (number < 0 || (uint64_t)number < setting->least || (uint64_t)number > setting->most) {
-        problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document, pointer,
-                     "%s must be from %" PRIu64 " to %" PRIu64, setting->name, setting->least, setting->most);
-    } else if (setting->kind == SETTING_BYTES) {
-        *(size_t *)place(reading, setting) = (size_t)number;
-    } else {
-        *(unsigned *)place(reading, setting) = (unsigned)number;
-    }
-}
-
-static void read_path(struct reading *reading, const struct setting *setting, const char *pointer,
-                      json_t *value)
-{
-    const char *text = json_string_value(value);
-
-    if (text == NULL || text[0] == '\0')
-        wrong(reading, pointer, setting, setting->nullable ? "must be a path or null" : "must be a path");
-    else if ((setting->kind == SETTING_LOG && strcmp(text, "-") == 0) ||
-             (setting->kind == SETTING_KEY && strncmp(text, "pkcs11:", 7) == 0))
-        store_text(reading, setting, pointer, strdup(text));
-    else
-        store_text(reading, setting, pointer, path_beside(reading->path, text));
-}
-
-static void read_name(struct reading *reading, const struct setting *setting, const char *pointer,
-                      json_t *value)
-{
-    const char *text = json_string_value(value);
-
-    if (text == NULL || !name_is_right(text))
-        wrong(reading, pointer, setting,
-              "must be a name of 1 to 255 visible ASCII characters without space and plus, or null");
-    else
-        store_text(reading, setting, pointer, strdup(text));
-}
-
-/* One word of a command: a program that is not looked for in PATH lies beside the configuration. */
-static char *copy_word(const struct reading *reading, const char *text, bool program)
-{
-    return program && strchr(text, '/') != NULL ? path_beside(reading->path, text) : strdup(text);
-}
-
-/* Copies a list of texts; the first one is a program where `program` says so. */
-static void store_words(struct reading *reading, const struct setting *setting, const char *pointer,
-                        json_t *list, bool program)
-{
-    size_t count = json_array_size(list);
-    char **words = calloc(count + 1, sizeof *words);
-    bool right = words != NULL;
-
-    for (size_t i = 0; right && i < count; i++) {
-        words[i] = copy_word(reading, json_string_value(json_array_get(list, i)), program && i == 0);
-        right = words[i] != NULL;
-    }
-    if (!right)
-        wrong(reading, pointer, setting, "cannot be kept: memory is out");
-    *(char ***)place(reading, setting) = words;
-}
-
-/* A list of as many members as the setting allows? */
-static bool is_list(const struct setting *setting, json_t *value)
-{
-    size_t count = json_array_size(value);
-
-    return json_is_array(value) && count >= setting->least && count <= setting->most;
-}
-
-static void read_command(struct reading *reading, const struct setting *setting, const char *pointer,
-                         json_t *value)
-{
-    bool right = is_list(setting, value);
-
-    for (size_t i = 0; right && i < json_array_size(value); i++) {
-        const char *text = json_string_value(json_array_get(value, i));
-        right = text != NULL && (i > 0 || text[0] != '\0');
-    }
-    if (right)
-        store_words(reading, setting, pointer, value, true);
-    else
-        wrong(reading, pointer, setting, "must be a list of a program and its arguments, or null");
-}
-
-static void read_literals(struct reading *reading, const struct setting *setting, const char *pointer,
-                          json_t *value)
-{
-    bool right = is_list(setting, value);
-
-    for (size_t i = 0; right && i < json_array_size(value); i++) {
-        const char *text = json_string_value(json_array_get(value, i));
-        right = text != NULL && host_is_literal(text);
-    }
-    if (right)
-        store_words(reading, setting, pointer, value, false);
-    else
-        wrong(reading, pointer, setting,
-              "must be a list of 1 to 16 literal addresses such as \"192.0.2.1\" or \"2001:db8::1\", without "
-              "a port, or null");
-}
-
-static void read_origin(struct reading *reading, const struct setting *setting, const char *pointer,
-                        json_t *value)
-{
-    const char *text = json_string_value(value);
-    struct origin origin = {0};
-    const char *fault = text ? origin_parse(text, &origin) : "must be a URL such as \"https://api.snyk.io\"";
-
-    if (fault != NULL)
-        wrong(reading, pointer, setting, fault);
-    else
-        store_text(reading, setting, pointer, strdup(text));
-    origin_free(&origin);
-}
-
-static void read_syslog(struct reading *reading, const struct setting *setting, const char *pointer,
-                        json_t *value)
-{
-    const char *text = json_string_value(value);
-    struct place_syslog place = {0};
-    const char *fault = text ? place_syslog_parse(text, &place)
-                             : "must be a text such as \"unix:/dev/log\" or \"tls://host:6514\", or null";
-
-    if (fault != NULL)
-        wrong(reading, pointer, setting, fault);
-    else
-        store_text(reading, setting, pointer, strdup(text));
-    place_syslog_free(&place);
-}
-
-static void read_webhook(struct reading *reading, const struct setting *setting, const char *pointer,
-                         json_t *value)
-{
-    const char *text = json_string_value(value);
-    struct place_webhook place = {0};
-    const char *fault = text ? place_webhook_parse(text, &place)
-                             : "must be a URL such as \"https://siem.example/in\", or null";
-
-    if (fault != NULL)
-        wrong(reading, pointer, setting, fault);
-    else
-        store_text(reading, setting, pointer, strdup(text));
-    place_webhook_free(&place);
-}
-
-/* The secret itself must not stand in the configuration. */
-static void read_secret(struct reading *reading, const struct setting *setting, const char *pointer,
-                        json_t *value)
-{
-    struct config_secret *secret = place(reading, setting);
-    const char *env = json_string_value(json_object_get(value, "env"));
-    const char *file = json_string_value(json_object_get(value, "file"));
-
-    if (json_object_size(value) != 1 ||
-        (env == NULL || env[0] == '\0') == (file == NULL || file[0] == '\0')) {
-        wrong(reading, pointer, setting, "must be {\"env\": NAME} or {\"file\": PATH}, or null");
-        return;
-    }
-    secret->env = env != NULL ? strdup(env) : NULL;
-    secret->file = file != NULL ? path_beside(reading->path, file) : NULL;
-    if (secret->env == NULL && secret->file == NULL)
-        wrong(reading, pointer, setting, "cannot be kept: memory is out");
-}
-
-static void read_choice(struct reading *reading, const struct setting *setting, const char *pointer,
-                        json_t *value)
-{
-    const char *text = json_string_value(value), *const *choices = setting_choices(setting);
-    struct text words = {0};
-
-    for (unsigned i = 0; choices != NULL && choices[i] != NULL; i++) {
-        if (text != NULL && strcmp(text, choices[i]) == 0) {
-            *(unsigned *)place(reading, setting) = i;
-            text_free(&words);
-            return;
-        }
-        text_add_format(&words, "%s\"%s\"", i > 0 ? ", " : "must be one of ", choices[i]);
-    }
-    wrong(reading, pointer, setting, words.failed ? "has no such value" : words.data);
-    text_free(&words);
-}
-
-static void read_account(struct reading *reading, const struct setting *setting, const char *pointer,
-                         json_t *value)
-{
-    const char *text = json_string_value(value);
-
-    if (text == NULL || text[0] == '\0')
-        wrong(reading, pointer, setting, "must be a name, or null");
-    else
-        store_text(reading, setting, pointer, strdup(text));
-}
-
-static void read_listeners(struct reading *reading, const struct setting *setting, const char *pointer,
-                           json_t *value)
-{
-    config_listen_read(reading->config, setting, pointer, value, reading->problems);
-}
-
-/* What fits into a sockaddr_un. */
-static void read_socket(struct reading *reading, const struct setting *setting, const char *pointer,
-                        json_t *value)
-{
-    char **path = place(reading, setting);
-
-    read_path(reading, setting, pointer, value);
-    if (*path == NULL || strlen(*path) < sizeof((struct sockaddr_un *)NULL)->sun_path)
-        return;
-    wrong(reading, pointer, setting,
-          "is too long for a UNIX socket: its absolute path holds 107 bytes at most");
-    free(*path);
-    *path = NULL;
-}
-
-static void read_networks(struct reading *reading, const struct setting *setting, const char *pointer,
-                          json_t *value)
-{
-    config_networks_read(reading->config, setting, pointer, value, reading->problems);
-}
-
-static void read_admin(struct reading *reading, const struct setting *setting, const char *pointer,
-                       json_t *value)
-{
-    struct config_address *address = place(reading, setting);
-    const char *text = json_string_value(value);
-    const char *fault =
-        text ? address_parse_any(text, address)
-             : "must be a text such as \"127.0.0.1:9464\" or \"unix:/run/portcullis/admin.sock\", or null";
-
-    if (fault == NULL && address->kind == ADDRESS_SYSTEMD)
-        fault = "must be an address or unix:PATH";
-    if (fault == NULL)
-        return;
-    wrong(reading, pointer, setting, fault);
-    address_free(address);
-}
-
-typedef void setting_reader(struct reading *reading, const struct setting *setting, const char *pointer,
-                            json_t *value);
-
-static setting_reader *const readers[SETTING_KINDS] = {
-    [SETTING_LISTENERS] = read_listeners,
-    [SETTING_NETWORKS] = read_networks,
-    [SETTING_SOCKET] = read_socket,
-    [SETTING_ADMIN] = read_admin,
-    [SETTING_COUNT] = read_number,
-    [SETTING_MILLISECONDS] = read_number,
-    [SETTING_SECONDS] = read_number,
-    [SETTING_BYTES] = read_number,
-    [SETTING_ORIGIN] = read_origin,
-    [SETTING_FILE] = read_path,
-    [SETTING_DIRECTORY] = read_path,
-    [SETTING_LOG] = read_path,
-    [SETTING_KEY] = read_path,
-    [SETTING_NAME] = read_name,
-    [SETTING_COMMAND] = read_command,
-    [SETTING_LITERALS] = read_literals,
-    [SETTING_SYSLOG] = read_syslog,
-    [SETTING_WEBHOOK] = read_webhook,
-    [SETTING_SECRET] = read_secret,
-    [SETTING_CHOICE] = read_choice,
-    [SETTING_ACCOUNT] = read_account,
-};
 
 /* "upstream.queue" as "/upstream/queue"; a name holds nothing that a pointer escapes. */
 static void pointer_of(const char *name, char pointer[static NAME_BYTES])
@@ -325,14 +26,14 @@ static void pointer_of(const char *name, char pointer[static NAME_BYTES])
 static void read_default(struct reading *reading, const struct setting *setting)
 {
     if (setting->standard == NULL) {
-        wrong(reading, "", setting, "is missing");
+        config_wrong(reading, "", setting, "is missing");
         return;
     }
     json_t *value = json_loads(setting->standard, JSON_DECODE_ANY, NULL);
     if (value == NULL)
-        wrong(reading, "", setting, "cannot be set: memory is out");
+        config_wrong(reading, "", setting, "cannot be set: memory is out");
     else if (!json_is_null(value))
-        readers[setting->kind](reading, setting, "", value);
+        config_read_value(reading, setting, "", value);
     json_decref(value);
 }
 
@@ -345,7 +46,7 @@ static void read_setting(struct reading *reading, const struct setting *setting)
     if (value == NULL)
         read_default(reading, setting);
     else if (!json_is_null(value) || !setting->nullable)
-        readers[setting->kind](reading, setting, pointer, value);
+        config_read_value(reading, setting, pointer, value);
 }
 
 /* The members that an object of the file may have: those of the settings whose names begin with `section` (""

@@ -1,6 +1,7 @@
 #include "proxy/listen/sockets.h"
 
 #include "proxy/listen/activation.h"
+#include "proxy/listen/tcp_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -66,12 +67,12 @@ static bool open_tcp(struct socket_group *group, struct opening *opening)
     uint16_t port = address->port;
 
     for (unsigned i = 0; i < opening->workers; i++) {
-        int fd = listener_socket(address, port, opening->backlog, opening->error, opening->error_size);
+        int fd = tcp_socket_listen(address, port, opening->backlog, opening->error, opening->error_size);
         if (fd < 0)
             return false;
         if (!socket_group_add(group, fd))
             return out_of_memory(opening);
-        port = listener_port(fd);
+        port = tcp_socket_port(fd);
     }
     return true;
 }
@@ -124,7 +125,7 @@ static const struct {
     bool (*is_free)(const struct config_address *address, char *error, size_t error_size);
     bool (*open)(struct socket_group *group, struct opening *opening);
 } kinds[] = {
-    [ADDRESS_TCP] = {listener_is_free, open_tcp},
+    [ADDRESS_TCP] = {tcp_socket_is_free, open_tcp},
     [ADDRESS_UNIX] = {unix_is_free, open_unix},
     [ADDRESS_SYSTEMD] = {always_free, open_systemd},
 };

@@ -6,7 +6,6 @@
 
 #include "proxy/config/config.h"
 #include "proxy/listen/unix_socket.h"
-#include "proxy/worker/listener.h"
 
 #define SOCKETS_BOUND 128 /* "unix:" and a sockaddr_un's path fit */
 

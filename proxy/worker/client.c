@@ -5,22 +5,14 @@
 #include "proxy/worker/listener.h"
 #include "proxy/worker/worker.h"
 
-#include <errno.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/http.h>
-#include <event2/http_struct.h>
-#include <linux/sockios.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define ANSWER_SLACK_US 1000000 /* beyond the deadline, for the answer that says so */
-#define FRESH_GRACE_MS  1000    /* when the gate stops: for a new connection's first request */
-
 static void on_start(int descriptor, short what, void *arg);
-static void on_writable(int descriptor, short what, void *arg);
 static void on_evhttp_close(struct evhttp_connection *connection, void *arg);
 
 bool client_prepare(struct worker *worker)
@@ -80,20 +72,6 @@ struct bufferevent *client_bufferevent(struct event_base *base, void *arg)
     if (!worker_has_room(worker))
         worker_accept(worker, false);
     return client->bufferevent;
-}
-
-bool client_await_writable(struct client *client)
-{
-    if (client->writable == NULL)
-        client->writable =
-            event_new(client->worker->base, client->transport.fd, EV_WRITE | EV_PERSIST, on_writable, client);
-    return client->writable != NULL && event_add(client->writable, NULL) == 0;
-}
-
-void client_stop_writing(struct client *client)
-{
-    if (client->writable != NULL)
-        (void)event_del(client->writable);
 }
 
 static void release_received(struct client *client)
@@ -309,7 +287,7 @@ void client_on_request(struct evhttp_request *request, void *arg)
         exchange_refuse_wire(client, WIRE_FAULT_DISAGREEMENT);
 }
 
-static int64_t after_ms(unsigned milliseconds)
+int64_t client_after_ms(unsigned milliseconds)
 {
     return clock_monotonic_us() + (int64_t)milliseconds * 1000;
 }
@@ -323,8 +301,9 @@ void client_receive(struct client *client)
     client->finishing = false;
     client->continued = false;
     client->began_us = client->total_us = 0;
-    client->deadline_us = after_ms(
-        client->worker->stopping ? FRESH_GRACE_MS : client->worker->service->config->limits.idle_timeout_ms);
+    client->deadline_us =
+        client_after_ms(client->worker->stopping ? CLIENT_FRESH_GRACE_MS
+                                                 : client->worker->service->config->limits.idle_timeout_ms);
 }
 
 bool client_keeps(const struct client *client)
@@ -334,8 +313,7 @@ bool client_keeps(const struct client *client)
     return wire_keeps_connection(&client->incoming->wire) && (bound == 0 || client->requests < bound);
 }
 
-/* Bytes held of the request under way. */
-static size_t bytes_received(const struct client *client)
+size_t client_bytes_received(const struct client *client)
 {
     size_t content = client->incoming->content != NULL ? evbuffer_get_length(client->incoming->content) : 0;
 
@@ -345,314 +323,8 @@ static size_t bytes_received(const struct client *client)
 
 void client_count_received(struct client *client)
 {
-    size_t now = bytes_received(client);
+    size_t now = client_bytes_received(client);
 
     client->worker->unfinished += now - client->incoming->received;
     client->incoming->received = now;
-}
-
-static struct pace_rule body_rule(const struct client *client)
-{
-    const struct config *config = client->worker->service->config;
-
-    return (struct pace_rule){.bytes_per_s = config->limits.body_bytes_per_s,
-                              .grace_ms = config->limits.rate_grace_ms,
-                              .total_ms = config->limits.body_timeout_ms};
-}
-
-void client_begin_body(struct client *client)
-{
-    const struct pace_rule rule = body_rule(client);
-    int64_t now = clock_monotonic_us();
-
-    pace_begin(&client->incoming->pace, bytes_received(client), now);
-    client->deadline_us = pace_next(&client->incoming->pace, &rule, now);
-}
-
-static struct pace_rule answer_rule(const struct client *client)
-{
-    const struct config *config = client->worker->service->config;
-
-    return (struct pace_rule){.bytes_per_s = config->limits.answer_bytes_per_s,
-                              .grace_ms = config->limits.rate_grace_ms,
-                              .still_ms = config->limits.write_timeout_ms};
-}
-
-/* Bytes that the client has taken: what still lies in the socket, of megabytes perhaps, has not arrived. */
-static uint64_t bytes_taken(const struct client *client)
-{
-    int unsent = 0;
-
-    if (ioctl(client->transport.fd, SIOCOUTQ, &unsent) != 0)
-        unsent = 0;
-    uint64_t waiting = client_queued(client) + (uint64_t)unsent;
-    return client->handed > waiting ? client->handed - waiting : 0;
-}
-
-/* A part of the answer has to wait: from now on the client's pace counts. */
-static void begin_to_wait(struct client *client)
-{
-    const struct pace_rule rule = answer_rule(client);
-    int64_t now = clock_monotonic_us();
-
-    pace_begin(&client->incoming->pace, bytes_taken(client), now);
-    client->deadline_us = pace_next(&client->incoming->pace, &rule, now);
-}
-
-/* Waits for the client to read the reply and close, within bounds: to close at once with unread input would
- * make the kernel reset the connection, and the reply with it. */
-void client_linger(struct client *client)
-{
-    client->state = CLIENT_LINGERING;
-    client_drop_received(client);
-    client->drained = client->surplus.length;
-    client->deadline_us = after_ms(client->worker->service->config->limits.drain_timeout_ms);
-    if (transport_finish(&client->transport) == TRANSPORT_WANTS_WRITE)
-        (void)client_await_writable(client);
-    if (client->ended || event_add(&client->readable, NULL) != 0)
-        client_close(client);
-}
-
-/* Whether the connection is kept was decided by the guard, and the client was told. evhttp would decide
- * again, by rules of its own: it takes an absolute target for a proxy's, HTTP/1.0 for the end of the
- * connection (it was shown no Connection field), and ends the reply to a chunked request as a chunked one. */
-static void make_evhttp_keep(struct evhttp_request *request)
-{
-    request->flags &= ~EVHTTP_PROXY_REQUEST;
-    request->major = 1;
-    request->minor = 1;
-    request->chunked = 0;
-}
-
-/* The whole reply is with the kernel. */
-static void reply_written(struct client *client)
-{
-    struct evhttp_request *request = client->request;
-
-    if (!client->keep || client->worker->stopping) {
-        client_linger(client);
-        return;
-    }
-    client->request = NULL;
-    make_evhttp_keep(request);
-    evhttp_send_reply_end(request);
-    if (client->state == CLIENT_CLOSED)
-        return;
-    client_receive(client);
-    if (!client->ended)
-        (void)client_listen(client);
-    client_pump(client);
-}
-
-/* Books what is kept for the client now. */
-static void count_kept(struct client *client)
-{
-    size_t now = client_queued(client);
-
-    client->worker->held += now - client->kept;
-    client->kept = now;
-}
-
-/* Writes of what is kept as much as the socket takes; false when the connection is broken. */
-static bool flush(struct client *client)
-{
-    if (client->transport.ssl != NULL)
-        return client_tls_flush(client);
-    return evbuffer_write(client->output, client->transport.fd) >= 0 || errno == EAGAIN || errno == EINTR;
-}
-
-static void on_writable(int descriptor, short what, void *arg)
-{
-    struct client *client = arg;
-    (void)descriptor;
-    (void)what;
-
-    if (client->transport.ssl != NULL && client_tls_writable(client))
-        return;
-    if (!flush(client)) {
-        client_lose(client);
-        return;
-    }
-    count_kept(client);
-    if (client->kept > 0)
-        return;
-    if (client->state ==
-        CLIENT_ANSWERING) /* otherwise it was a 100 (Continue), and the deadline is the request's */
-        client->deadline_us = 0;
-    client_stop_writing(client);
-    if (client->finishing)
-        reply_written(client);
-    else if (client->exchange != NULL)
-        exchange_drained(client->exchange);
-}
-
-/* Sends what the socket takes at once; how much that was. */
-static size_t send_now(struct client *client, struct span first, struct span second)
-{
-    size_t sent = 0;
-
-    if (transport_write_both(&client->transport, first, second, &sent) == TRANSPORT_BROKEN)
-        client->gone = true;
-    return sent;
-}
-
-static bool keep_rest(struct client *client, struct span part, size_t sent)
-{
-    return sent >= part.length || evbuffer_add(client->output, part.data + sent, part.length - sent) == 0;
-}
-
-void client_send(struct client *client, struct span first, struct span second)
-{
-    size_t sent = 0, all = first.length + second.length;
-
-    if (client->gone || all == 0)
-        return;
-    client->handed += all;
-    if (client_queued(client) == 0)
-        sent = send_now(client, first, second);
-    if (client->gone || sent == all)
-        return;
-    if (client->output == NULL)
-        client->output = evbuffer_new();
-    size_t sent_of_second = sent > first.length ? sent - first.length : 0;
-    if (client->output == NULL || !keep_rest(client, first, sent) ||
-        !keep_rest(client, second, sent_of_second) || !client_await_writable(client)) {
-        client->gone = true;
-        return;
-    }
-    count_kept(client);
-    if (client->deadline_us == 0)
-        begin_to_wait(client);
-}
-
-size_t client_queued(const struct client *client)
-{
-    return client->output != NULL ? evbuffer_get_length(client->output) : 0;
-}
-
-void client_finish(struct client *client, bool keep)
-{
-    client->exchange = NULL;
-    client->finishing = true;
-    client->keep = keep;
-    if (client->gone)
-        client_close(client);
-    else if (client_queued(client) == 0)
-        reply_written(client);
-}
-
-void client_cut(struct client *client)
-{
-    /* A reset, and no FIN before it: to a reader of HTTP/1.0 a plain end would look like the end of the body.
-     * To dissolve the association (connect(2), AF_UNSPEC) does just that. */
-    const struct sockaddr nobody = {.sa_family = AF_UNSPEC};
-
-    client->exchange = NULL;
-    client->gone = true;
-    (void)connect(client->transport.fd, &nobody, sizeof nobody);
-    client_close(client);
-}
-
-/* For a request, of which not a byte has come? */
-static bool is_waiting(const struct client *client)
-{
-    return client->incoming == NULL || client->incoming->wire.state == WIRE_IDLE;
-}
-
-/* The request does not come in time, or too slowly. */
-static void refuse_late(struct client *client)
-{
-    COUNT(client->worker->service, too_slow);
-    client->deadline_us = 0;
-    client->state = CLIENT_ANSWERING;
-    exchange_refuse_late(client);
-}
-
-static void lose_slow(struct client *client, const char *fault)
-{
-    COUNT(client->worker->service, too_slow);
-    client->fault = fault;
-    client_lose(client);
-}
-
-/* The moment to look has come; what the state waits for may be on its way still. */
-static void look(struct client *client, int64_t now_us)
-{
-    struct pace_rule rule;
-
-    switch (client->state) {
-    case CLIENT_RECEIVING:
-        rule = body_rule(client);
-        if (is_waiting(client))
-            client_close(client);
-        else if (client->incoming->wire.state == WIRE_BODY &&
-                 pace_holds(&client->incoming->pace, &rule, bytes_received(client), now_us))
-            client->deadline_us = pace_next(&client->incoming->pace, &rule, now_us);
-        else
-            refuse_late(client);
-        break;
-    case CLIENT_ANSWERING:
-        rule = answer_rule(client);
-        if (pace_holds(&client->incoming->pace, &rule, bytes_taken(client), now_us))
-            client->deadline_us = pace_next(&client->incoming->pace, &rule, now_us);
-        else
-            lose_slow(client, "the client took its answer too slowly");
-        break;
-    case CLIENT_LINGERING:
-        client_close(client);
-        break;
-    case CLIENT_HANDSHAKING:
-        client_tls_late(client);
-        break;
-    case CLIENT_STARTING:
-        client_identify_late(client);
-        break;
-    case CLIENT_CLOSED:
-        break;
-    }
-}
-
-/* The exchange has had its time. The call to the upstream knows that deadline and answers by itself; whatever
- * else keeps the client waiting, it is not kept for longer. A change that was sent goes on until its outcome
- * is recorded. */
-static void end_exchange(struct client *client, int64_t now_us)
-{
-    if (client->state == CLIENT_RECEIVING)
-        refuse_late(client);
-    else if (client->state == CLIENT_ANSWERING && now_us >= client->total_us + ANSWER_SLACK_US)
-        lose_slow(client, "the exchange took too long (limits.exchange_timeout_ms)");
-}
-
-void client_tick(struct client *client, int64_t now_us)
-{
-    if (client->total_us != 0 && now_us >= client->total_us && !client->gone)
-        end_exchange(client, now_us);
-    if (client->deadline_us != 0 && now_us >= client->deadline_us) {
-        client->deadline_us = 0;
-        look(client, now_us);
-    }
-}
-
-static bool is_idle(const struct client *client)
-{
-    return client->state == CLIENT_STARTING || client->state == CLIENT_HANDSHAKING ||
-           (client->state == CLIENT_RECEIVING && is_waiting(client));
-}
-
-/* One that was let in and has not asked for anything yet is about to. Others had their turn: what they sent
- * in time is answered, what they may be sending now is not begun. */
-void client_stop(struct client *client)
-{
-    int64_t grace = after_ms(FRESH_GRACE_MS);
-
-    if (!is_idle(client))
-        return;
-    if (client->requests == 0) {
-        if (client->deadline_us == 0 || client->deadline_us > grace)
-            client->deadline_us = grace;
-        return;
-    }
-    client_on_readable(client->transport.fd, EV_READ, client);
-    if (is_idle(client))
-        client_close(client);
 }

@@ -165,7 +165,12 @@ void client_tls_stall(struct client *client);
 /* Writes of what is kept for the client as much as the socket takes; false when the connection is broken. */
 bool client_tls_flush(struct client *client);
 
-/* For wire_guard.c and client_tls.c: */
+/* For the other files of a client (client_*.c, wire_guard.c): */
+
+#define CLIENT_FRESH_GRACE_MS 1000 /* when the gate stops: for a new connection's first request */
+
+/* The moment so long from now, monotonic, in microseconds. */
+int64_t client_after_ms(unsigned milliseconds);
 
 /* Waits for bytes from the client; false when memory is out. */
 bool client_listen(struct client *client);
@@ -194,7 +199,13 @@ void client_receive(struct client *client);
 void client_count_received(struct client *client);
 void client_drop_received(struct client *client);
 
-/* The header is complete and content follows: from now on its pace counts. */
+/* Bytes held of the request under way. */
+size_t client_bytes_received(const struct client *client);
+
+/* client_time.c: the header is complete and content follows: from now on its pace counts. */
 void client_begin_body(struct client *client);
+
+/* client_time.c: a part of the answer has to wait: from now on the client's pace counts. */
+void client_begin_to_wait(struct client *client);
 
 #endif

@@ -28,7 +28,7 @@ POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
 TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "versions", "refusals", "stages",
          "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "settings", "limits", "files",
-         "packages", "targets", "flags", "faults"}
+         "packages", "targets", "flags", "faults", "layers"}
 
 
 # What is in the README.
@@ -603,6 +603,16 @@ def test_files():
                if folder.is_dir() and any(file.suffix in (".c", ".json") for file in folder.iterdir()) and folder.parts[-2] != "tests"}
     assert len(folders) >= 6
     assert folders <= first_names("files")
+
+
+def test_layers():
+    """Each part of proxy/ includes only what the list names before it: no circles, and nothing looks up."""
+    order = [name.rstrip("/").removesuffix(".c") for name in the_part("layers").text.split()]
+    files = [*(ROOT / "proxy").rglob("*.[ch]")]
+    assert {file.relative_to(ROOT / "proxy").parts[0].split(".")[0] for file in files} == set(order)
+    upward = [(file.name, included) for file in files for included in re.findall(r'#include "proxy/([^"]+)"', file.read_text())
+              if order.index(re.split("[/.]", included)[0]) > order.index(file.relative_to(ROOT / "proxy").parts[0].split(".")[0])]
+    assert upward == []
 
 
 def test_packages():
