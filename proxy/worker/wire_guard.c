@@ -166,15 +166,30 @@ static void allow_body(struct client *client)
     }
 }
 
-/* What did not come at once is held until the rest has come; a worker holds so much and no more. */
+/* Whoever holds the most of the worker's memory with a request that is not whole. */
+static struct client *largest_unfinished(struct client *client)
+{
+    struct client *largest = client, *other;
+
+    TAILQ_FOREACH (other, &client->worker->clients, link) {
+        if (other->state == CLIENT_RECEIVING && other->incoming != NULL &&
+            other->incoming->received > largest->incoming->received)
+            largest = other;
+    }
+    return largest;
+}
+
+/* What did not come at once is held until the rest has come; a worker holds so much and no more. The largest
+ * goes first: else whoever leaves large requests unfinished could keep small ones out. */
 static void hold_request(struct client *client)
 {
     struct worker *worker = client->worker;
 
     client_count_received(client);
-    if (worker->unfinished > worker->service->config->limits.unfinished_bytes)
-        refuse_overload(client);
-    else
+    while (worker->unfinished > worker->service->config->limits.unfinished_bytes &&
+           client->state == CLIENT_RECEIVING)
+        refuse_overload(largest_unfinished(client));
+    if (client->state == CLIENT_RECEIVING)
         allow_body(client);
 }
 

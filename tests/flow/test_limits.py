@@ -247,6 +247,27 @@ def test_unfinished_requests_are_held_within_a_bound(make_gate, sandbox):
     wait_until(has_room, what="room for others")
 
 
+def test_large_unfinished_requests_keep_no_small_ones_out(make_gate, sandbox):
+    """Whoever holds the most goes first: with all room taken by others, a change whose body comes in two pieces is served."""
+    gate = make_gate(sandbox, config={"workers": 1, "limits": {"unfinished_bytes": MIB, "body_bytes": 4 * MIB}})
+    others = [begin(gate, MIB) for _ in range(4)]
+    for other in others:
+        other.sendall(b" " * (254 * 1024))
+    for _ in range(8):  # a turn of the only worker's loop each: it has read all of that then
+        assert_good(gate)
+    for _ in range(3):
+        with begin(gate, 40 * 1024) as connection:
+            connection.sendall(BODY + b" " * (20 * 1024 - len(BODY)))
+            assert not select.select([connection], [], [], 0.1)[0], read_answer(connection)
+            connection.sendall(b" " * (20 * 1024))
+            connection.shutdown(socket.SHUT_WR)
+            assert read_answer(connection).status == 200
+    refused, _, _ = select.select(others, [], [], PATIENCE)
+    assert_error(read_answer(refused[0]), 503, "overloaded")
+    for other in others:
+        other.close()
+
+
 def test_small_chunks_cost_no_more_than_large_ones(make_gate, sandbox, sanitizer):
     """Framing is not held: a body of one-byte chunks takes the memory of its content."""
     gate = make_gate(sandbox, config={"workers": 1, "limits": {"body_bytes": 8 * MIB}})
