@@ -214,8 +214,8 @@ static const struct setting table[] = {
      "Bytes of answers that a worker may hold for slow clients and for rewriting; more reads get 503."},
     {"limits.unfinished_bytes", SETTING_BYTES, AT(limits.unfinished_bytes), 65536, 64 * GIB, false,
      "67108864",
-     "Bytes of requests that did not come at once that a worker may hold until they are answered; one that "
-     "needs more is 503."},
+     "Bytes of requests that did not come at once that a worker may hold until they are answered; over "
+     "that the request that holds the most gets 503."},
     {"limits.backlog", SETTING_COUNT, AT(limits.backlog), 1, 65535, false, "1024",
      "Connections that the kernel may hold before a worker accepts them."},
 
