@@ -172,15 +172,12 @@ static void test_files(void **state)
         {"read only", read_only}, {"read and write", read_and_write}, {"through a link", through_a_link},
         {"one file", one_file},   {"binds nothing", binds_nothing},
     };
-    struct confine_files *files = confine_files_new();
-    char error[200];
     (void)state;
 
-    if (files == NULL) {
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION) < 1) {
         print_message("this kernel has no landlock\n");
         skip();
     }
-    (void)error;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int result = in_child(cases[i].body, NULL);
         if (result != 0)
