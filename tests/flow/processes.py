@@ -259,7 +259,8 @@ class Gate(Process):
         }
         if certificate:
             self.config["tls"] = {"certificate": str(certificate.file), "key": str(certificate.key_file)}
-        if SANITIZER == "asan":  # whose search for leaks traces the process, which a confined one does not let it
+        # A confined process does not let ASan's search for leaks trace it, nor TSan start what names the functions of a report.
+        if SANITIZER:
             self.config["process"] = {"confine": "off"}
         self.configure(config or {})
 
