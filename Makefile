@@ -66,7 +66,8 @@ export TSAN_OPTIONS   := exitcode=66:halt_on_error=0:second_deadlock_stack=1:sup
 export LSAN_OPTIONS   := exitcode=66
 export PYTHONDONTWRITEBYTECODE := 1
 PYTEST      := /usr/bin/python3 -m pytest -p no:cacheprovider -q
-PYTEST_ARGS ?= -n auto
+# Most of a flow is waiting: more run at a time than there are cores.
+PYTEST_ARGS ?= -n $(shell echo $$(($$(nproc) * 2)))
 FLOWS       ?= tests/flow
 SOAK        ?= 100000
 ROUNDS      ?= 1000

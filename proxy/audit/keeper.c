@@ -34,7 +34,7 @@ struct keeper {
     /* The thread's alone; monotonic: */
     int64_t last_us;  /* the last checkpoint */
     int64_t retry_us; /* after a failure: not before */
-    int64_t look_us;  /* for old segments */
+    int64_t look_us;  /* for old segments, NEVER until the journal is open: a removal is recorded first */
 };
 
 /* When the next checkpoint is due; under the lock. */
@@ -184,7 +184,9 @@ static void do_removals(struct keeper *keeper)
                   remove_one(keeper, &removal);
     if (why[0] != '\0')
         log_event(LOG_WARNING, "journal-remove", "cannot remove an old segment: %s", why);
+    pthread_mutex_lock(&keeper->lock);
     keeper->look_us = clock_monotonic_us() + LOOK_US;
+    pthread_mutex_unlock(&keeper->lock);
 }
 
 /* Sleeps until the time, or until something happens; under the lock. */
@@ -272,6 +274,7 @@ struct keeper *keeper_start(const struct keeper_settings *settings, const struct
     keeper->tree = *tree;
     keeper->wanted = true;
     keeper->last_us = clock_monotonic_us();
+    keeper->look_us = NEVER;
     if (settings->command != NULL) {
         keeper->witness = witness_start(
             &(struct witness_settings){settings->directory, settings->io, note_signer_key(settings->signer),
@@ -298,6 +301,14 @@ void keeper_post(struct keeper *keeper, const struct tree *tree, bool now)
     keeper->wanted |= now;
     if (checkpoint_due(keeper) < due) /* than it sleeps */
         pthread_cond_signal(&keeper->wake);
+    pthread_mutex_unlock(&keeper->lock);
+}
+
+void keeper_look(struct keeper *keeper)
+{
+    pthread_mutex_lock(&keeper->lock);
+    keeper->look_us = 0;
+    pthread_cond_signal(&keeper->wake);
     pthread_mutex_unlock(&keeper->lock);
 }
 

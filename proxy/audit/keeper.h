@@ -28,6 +28,9 @@ struct keeper *keeper_start(const struct keeper_settings *settings, const struct
 /* All lines of this tree are durable. `now`: a checkpoint is wanted at once. */
 void keeper_post(struct keeper *keeper, const struct tree *tree, bool now);
 
+/* The journal takes records: looks for old segments now, and from then on from time to time. */
+void keeper_look(struct keeper *keeper);
+
 struct keeper_status {
     uint64_t size;   /* of the newest checkpoint written by this run */
     int64_t time_us; /* when, since the epoch; 0: none yet */

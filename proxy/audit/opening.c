@@ -168,6 +168,7 @@ static void finish(struct journal *journal, struct recovery *recovery)
     writer_announce(journal);
     port_complete(journal, &waiting, true);
     port_release(journal, true);
+    keeper_look(journal->keeper);
 }
 
 bool opening_try(struct journal *journal, const char **passing, char *error, size_t error_size)
