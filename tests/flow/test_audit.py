@@ -425,6 +425,7 @@ def test_verify_while_the_gate_writes(make_gate, sandbox):
 def test_an_incomplete_last_line_is_being_written(make_gate, sandbox):
     gate = make_gate(sandbox)
     gate.request(UPDATE.method, UPDATE.target, UPDATE.token, body=UPDATE.body)
+    wait_until(lambda: any(gate.audit_directory.glob("checkpoints/*.note")), what="the first checkpoint")
     gate.kill()
     with open(gate.segments()[-1], "ab") as segment:
         segment.write(b'{"body":')

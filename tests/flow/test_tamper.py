@@ -194,7 +194,9 @@ def test_several_lines_put_in(log):
         before = line
     log.segments[name][number:number] = forged
     report = log.save().verify()
-    assert found(report) == [("inserted", name, number + 1)], report
+    first, *others = found(report)
+    assert first == ("inserted", name, number + 1), report
+    assert {kind for kind, _, _ in others} <= {"checkpoint"}, report  # one may have been signed within the stretch
     assert f"from here to {name}:{number + 2} were" in report["findings"][0]["message"]
 
 
