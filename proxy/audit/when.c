@@ -1,16 +1,17 @@
 #include "proxy/audit/when.h"
 
 #include "policies/ascii.h"
+#include "policies/moment.h"
+#include "policies/version.h"
 
 #define SECOND 1000000LL
-#define DAY    86400LL
 
 static bool read_ago(struct span text, int64_t *ago_us)
 {
     static const struct {
         char unit;
         int64_t seconds;
-    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', DAY}, {'w', 7 * DAY}};
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', MOMENT_DAY}, {'w', 7 * MOMENT_DAY}};
     int64_t number = 0;
 
     if (text.length < 2 || text.length > 7) /* a million of each is enough */
@@ -57,28 +58,16 @@ static bool within(int64_t number, int64_t low, int64_t high)
     return number >= low && number <= high;
 }
 
-static bool is_leap(int64_t year)
-{
-    return (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-}
-
 /* Days since the epoch. */
 static bool take_date(struct span *text, int64_t *days)
 {
-    static const int64_t lengths[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    int64_t year = take_number(text, 4), month, day;
+    const size_t length = sizeof "2026-01-31" - 1;
+    uint32_t date = text->length < length ? 0 : version_date_parse((struct span){text->data, length});
 
-    if (year < 1970 || !take(text, "-") || !within(month = take_number(text, 2), 1, 12) || !take(text, "-"))
+    if (date / 10000 < 1970)
         return false;
-    if (!within(day = take_number(text, 2), 1, lengths[month - 1] + (month == 2 && is_leap(year))))
-        return false;
-
-    int64_t before = year - 1;
-    *days = (year - 1970) * 365 + (before / 4 - before / 100 + before / 400) -
-            (1969 / 4 - 1969 / 100 + 1969 / 400);
-    for (int64_t i = 1; i < month; i++)
-        *days += lengths[i - 1] + (i == 2 && is_leap(year));
-    *days += day - 1;
+    *days = moment_days(date);
+    *text = (struct span){text->data + length, text->length - length};
     return true;
 }
 
@@ -126,7 +115,7 @@ bool when_read(struct span text, int64_t now_us, int64_t *epoch_us)
     }
     if (!take_date(&text, &days))
         return false;
-    *epoch_us = days * DAY * SECOND;
+    *epoch_us = days * MOMENT_DAY * SECOND;
     if (text.length == 0)
         return true;
     if (!take(&text, "Tt ") || !take_clock(&text, &time_of_day) || !take_zone(&text, &zone))

@@ -1,6 +1,6 @@
 #include "proxy/tls/context.h"
 
-#include "proxy/tls/moment.h"
+#include "proxy/tls/asn1_time.h"
 #include "proxy/tls/peer_names.h"
 #include "proxy/tls/pem.h"
 
@@ -49,9 +49,9 @@ static void wrong(struct making *making, const char *pointer, const char *path, 
 static void note_moment(struct making *making, enum severity severity, const char *pointer, const char *path,
                         const char *what, int64_t moment)
 {
-    char text[MOMENT_TEXT];
+    char text[ASN1_TIME_TEXT];
 
-    moment_write(moment, text);
+    asn1_time_write(moment, text);
     problems_add(making->problems, severity, &making->config->document, pointer, "%s %s %s", path_shown(path),
                  what, text);
 }
@@ -120,8 +120,8 @@ static void check_period(struct making *making, X509 *leaf)
     const char *path = making->config->tls.certificate, *at = "/tls/certificate";
     int64_t begins;
 
-    if (!moment_read(X509_get0_notBefore(leaf), &begins) ||
-        !moment_read(X509_get0_notAfter(leaf), &making->out->expires))
+    if (!asn1_time_read(X509_get0_notBefore(leaf), &begins) ||
+        !asn1_time_read(X509_get0_notAfter(leaf), &making->out->expires))
         wrong(making, at, path, "does not say from when to when it is good");
     else if (begins > making->now)
         note_moment(making, SEVERITY_ERROR, at, path, "is not good before", begins);
@@ -229,7 +229,7 @@ static void check_crl(struct making *making, X509_CRL *crl)
 
     if (X509_CRL_get0_nextUpdate(crl) == NULL)
         return;
-    if (!moment_read(X509_CRL_get0_nextUpdate(crl), &next))
+    if (!asn1_time_read(X509_CRL_get0_nextUpdate(crl), &next))
         wrong(making, "/tls/client_crl", path, "does not say until when it is good");
     else if (next <= making->now)
         note_moment(making, SEVERITY_ERROR, "/tls/client_crl", path,

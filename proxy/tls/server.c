@@ -3,8 +3,8 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/net/tls_bio.h"
+#include "proxy/tls/asn1_time.h"
 #include "proxy/tls/context.h"
-#include "proxy/tls/moment.h"
 #include "proxy/tls/tickets.h"
 
 #include <openssl/err.h>
@@ -44,7 +44,7 @@ static bool peer_is_good(const SSL_SESSION *session)
     int64_t ends;
 
     return peer == NULL ||
-           (moment_read(X509_get0_notAfter(peer), &ends) && ends > clock_now_us() / SECOND_US);
+           (asn1_time_read(X509_get0_notAfter(peer), &ends) && ends > clock_now_us() / SECOND_US);
 }
 
 /* A ticket was opened, or not. One that is not ours is no fault: there is a whole handshake then. */

@@ -1,7 +1,7 @@
 #include "proxy/tls/stapled.h"
 
 #include "proxy/base/file.h"
-#include "proxy/tls/moment.h"
+#include "proxy/tls/asn1_time.h"
 #include "proxy/tls/pem.h"
 
 #include <openssl/err.h>
@@ -81,7 +81,7 @@ static const char *examine(OCSP_RESPONSE *response, X509 *certificate, STACK_OF(
         fault = "is not signed by the certificate's issuer";
     else if (OCSP_single_get0_status(answer, NULL, NULL, NULL, &next) != V_OCSP_CERTSTATUS_GOOD)
         fault = "does not say that the certificate is good";
-    else if (next == NULL || !moment_read(next, until))
+    else if (next == NULL || !asn1_time_read(next, until))
         fault = "does not say until when it is good";
     OCSP_BASICRESP_free(basic);
     return fault;

@@ -1,9 +1,9 @@
-#include "proxy/tls/moment.h"
+#include "proxy/tls/asn1_time.h"
 
 #include <string.h>
 #include <time.h>
 
-bool moment_read(const ASN1_TIME *time, int64_t *seconds)
+bool asn1_time_read(const ASN1_TIME *time, int64_t *seconds)
 {
     struct tm parts;
 
@@ -13,11 +13,12 @@ bool moment_read(const ASN1_TIME *time, int64_t *seconds)
     return true;
 }
 
-void moment_write(int64_t seconds, char text[static MOMENT_TEXT])
+void asn1_time_write(int64_t seconds, char text[static ASN1_TIME_TEXT])
 {
     struct tm parts;
     time_t time = seconds;
 
-    if (gmtime_r(&time, &parts) == NULL || strftime(text, MOMENT_TEXT, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
+    if (gmtime_r(&time, &parts) == NULL ||
+        strftime(text, ASN1_TIME_TEXT, "%Y-%m-%d %H:%M:%S UTC", &parts) == 0)
         memcpy(text, "?", sizeof "?");
 }
