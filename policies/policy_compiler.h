@@ -3,15 +3,8 @@
 #ifndef POLICIES_POLICY_COMPILER_H
 #define POLICIES_POLICY_COMPILER_H
 
+#include "policies/place.h"
 #include "policies/policy_internal.h"
-
-/* A place in the document: a chain of frames on the stack, spelled out as a JSON pointer only where something
- * is wrong. */
-struct place {
-    const struct place *above; /* NULL for the document */
-    const char *member;        /* NULL for an element of an array */
-    size_t element;
-};
 
 struct role {
     struct span name;
@@ -40,12 +33,6 @@ void note_memory(struct compiler *compiler);
 
 /* Says how many problems were left out. */
 void note_rest(struct compiler *compiler);
-
-/* The text at the place as a JSON pointer; text_free it. */
-struct text place_pointer(const struct place *place);
-
-/* "; did you mean "…"?" for the nearest known name, else "". In `room`. */
-const char *suggestion(const char *name, const char *const *known, char *room, size_t size);
 
 /* Is the value of that type? Notes an error otherwise. NULL is no value: false without a note. */
 bool value_is(struct compiler *compiler, const struct place *place, const json_t *value, json_type type);

@@ -10,26 +10,6 @@
 
 #define MESSAGE_SIZE 512 /* longer ones are cut: only names that the file holds can make them so */
 
-static void place_write(const struct place *place, struct text *pointer)
-{
-    if (place == NULL || place->above == NULL)
-        return;
-    place_write(place->above, pointer);
-    if (place->member != NULL)
-        pointer_add(pointer, place->member);
-    else
-        text_add_format(pointer, "/%zu", place->element);
-}
-
-struct text place_pointer(const struct place *place)
-{
-    struct text pointer = {0};
-
-    text_add(&pointer, "", 0);
-    place_write(place, &pointer);
-    return pointer;
-}
-
 static void add(struct compiler *compiler, enum severity severity, const struct place *place,
                 const char *message)
 {
@@ -87,16 +67,6 @@ void note_rest(struct compiler *compiler)
     (void)snprintf(message, sizeof message, "%zu more errors and warnings are not shown",
                    compiler->noted - NOTES_SHOWN);
     add(compiler, SEVERITY_WARNING, NULL, message);
-}
-
-const char *suggestion(const char *name, const char *const *known, char *room, size_t size)
-{
-    const char *nearest = nearest_name(name, known);
-
-    if (nearest == NULL)
-        return "";
-    (void)snprintf(room, size, "; did you mean \"%s\"?", nearest);
-    return room;
 }
 
 bool value_is(struct compiler *compiler, const struct place *place, const json_t *value, json_type type)
