@@ -21,6 +21,7 @@ struct parameter {
 #define OPERATION_SEGMENTS 16 /* of a path template, base path included */
 
 struct operation {
+    uint32_t index;     /* its place in contract_operations() */
     const char *id;     /* operationId */
     const char *method; /* upper case */
     const char *path;   /* template with the base path: "/rest/orgs/{org_id}/integrations" */

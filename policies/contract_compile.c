@@ -156,7 +156,8 @@ static void read_operation(struct compiler *compiler, struct contract *contract,
         operation_read_body(compiler, &place, &operation);
         operation_read_permission(compiler, &place, &operation);
 
-        struct operation *kept = &contract->operations[contract->operation_count++];
+        struct operation *kept = &contract->operations[contract->operation_count];
+        operation.index = (uint32_t)contract->operation_count++;
         *kept = operation;
         path->by_method[row] = kept;
         if (path->first == NULL)

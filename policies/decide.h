@@ -2,13 +2,14 @@
  * clock, no global.
  *
  * decide() walks one table of gates in the order that a request meets them (decide.c): spelling, operation,
- * identity, version, parameters, permission, body. Each gate is a file gate_<name>.c of the same shape. The
- * first one that refuses decides. Who the principal is gets found out before the first gate, so that every
- * refusal can name it. */
+ * identity, version, parameters, permission, body, rules. Each gate is a file gate_<name>.c of the same
+ * shape. The first one that refuses decides. Who the principal is gets found out before the first gate, so
+ * that every refusal can name it. */
 #ifndef POLICIES_DECIDE_H
 #define POLICIES_DECIDE_H
 
 #include "policies/contract.h"
+#include "policies/facts.h"
 #include "policies/policy.h"
 #include "policies/request.h"
 #include "policies/target.h"
@@ -16,7 +17,7 @@
 enum verdict {
     VERDICT_PASS,
     VERDICT_REFUSE,
-    VERDICT_NEED, /* facts that only the upstream knows are needed first */
+    VERDICT_NEED, /* facts that only the upstream knows are needed first: see `needs` */
 };
 
 /* One object of a JSON:API error document. */
@@ -40,6 +41,7 @@ struct refusal {
     struct refusal_error *errors;  /* one at least, in the order of the input */
     struct refusal_member *meta;   /* e.g. permission, organization, principal */
     struct refusal_member *fields; /* answer fields: Allow, WWW-Authenticate, Retry-After */
+    bool observable;               /* it is one that `"enforcement": "observe"` turns into a note */
 };
 
 /* What was shown of an identity. */
@@ -55,7 +57,33 @@ enum identity {
 };
 
 enum obligation {
-    OBLIGE_JOURNAL = 1u << 0, /* an intent must be durable before the first byte goes upstream */
+    OBLIGE_JOURNAL = 1u << 0,     /* an intent must be durable before the first byte goes upstream */
+    OBLIGE_APPROVAL = 1u << 1,    /* by each rule in `approvals`; asked where the intent is appended */
+    OBLIGE_BUDGET = 1u << 2,      /* spend one from each in `budgets`, in the same step */
+    OBLIGE_BREAK_GLASS = 1u << 3, /* spend one of the principal's break-glass, and raise the alarm before
+                                     anything is sent */
+};
+
+/* A rule that is to be carried out. */
+struct rule_due {
+    const struct rule *rule;
+    struct span key; /* of a budget: whose it is. The principal's name, the organisation's UUID (empty where
+                        the operation has none), or empty for the gate's */
+    struct rule_due *next;
+};
+
+/* What the client asks of the gate by header fields; data NULL or false where it does not. */
+struct orders {
+    struct span reason;      /* Portcullis-Reason */
+    struct span break_glass; /* Portcullis-Break-Glass: the reason for it */
+    bool dry_run;            /* Portcullis-Dry-Run */
+};
+
+/* What would have been refused, were the policy enforced here. */
+struct observed {
+    const char *gate; /* NULL: nothing */
+    const char *rule; /* as decision.rule would be */
+    struct refusal refusal;
 };
 
 struct gate; /* a row of the table in decide.c */
@@ -65,7 +93,11 @@ struct decision {
     const char *gate; /* name of the gate that decided: the one that refused, or the last */
     const char *rule; /* what in policy or contract decided, for the logs: a JSON pointer, or a stable word */
     unsigned obligations;
+    unsigned needs;         /* with VERDICT_NEED: set of enum fact, all that can make a difference */
     struct refusal refusal; /* with VERDICT_REFUSE */
+    struct rule_due *approvals, *budgets; /* with these obligations, in the order of the file */
+    bool observing;                       /* permission, rules and budgets are not enforced here */
+    struct observed observed;             /* the first thing that was not; with `observing` only */
 
     /* What was found on the way; each is empty (NULL, data NULL) when its gate was not reached. */
     const struct principal *principal;
@@ -78,6 +110,7 @@ struct decision {
     uint32_t listed;          /* the same as the policy has it: policy_organization() */
     struct span resource;     /* id of the integration */
     struct span version;      /* as judged */
+    struct orders orders;     /* spans into the request */
     struct span secret;       /* the client's token: a span into the request; never to be logged */
     int credential;           /* index of the credential to present, or CREDENTIAL_OWN */
     json_t *body;             /* parsed; decision_free drops it */
@@ -96,7 +129,12 @@ struct decide_input {
 };
 
 /* Judges. `out` needs no preparation; texts live in the arena, which must outlive it. Running out of memory
- * is a refusal (503). decision_free afterwards. */
+ * is a refusal (503). decision_free afterwards.
+ *
+ * With VERDICT_NEED all of the decision stands as with VERDICT_PASS (credential and forward, too). Get the
+ * facts in `needs`, note each in `had` or `failed` of request->facts, decision_free, and judge again with the
+ * same policy, the same request and the same arena. A fact that failed makes the rules that look at it apply.
+ * Nothing is reserved or spent here: the obligations say what is to be. */
 void decide(const struct decide_input *input, const struct request *request, struct arena *arena,
             struct decision *out);
 
@@ -106,7 +144,13 @@ void decision_free(struct decision *decision);
 /* One gate's answer, for explain: the gates in order, with what each said. */
 struct gate_report {
     const char *gate;
-    enum { GATE_PASSED, GATE_REFUSED, GATE_NOT_REACHED } state;
+    enum {
+        GATE_PASSED,
+        GATE_REFUSED,
+        GATE_OBSERVED, /* would have refused, were the policy enforced */
+        GATE_NEEDS,    /* cannot say without facts */
+        GATE_NOT_REACHED,
+    } state;
     const char *looked_at; /* one line: what it read and found, no secrets */
 };
 

@@ -33,8 +33,8 @@ static enum verdict forbid(const struct decide_input *input, const struct access
 
     out->rule = access->granted ? "not-granted" : "no-grant";
     if ((lacking & access->denied) != 0) {
-        const char *denial = policy_rule(input->policy, out->principal, out->listed, lacking & access->denied,
-                                         true, out->arena);
+        const char *denial = policy_grant_pointer(input->policy, out->principal, out->listed,
+                                                  lacking & access->denied, true, out->arena);
         out->rule = denial ? denial : "denied";
     }
     (void)gate_refuse(out, REFUSE_FORBIDDEN, out->rule, explain_refusal(access, out, missing), NULL, NULL);
@@ -81,15 +81,15 @@ enum verdict gate_permission(const struct decide_input *input, const struct requ
         return forbid(input, &access, out);
     if (!has_credential(input, out))
         return refuse_uncredited(out);
-    out->rule =
-        policy_rule(input->policy, out->principal, out->listed, operation->permission, false, out->arena);
+    out->rule = policy_grant_pointer(input->policy, out->principal, out->listed, operation->permission, false,
+                                     out->arena);
     return out->rule != NULL ? VERDICT_PASS : gate_refuse_memory(out);
 }
 
 const char *describe_permission(const struct decide_input *input, const struct decision *decision)
 {
-    const char *rule = policy_rule(input->policy, decision->principal, decision->listed,
-                                   decision->operation->permission, false, decision->arena);
+    const char *rule = policy_grant_pointer(input->policy, decision->principal, decision->listed,
+                                            decision->operation->permission, false, decision->arena);
 
     return rule ? arena_format(decision->arena, "%s is granted by %s", decision->operation->permission_name,
                                rule)

@@ -8,8 +8,11 @@
 #include "policies/document.h"
 #include "policies/pattern.h"
 #include "policies/permission.h"
+#include "policies/rule.h"
 #include "policies/version.h"
 
+struct contract;
+struct operation;
 struct policy;
 
 /* Where the gate finds an upstream credential that it holds. The policy names it; only the proxy reads it. */
@@ -82,6 +85,23 @@ struct audit_row {
 struct policy *policy_compile(const struct document *document, struct problems *problems);
 void policy_free(struct policy *policy);
 
+/* Ties the rules to the operations of the contract that requests are judged by, once, before anything is
+ * judged: a policy with rules that is not linked refuses whatever it is asked. The document is that of the
+ * policy. False when a rule does not fit the contract (an operation that it does not have, a secret that a
+ * condition would look at, …); all of that is in `problems`. The contract must outlive the policy. */
+bool policy_link(struct policy *policy, const struct contract *contract, const struct document *document,
+                 struct problems *problems);
+
+/* The rules, in the order of the file. */
+size_t policy_rule_count(const struct policy *policy);
+const struct rule *policy_rule_at(const struct policy *policy, size_t index);
+
+/* Is what permission, rules and budgets refuse in the organisation only observed? Where the policy says so
+ * (a pointer into it, in the arena or static; NULL when memory is out). */
+bool policy_observes(const struct policy *policy, uint32_t organization);
+const char *policy_enforcement_pointer(const struct policy *policy, uint32_t organization,
+                                       struct arena *arena);
+
 const struct version_rules *policy_version_rules(const struct policy *policy);
 const struct reconcile_settings *policy_reconcile(const struct policy *policy);
 
@@ -110,13 +130,14 @@ uint32_t policy_organization(const struct policy *policy, struct span text);
 struct access policy_access(const struct policy *policy, const struct principal *principal,
                             uint32_t organization);
 
-/* The rule that gives (deny false) or takes away (deny true) `permission` from the principal in the
+/* The grant that gives (deny false) or takes away (deny true) `permission` from the principal in the
  * organisation, as a JSON pointer into the policy:
  * "/organizations/<uuid>/grants/0" (UUID in lower case). "" when none does; NULL when memory is out. The
  * first one in the order of the file; those of the organisation go before those under "*". The text lives in
  * the arena: a policy of a million grants holds no text for each. */
-const char *policy_rule(const struct policy *policy, const struct principal *principal, uint32_t organization,
-                        permission_set permission, bool deny, struct arena *arena);
+const char *policy_grant_pointer(const struct policy *policy, const struct principal *principal,
+                                 uint32_t organization, permission_set permission, bool deny,
+                                 struct arena *arena);
 
 /* The credential that the gate holds for the organisation, or CREDENTIAL_OWN. A principal's own credential
  * goes before it. */

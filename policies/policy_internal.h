@@ -45,9 +45,11 @@ struct policy {
     struct organization *organizations;
     struct grant *grants;
     struct credential_source *credentials;
+    struct rule *rules;
     struct audit_row *audit_rows; /* in `texts` */
     uint32_t audit_row_count;
-    uint32_t principal_count, token_count, holder_count, organization_count, grant_count, credential_count;
+    uint32_t principal_count, token_count, holder_count, organization_count, grant_count, credential_count,
+        rule_count;
 
     struct table by_name;   /* principals */
     struct table by_digest; /* tokens */

@@ -1,5 +1,5 @@
-/* Questions to a compiled policy. Nothing here allocates but policy_rule, and no answer's cost depends on the
- * policy's size. */
+/* Questions to a compiled policy. Nothing here allocates but policy_grant_pointer, and no answer's cost
+ * depends on the policy's size. */
 #include "policies/ascii.h"
 #include "policies/policy_internal.h"
 #include "policies/uuid.h"
@@ -179,8 +179,9 @@ static const char *rule_name(const struct policy *policy, uint32_t rule, struct 
     return name;
 }
 
-const char *policy_rule(const struct policy *policy, const struct principal *principal, uint32_t organization,
-                        permission_set permission, bool deny, struct arena *arena)
+const char *policy_grant_pointer(const struct policy *policy, const struct principal *principal,
+                                 uint32_t organization, permission_set permission, bool deny,
+                                 struct arena *arena)
 {
     uint32_t rule =
         rule_of_pair(policy, (struct grant_pair){organization, principal->index}, permission, deny);

@@ -4,6 +4,7 @@ struct kind {
     int status;
     const char *code, *title;
     const char *detail; /* for a refusal that has no error of its own, for example because memory is out */
+    bool observable;    /* the policy alone is against it: it can be observed rather than enforced */
 };
 
 static const struct kind kinds[REFUSE_KINDS] = {
@@ -31,7 +32,20 @@ static const struct kind kinds[REFUSE_KINDS] = {
     [REFUSE_PARAMETER] = {400, "portcullis-parameter", "Invalid parameter",
                           "A parameter is not as the contract demands."},
     [REFUSE_FORBIDDEN] = {403, "portcullis-forbidden", "Not permitted",
-                          "The policy does not permit this operation."},
+                          "The policy does not permit this operation.", true},
+    [REFUSE_DENIED] = {403, "portcullis-denied", "Denied by a rule",
+                       "A rule of the policy denies this request.", true},
+    [REFUSE_FROZEN] = {403, "portcullis-frozen", "Frozen by a rule",
+                       "A rule of the policy lets nothing through now but break-glass.", true},
+    [REFUSE_REASON] = {403, "portcullis-reason-required", "Reason required",
+                       "A rule of the policy demands a reason: send it as Portcullis-Reason.", true},
+    [REFUSE_APPROVAL] = {403, "portcullis-approval-required", "Approval required",
+                         "A rule of the policy demands that others approve this request first.", true},
+    [REFUSE_BUDGET] =
+        {429, "portcullis-budget-spent", "Budget spent",
+         "A rule of the policy allows no more such changes for now; the request was not sent on.", true},
+    [REFUSE_BREAK_GLASS] = {403, "portcullis-no-break-glass", "No break-glass",
+                            "The policy gives this principal no break-glass.", true},
     [REFUSE_MEDIA_TYPE] = {415, "portcullis-media-type", "Media type not supported",
                            "Send the content as application/vnd.api+json or application/json."},
     [REFUSE_MALFORMED_BODY] = {400, "portcullis-malformed-body", "Malformed body",
@@ -96,8 +110,10 @@ static const struct kind kinds[REFUSE_KINDS] = {
 
 void refusal_begin(struct refusal *refusal, enum refusal_kind kind)
 {
-    *refusal =
-        (struct refusal){.status = kinds[kind].status, .code = kinds[kind].code, .title = kinds[kind].title};
+    *refusal = (struct refusal){.status = kinds[kind].status,
+                                .code = kinds[kind].code,
+                                .title = kinds[kind].title,
+                                .observable = kinds[kind].observable};
 }
 
 void refusal_add(struct refusal *refusal, struct arena *arena, const char *detail, const char *pointer,

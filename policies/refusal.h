@@ -19,6 +19,12 @@ enum refusal_kind {
     REFUSE_VERSION,            /* 400 portcullis-version */
     REFUSE_PARAMETER,          /* 400 portcullis-parameter */
     REFUSE_FORBIDDEN,          /* 403 portcullis-forbidden */
+    REFUSE_DENIED,             /* 403 portcullis-denied: by a rule, as are those below */
+    REFUSE_FROZEN,             /* 403 portcullis-frozen */
+    REFUSE_REASON,             /* 403 portcullis-reason-required */
+    REFUSE_APPROVAL,           /* 403 portcullis-approval-required */
+    REFUSE_BUDGET,             /* 429 portcullis-budget-spent */
+    REFUSE_BREAK_GLASS,        /* 403 portcullis-no-break-glass */
     REFUSE_MEDIA_TYPE,         /* 415 portcullis-media-type */
     REFUSE_MALFORMED_BODY,     /* 400 portcullis-malformed-body: not strict JSON */
     REFUSE_INVALID_BODY,       /* 400 portcullis-invalid-body: against the contract */

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+struct facts;
 struct field_row;
 
 struct field {
@@ -23,8 +24,9 @@ struct request {
     const struct span *certificate_names; /* of the client's certificate, verified; canonical, as
                                              certificate_name.h makes them */
     size_t certificate_name_count;
-    struct span client; /* address of the peer, without its port */
-    int64_t now;        /* seconds since the epoch: the judgement has no clock of its own */
+    struct span client;        /* address of the peer, without its port */
+    int64_t now;               /* seconds since the epoch: the judgement has no clock of its own */
+    const struct facts *facts; /* NULL: none has been asked for yet */
 };
 
 #endif

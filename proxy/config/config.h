@@ -5,7 +5,7 @@
 
 #include "policies/document.h"
 #include "proxy/base/file.h"
-#include "proxy/net/network.h"
+#include "policies/network.h"
 
 #include <stdint.h>
 

@@ -3,7 +3,7 @@
 #ifndef PROXY_LIMITS_ADDRESS_COUNT_H
 #define PROXY_LIMITS_ADDRESS_COUNT_H
 
-#include "proxy/net/network.h"
+#include "policies/network.h"
 
 struct address_count; /* the table */
 struct address_place; /* one address in it */

@@ -2,7 +2,7 @@
 #ifndef PROXY_NET_PEER_H
 #define PROXY_NET_PEER_H
 
-#include "proxy/net/network.h"
+#include "policies/network.h"
 
 enum peer_kind {
     PEER_UNKNOWN,

@@ -9,7 +9,7 @@
 #define PROXY_NET_PROXY_HEADER_H
 
 #include "policies/span.h"
-#include "proxy/net/network.h"
+#include "policies/network.h"
 
 #include <stdint.h>
 

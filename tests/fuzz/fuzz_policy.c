@@ -15,9 +15,9 @@ static void check_permissions(const struct policy *policy, const struct principa
     for (unsigned bit = 0; bit < 8 * sizeof(permission_set); bit++) {
         permission_set one = (permission_set)1 << bit;
         if (access.allowed & one)
-            FUZZ_CHECK(policy_rule(policy, principal, organization, one, false, &arena)[0] == '/');
+            FUZZ_CHECK(policy_grant_pointer(policy, principal, organization, one, false, &arena)[0] == '/');
         if (access.denied & one)
-            FUZZ_CHECK(policy_rule(policy, principal, organization, one, true, &arena)[0] == '/');
+            FUZZ_CHECK(policy_grant_pointer(policy, principal, organization, one, true, &arena)[0] == '/');
     }
     arena_reset(&arena);
 }

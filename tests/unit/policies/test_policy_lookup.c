@@ -178,8 +178,10 @@ static void access_and_rules(void **state)
         assert_int_equal(access.granted, cases[i].granted);
         assert_int_equal((access.allowed & set) == set, cases[i].allowed);
         assert_int_equal(access.allowed & access.denied, 0);
-        assert_string_equal(policy_rule(policy, principal, organization, set, false, &arena), cases[i].given);
-        assert_string_equal(policy_rule(policy, principal, organization, set, true, &arena), cases[i].taken);
+        assert_string_equal(policy_grant_pointer(policy, principal, organization, set, false, &arena),
+                            cases[i].given);
+        assert_string_equal(policy_grant_pointer(policy, principal, organization, set, true, &arena),
+                            cases[i].taken);
     }
     arena_reset(&arena);
 }

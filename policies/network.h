@@ -1,8 +1,8 @@
 /* IP addresses and networks of them, as settings and other programs write them. Pure.
  *
  * An IPv4 address and its IPv4-mapped IPv6 form (RFC 4291 §2.5.5.2) are one and the same here. */
-#ifndef PROXY_NET_NETWORK_H
-#define PROXY_NET_NETWORK_H
+#ifndef POLICIES_NETWORK_H
+#define POLICIES_NETWORK_H
 
 #include "policies/span.h"
 

@@ -5,7 +5,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/net/network.h"
+#include "policies/network.h"
 
 static void reads_and_writes_addresses(void **state)
 {

@@ -1,4 +1,4 @@
-#include "proxy/net/network.h"
+#include "policies/network.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
