@@ -81,6 +81,7 @@ static void compile_members(struct compiler *compiler)
     versions_compile(compiler, &root, json_object_get(object, "api_versions"));
     (void)rate_limit_compile(compiler, &root, object, &compiler->policy->rate_limit);
     principals_compile(compiler, &root, json_object_get(object, "principals"));
+    owners_compile(compiler, &root, json_object_get(object, "principals"));
     roles_compile(compiler, &root, json_object_get(object, "roles"));
     compiler->policy->organizations[EVERYWHERE].credential = CREDENTIAL_OWN;
     compiler->policy->organization_count = 1;

@@ -43,7 +43,10 @@ struct principal {
     int credential; /* index into policy_credentials, or CREDENTIAL_OWN */
     enum identity_rule identity;
     struct rate_limit rate_limit;
-    bool own_rate_limit; /* it is said of this principal, not of all */
+    bool own_rate_limit;           /* it is said of this principal, not of all */
+    struct rate_limit break_glass; /* how often it may break the glass; no requests: never */
+    const uint32_t *people;        /* see policy_people */
+    uint32_t people_count;
 };
 
 /* What one principal may do in one organisation: its own grants and those under "*", with the denials of
@@ -152,6 +155,15 @@ const char *policy_digest(const struct policy *policy);
 /* Principals, for check and explain; the one whose index it is. */
 size_t policy_principal_count(const struct policy *policy);
 const struct principal *policy_principal_at(const struct policy *policy, uint32_t index);
+
+/* The people behind a principal: those at the end of its chain of `owners`, or itself when it has none.
+ * Indexes of principals in ascending order, OWNERS_PEOPLE at most; they live as long as the policy. */
+#define OWNERS_PEOPLE 64
+const uint32_t *policy_people(const struct principal *principal, size_t *count);
+
+/* Is one of the people behind `principal` behind `of`, too? So is everybody behind themselves. Two for whom
+ * this holds are never two pairs of eyes. */
+bool policy_is_owner(const struct principal *principal, const struct principal *of);
 
 /* Has any principal a rate limit? */
 bool policy_limits_rates(const struct policy *policy);

@@ -55,9 +55,23 @@ int credential_compile(struct compiler *compiler, const struct place *above, jso
 bool rate_limit_compile(struct compiler *compiler, const struct place *above, json_t *object,
                         struct rate_limit *limit);
 
+/* Reads a `break_glass` member of the object; no requests without one. */
+struct rate_limit break_glass_compile(struct compiler *compiler, const struct place *above, json_t *object);
+
+/* A member of the object that must be there and be a whole number from 1 to `most`; 0, and noted, otherwise.
+ */
+unsigned number_compile(struct compiler *compiler, const struct place *above, json_t *object,
+                        const char *name, unsigned most);
+
+/* Notes that nothing has the name, and which member of that section of the document comes nearest. `what` is
+ * "principal", say. */
+void note_unknown(struct compiler *compiler, const struct place *place, const char *what, const char *section,
+                  const char *name);
+
 /* Each compiles one member of the document; a missing one is NULL. */
 void versions_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void principals_compile(struct compiler *compiler, const struct place *root, json_t *value);
+void owners_compile(struct compiler *compiler, const struct place *root, json_t *principals); /* after that */
 void roles_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void audit_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void organizations_compile(struct compiler *compiler, const struct place *root, json_t *value);

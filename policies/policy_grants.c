@@ -2,11 +2,6 @@
 #include "policies/policy_compiler.h"
 #include "policies/uuid.h"
 
-#include <stdlib.h>
-
-/* Among more names than this a slip of the keyboard is not looked for. */
-#define NAMES_SEARCHED 1000
-
 static bool role_matches(const void *items, uint32_t item, const void *key)
 {
     return span_equal(((const struct role *)items)[item].name, *(const struct span *)key);
@@ -18,27 +13,6 @@ static struct role *role_named(struct compiler *compiler, struct span name)
         table_find(&compiler->roles_by_name, hash_bytes(name), role_matches, compiler->roles, &name);
 
     return role == TABLE_NONE ? NULL : &compiler->roles[role];
-}
-
-/* Notes that nothing has the name, and which of the document's members of that section comes nearest. */
-static void note_unknown(struct compiler *compiler, const struct place *place, const char *what,
-                         const char *section, const char *name)
-{
-    json_t *members = json_object_get(compiler->document->root, section);
-    size_t count = json_object_size(members), at = 0;
-    const char **known = count <= NAMES_SEARCHED ? calloc(count + 1, sizeof *known) : NULL;
-    const char *member, *hint = "";
-    json_t *value;
-    char room[96];
-
-    if (known != NULL) {
-        json_object_foreach (members, member, value) {
-            known[at++] = member;
-        }
-        hint = suggestion(name, known, room, sizeof room);
-    }
-    note_error(compiler, place, "unknown %s \"%s\"%s", what, name, hint);
-    free(known);
 }
 
 /* The permissions of a list of roles. */

@@ -229,6 +229,28 @@ const struct principal *policy_principal_at(const struct policy *policy, uint32_
     return &policy->principals[index];
 }
 
+const uint32_t *policy_people(const struct principal *principal, size_t *count)
+{
+    *count = principal->people_count;
+    return principal->people;
+}
+
+bool policy_is_owner(const struct principal *principal, const struct principal *of)
+{
+    const uint32_t *one = principal->people, *other = of->people;
+    const uint32_t *one_end = one + principal->people_count, *other_end = other + of->people_count;
+
+    while (one < one_end && other < other_end) {
+        if (*one == *other)
+            return true;
+        if (*one < *other)
+            one++;
+        else
+            other++;
+    }
+    return false;
+}
+
 bool policy_limits_rates(const struct policy *policy)
 {
     return policy->limits_rates;

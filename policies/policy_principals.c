@@ -16,8 +16,9 @@ static bool name_is_fit(struct span name)
 static void principal_compile(struct compiler *compiler, const struct place *place, struct span name,
                               json_t *value)
 {
-    static const char *const known[] = {"tokens",     "certificates", "identity", "upstream_token",
-                                        "rate_limit", "description",  NULL};
+    static const char *const known[] = {"tokens",         "certificates", "identity",
+                                        "upstream_token", "rate_limit",   "break_glass",
+                                        "owners",         "description",  NULL};
     struct policy *policy = compiler->policy;
     struct principal *principal = &policy->principals[policy->principal_count];
 
@@ -28,6 +29,8 @@ static void principal_compile(struct compiler *compiler, const struct place *pla
     principal->index = policy->principal_count++;
     principal->credential = CREDENTIAL_OWN;
     principal->rate_limit = policy->rate_limit;
+    principal->people = &principal->index;
+    principal->people_count = 1;
     if (principal->name == NULL)
         return;
     table_add(&policy->by_name, hash_bytes(name), principal->index);
@@ -38,6 +41,7 @@ static void principal_compile(struct compiler *compiler, const struct place *pla
     identity_compile(compiler, place, value, principal->index);
     principal->credential = credential_compile(compiler, place, value);
     principal->own_rate_limit = rate_limit_compile(compiler, place, value, &principal->rate_limit);
+    principal->break_glass = break_glass_compile(compiler, place, value);
     policy->limits_rates = policy->limits_rates || principal->rate_limit.requests > 0;
 }
 

@@ -1,11 +1,16 @@
-/* The members rate_limit of a policy file: of the file for every principal, of a principal for itself. */
+/* How often: the members rate_limit of a policy file, of the file for every principal and of a principal for
+ * itself, and a principal's member break_glass. */
 #include "policies/policy_compiler.h"
 
 #define REQUESTS_MOST 1000000
 #define SECONDS_MOST  86400
 
-static unsigned number_compile(struct compiler *compiler, const struct place *above, json_t *object,
-                               const char *name, unsigned most)
+/* Breaking the glass is for emergencies: few times, counted over as long as the budgets of rules are. */
+#define BREAKS_MOST        10000
+#define BREAK_SECONDS_MOST 2678400
+
+unsigned number_compile(struct compiler *compiler, const struct place *above, json_t *object,
+                        const char *name, unsigned most)
 {
     const struct place place = {.above = above, .member = name};
     json_t *value = json_object_get(object, name);
@@ -20,21 +25,38 @@ static unsigned number_compile(struct compiler *compiler, const struct place *ab
     return 0;
 }
 
+static struct rate_limit limit_compile(struct compiler *compiler, const struct place *place, json_t *value,
+                                       unsigned requests_most, unsigned seconds_most)
+{
+    static const char *const known[] = {"requests", "seconds", "description", NULL};
+
+    if (!value_is(compiler, place, value, JSON_OBJECT))
+        return (struct rate_limit){0};
+    members_check(compiler, place, value, known);
+    return (struct rate_limit){
+        .requests = number_compile(compiler, place, value, "requests", requests_most),
+        .seconds = number_compile(compiler, place, value, "seconds", seconds_most),
+    };
+}
+
+struct rate_limit break_glass_compile(struct compiler *compiler, const struct place *above, json_t *object)
+{
+    const struct place place = {.above = above, .member = "break_glass"};
+
+    return limit_compile(compiler, &place, json_object_get(object, "break_glass"), BREAKS_MOST,
+                         BREAK_SECONDS_MOST);
+}
+
 bool rate_limit_compile(struct compiler *compiler, const struct place *above, json_t *object,
                         struct rate_limit *limit)
 {
-    static const char *const known[] = {"requests", "seconds", "description", NULL};
     const struct place place = {.above = above, .member = "rate_limit"};
     json_t *value = json_object_get(object, "rate_limit");
 
     if (value == NULL)
         return false;
-    *limit = (struct rate_limit){0};
-    if (json_is_null(value) || !value_is(compiler, &place, value, JSON_OBJECT))
-        return true;
-    members_check(compiler, &place, value, known);
-    limit->requests = number_compile(compiler, &place, value, "requests", REQUESTS_MOST);
-    limit->seconds = number_compile(compiler, &place, value, "seconds", SECONDS_MOST);
+    *limit = json_is_null(value) ? (struct rate_limit){0}
+                                 : limit_compile(compiler, &place, value, REQUESTS_MOST, SECONDS_MOST);
     return true;
 }
 

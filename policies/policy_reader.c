@@ -4,6 +4,10 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+/* Among more names than this a slip of the keyboard is not looked for. */
+#define NAMES_SEARCHED 1000
 
 /* Beyond this nobody reads on, and finding the line of each takes a walk through the file. */
 #define NOTES_SHOWN 1000
@@ -67,6 +71,26 @@ void note_rest(struct compiler *compiler)
     (void)snprintf(message, sizeof message, "%zu more errors and warnings are not shown",
                    compiler->noted - NOTES_SHOWN);
     add(compiler, SEVERITY_WARNING, NULL, message);
+}
+
+void note_unknown(struct compiler *compiler, const struct place *place, const char *what, const char *section,
+                  const char *name)
+{
+    json_t *members = json_object_get(compiler->document->root, section);
+    size_t count = json_object_size(members), at = 0;
+    const char **known = count <= NAMES_SEARCHED ? calloc(count + 1, sizeof *known) : NULL;
+    const char *member, *hint = "";
+    json_t *value;
+    char room[96];
+
+    if (known != NULL) {
+        json_object_foreach (members, member, value) {
+            known[at++] = member;
+        }
+        hint = suggestion(name, known, room, sizeof room);
+    }
+    note_error(compiler, place, "unknown %s \"%s\"%s", what, name, hint);
+    free(known);
 }
 
 bool value_is(struct compiler *compiler, const struct place *place, const json_t *value, json_type type)

@@ -50,6 +50,17 @@ static void edit_is_the_four_below_it(void **state)
     assert_int_equal(__builtin_popcount(finer), 4);
 }
 
+static void no_permission_of_the_api_gives_one_of_the_gates(void **state)
+{
+    permission_set api = 0, gate = 0;
+
+    (void)state;
+    for (const char *const *name = permission_names(); *name != NULL; name++)
+        *(strncmp(*name, "portcullis.", 11) == 0 ? &gate : &api) |= named(*name);
+    assert_true(gate != 0);
+    assert_int_equal(api & gate, 0);
+}
+
 static void a_set_without_a_name_has_the_first_in_it(void **state)
 {
     (void)state;
@@ -68,6 +79,7 @@ int main(void)
         cmocka_unit_test(every_name_is_known),
         cmocka_unit_test(other_names_are_not),
         cmocka_unit_test(edit_is_the_four_below_it),
+        cmocka_unit_test(no_permission_of_the_api_gives_one_of_the_gates),
         cmocka_unit_test(a_set_without_a_name_has_the_first_in_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
-/* The members `rate_limit` of a policy: what they mean, and what is said about a wrong one. ' stands for ".
- */
+/* The members `rate_limit` and `break_glass` of a policy: what they mean, and what is said about a wrong one.
+ * ' stands for ". */
 #include "policies/policy.h"
 
 #include <setjmp.h>
@@ -50,6 +50,31 @@ static const struct row {
      NULL},
 };
 
+static const struct row breaks[] = {
+    {"{'principals': {'a': {}}}", NULL, {0, 0}, NULL},
+    {"{'principals': {'a': {'break_glass': {'requests': 3, 'seconds': 3600, 'description': 'x'}}}}",
+     NULL,
+     {3, 3600},
+     NULL},
+    {"{'principals': {'a': {'break_glass': {'requests': 10000, 'seconds': 2678400}}}}",
+     NULL,
+     {10000, 2678400},
+     NULL},
+    {"{'principals': {'a': {'break_glass': null}}}", "must be an object", {0, 0}, NULL},
+    {"{'principals': {'a': {'break_glass': true}}}", "must be an object", {0, 0}, NULL},
+    {"{'principals': {'a': {'break_glass': {}}}}", "lacks \"requests\"", {0, 0}, NULL},
+    {"{'principals': {'a': {'break_glass': {'requests': 3}}}}", "lacks \"seconds\"", {0, 0}, NULL},
+    {"{'principals': {'a': {'break_glass': {'requests': 10001, 'seconds': 1}}}}",
+     "must be a whole number from 1 to 10000",
+     {0, 0},
+     NULL},
+    {"{'principals': {'a': {'break_glass': {'requests': 1, 'seconds': 2678401}}}}",
+     "must be a whole number from 1 to 2678400",
+     {0, 0},
+     NULL},
+    {"{'break_glass': {'requests': 1, 'seconds': 1}}", "unknown member \"break_glass\"", {0, 0}, NULL},
+};
+
 static const struct problem *first_error(const struct problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++)
@@ -71,7 +96,16 @@ static void check_limit(const struct row *row, const struct policy *policy)
     arena_reset(&arena);
 }
 
-static void run_row(const struct row *row)
+static void check_break(const struct row *row, const struct policy *policy)
+{
+    const struct principal *principal = policy_principal_at(policy, 0);
+
+    assert_int_equal(principal->break_glass.requests, row->limit.requests);
+    assert_int_equal(principal->break_glass.seconds, row->limit.seconds);
+    assert_false(policy_limits_rates(policy));
+}
+
+static void run_row(const struct row *row, void (*check)(const struct row *row, const struct policy *policy))
 {
     char *text = strdup(row->policy);
     struct problems problems = {0};
@@ -90,23 +124,30 @@ static void run_row(const struct row *row)
         fail_msg("%s: %s", row->policy, error ? error->message : "no error");
     assert_int_equal(policy != NULL, row->problem == NULL);
     if (policy != NULL)
-        check_limit(row, policy);
+        check(row, policy);
     policy_free(policy);
     document_free(&document);
     problems_free(&problems);
     free(text);
 }
 
-static void every_row(void **state)
+static void every_limit(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        run_row(&rows[i]);
+        run_row(&rows[i], check_limit);
+}
+
+static void every_break(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof breaks / sizeof *breaks; i++)
+        run_row(&breaks[i], check_break);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(every_row)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(every_limit), cmocka_unit_test(every_break)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
