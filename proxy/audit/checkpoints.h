@@ -3,8 +3,8 @@
 #ifndef PROXY_AUDIT_CHECKPOINTS_H
 #define PROXY_AUDIT_CHECKPOINTS_H
 
+#include "proxy/audit/checkpoint.h"
 #include "proxy/audit/directory.h"
-#include "proxy/audit/note.h"
 #include "proxy/audit/segment.h"
 
 /* Name of a checkpoint's file, seen from the journal's directory: "checkpoints/0000000000001000.note". */

@@ -3,8 +3,8 @@
 #ifndef PROXY_AUDIT_JOURNAL_INTERNAL_H
 #define PROXY_AUDIT_JOURNAL_INTERNAL_H
 
+#include "proxy/audit/checkpoint.h"
 #include "proxy/audit/keeper.h"
-#include "proxy/audit/note.h"
 #include "proxy/audit/recovery.h"
 #include "proxy/audit/segment.h"
 #include "proxy/audit/unsettled.h"

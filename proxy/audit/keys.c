@@ -2,7 +2,7 @@
 
 #include "policies/ascii.h"
 #include "policies/digest.h"
-#include "proxy/audit/key_file.h"
+#include "proxy/note/key_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 #include "proxy/audit/proof.h"
 
-#include "proxy/audit/base64.h"
 #include "proxy/audit/scan.h"
+#include "proxy/note/base64.h"
 
 #define FIRST_LINE "c2sp.org/tlog-proof@v1"
 

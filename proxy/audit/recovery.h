@@ -4,9 +4,9 @@
 #define PROXY_AUDIT_RECOVERY_H
 
 #include "proxy/audit/chain.h"
+#include "proxy/audit/checkpoint.h"
 #include "proxy/audit/directory.h"
 #include "proxy/audit/entry.h"
-#include "proxy/audit/note.h"
 
 #include <jansson.h>
 

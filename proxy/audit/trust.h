@@ -2,7 +2,7 @@
 #ifndef PROXY_AUDIT_TRUST_H
 #define PROXY_AUDIT_TRUST_H
 
-#include "proxy/audit/note.h"
+#include "proxy/audit/checkpoint.h"
 
 /* A zeroed struct is the empty list. */
 struct trust {

@@ -1,7 +1,7 @@
 #include "proxy/tls/pem.h"
 
-#include "proxy/audit/key_file.h"
 #include "proxy/base/file.h"
+#include "proxy/note/key_file.h"
 
 #include <openssl/err.h>
 #include <openssl/pem.h>

@@ -15,7 +15,7 @@ void pem_free_certificates(STACK_OF(X509) * certificates);
 STACK_OF(X509_CRL) * pem_crls(const char *path, char *error, size_t error_size);
 void pem_free_crls(STACK_OF(X509_CRL) * crls);
 
-/* The private key of a file that nobody else may read (audit/key_file.h); freed with EVP_PKEY_free. One that
+/* The private key of a file that nobody else may read (note/key_file.h); freed with EVP_PKEY_free. One that
  * is encrypted is refused: nobody is there to be asked for its passphrase. */
 EVP_PKEY *pem_key(const char *path, char *error, size_t error_size);
 

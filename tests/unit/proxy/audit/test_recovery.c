@@ -775,7 +775,7 @@ static void keeps_its_origin(void **state)
     settings = *settings_for(other);
     settings.origin = "a name";
     assert_null(journal_open(&settings, error, sizeof error));
-    assert_non_null(strstr(error, "origin cannot name a key"));
+    assert_non_null(strstr(error, "\"a name\" cannot name a key"));
 }
 
 /* An intent that was left open long ago is found through the headers, however many segments lie between; and

@@ -1,7 +1,7 @@
 /* Base 64 (RFC 4648 §4), with padding. Reading is strict: no other bytes, and only the one spelling that
  * writing gives. */
-#ifndef PROXY_AUDIT_BASE64_H
-#define PROXY_AUDIT_BASE64_H
+#ifndef PROXY_NOTE_BASE64_H
+#define PROXY_NOTE_BASE64_H
 
 #include "policies/text.h"
 

@@ -1,10 +1,10 @@
-#include "proxy/audit/note.h"
+#include "proxy/note/note.h"
 
 #include "policies/ascii.h"
 #include "policies/digest.h"
 #include "policies/utf8.h"
-#include "proxy/audit/base64.h"
-#include "proxy/audit/note_internal.h"
+#include "proxy/note/base64.h"
+#include "proxy/note/note_internal.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>

@@ -1,4 +1,4 @@
-#include "proxy/audit/key_file.h"
+#include "proxy/note/key_file.h"
 
 #include "proxy/audit/directory.h"
 #include "proxy/base/secret.h"

@@ -1,7 +1,7 @@
 /* A file with a key of the gate's own: made at first start, outside the journal's directory, and read only
  * where nobody else may read or change it. */
-#ifndef PROXY_AUDIT_KEY_FILE_H
-#define PROXY_AUDIT_KEY_FILE_H
+#ifndef PROXY_NOTE_KEY_FILE_H
+#define PROXY_NOTE_KEY_FILE_H
 
 #include <stdbool.h>
 #include <stddef.h>

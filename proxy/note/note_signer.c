@@ -1,7 +1,7 @@
-#include "proxy/audit/base64.h"
-#include "proxy/audit/key_file.h"
-#include "proxy/audit/note.h"
-#include "proxy/audit/note_internal.h"
+#include "proxy/note/base64.h"
+#include "proxy/note/key_file.h"
+#include "proxy/note/note.h"
+#include "proxy/note/note_internal.h"
 
 #include <errno.h>
 #include <openssl/core_names.h>
@@ -185,16 +185,15 @@ struct note_signer *note_signer_open(const char *directory, const char *source, 
     if (signer->pair == NULL)
         goto failed;
     if (!public_bytes(signer->pair, bytes)) {
-        snprintf(error, error_size, "the journal's signing key: not an Ed25519 key");
+        snprintf(error, error_size, "the signing key: not an Ed25519 key");
         goto failed;
     }
     if (!note_key_make(span_of(name), bytes, &signer->key, &fault)) {
-        snprintf(error, error_size, "the journal's origin cannot name a key: %s", fault);
+        snprintf(error, error_size, "\"%s\" cannot name a key: %s", name, fault);
         goto failed;
     }
     if (!try_out(signer)) {
-        snprintf(error, error_size,
-                 "the journal's signing key: it does not sign what its public key verifies");
+        snprintf(error, error_size, "the signing key: it does not sign what its public key verifies");
         goto failed;
     }
     ERR_clear_error();

@@ -1,13 +1,13 @@
-/* Signed notes and checkpoints as C2SP specifies them (signed-note, tlog-checkpoint), Ed25519 signatures.
+/* Signed notes as C2SP specifies them (signed-note), Ed25519 signatures.
  *
  * A note is a text that ends in a newline, an empty line, and signature lines "— <key name> <base64(4-byte
- * key id ‖ signature)>\n". The text of a checkpoint is
- * "<origin>\n<size>\n<base64(root)>\n". */
-#ifndef PROXY_AUDIT_NOTE_H
-#define PROXY_AUDIT_NOTE_H
+ * key id ‖ signature)>\n". What its text says is not looked at here: audit/checkpoint.h reads one kind. */
+#ifndef PROXY_NOTE_NOTE_H
+#define PROXY_NOTE_NOTE_H
 
 #include "policies/text.h"
-#include "proxy/audit/tree.h"
+
+#include <stdint.h>
 
 #define NOTE_BYTES 65536 /* a longer one is refused */
 
@@ -31,7 +31,7 @@ struct note_signer;
 /* Opens DIR/journal-signing.key (PEM PKCS#8 Ed25519, 0600, the same demands as on the HMAC key), or makes it;
  * or, where `source` is given, the key it names: a path of a PEM file, or a "pkcs11:" URI through OpenSSL's
  * store. Without `make` none is made where it is missing: one that is lost is nothing to make up for
- * silently. `name` is the key's name, the journal's origin. NULL with a message. */
+ * silently. `name` is the name of the key. NULL with a message. */
 struct note_signer *note_signer_open(const char *directory, const char *source, bool make, const char *name,
                                      char *error, size_t error_size);
 void note_signer_free(struct note_signer *signer); /* wipes */
@@ -50,16 +50,5 @@ enum note_verdict { NOTE_GOOD, NOTE_NOT_SIGNED_BY_KEY, NOTE_BAD_SIGNATURE, NOTE_
 /* Is the note signed by the key? Signatures by other keys (witnesses) are passed over. */
 enum note_verdict note_verify(struct span note, const struct note_key *key, struct span *text,
                               const char **fault);
-
-struct checkpoint {
-    struct span origin; /* into the text it was read from */
-    uint64_t size;
-    struct tree_hash root;
-};
-
-/* Appends the text of a checkpoint / reads one (extension lines behind the root are passed over); false with
- * *fault. */
-void checkpoint_write(const char *origin, uint64_t size, const struct tree_hash *root, struct text *out);
-bool checkpoint_read(struct span text, struct checkpoint *checkpoint, const char **fault);
 
 #endif

@@ -1,4 +1,4 @@
-#include "proxy/audit/base64.h"
+#include "proxy/note/base64.h"
 
 #include "policies/ascii.h"
 

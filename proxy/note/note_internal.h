@@ -1,8 +1,9 @@
-/* What reading notes and signing them share. Internal to proxy/audit. */
-#ifndef PROXY_AUDIT_NOTE_INTERNAL_H
-#define PROXY_AUDIT_NOTE_INTERNAL_H
+/* What reading notes and signing them share. Internal to proxy/note and to those who define kinds of notes.
+ */
+#ifndef PROXY_NOTE_NOTE_INTERNAL_H
+#define PROXY_NOTE_NOTE_INTERNAL_H
 
-#include "proxy/audit/note.h"
+#include "proxy/note/note.h"
 
 #define NOTE_DASH      "\xe2\x80\x94 " /* em dash and space: begins a signature line */
 #define NOTE_SIGNATURE 64              /* bytes of an Ed25519 signature */

@@ -1,8 +1,8 @@
-#include "proxy/audit/base64.h"
-#include "proxy/audit/note.h"
-#include "proxy/audit/note_internal.h"
+#include "proxy/audit/checkpoint.h"
 
 #include "policies/ascii.h"
+#include "proxy/note/base64.h"
+#include "proxy/note/note_internal.h"
 
 void checkpoint_write(const char *origin, uint64_t size, const struct tree_hash *root, struct text *out)
 {
