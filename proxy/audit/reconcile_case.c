@@ -1,6 +1,6 @@
 #include "proxy/audit/reconcile_case.h"
 
-#include "proxy/audit/reconcile_reading.h"
+#include "proxy/upstream/reading.h"
 
 #include <stdlib.h>
 

@@ -9,7 +9,7 @@
 #define PROXY_AUDIT_RECONCILE_COURSE_H
 
 #include "proxy/audit/reconcile_case.h"
-#include "proxy/audit/reconcile_reading.h"
+#include "proxy/upstream/reading.h"
 
 enum reconcile_finding {
     FINDING_NONE, /* so far */

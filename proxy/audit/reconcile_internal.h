@@ -3,8 +3,8 @@
 #define PROXY_AUDIT_RECONCILE_INTERNAL_H
 
 #include "proxy/audit/reconcile.h"
-#include "proxy/audit/reconcile_call.h"
 #include "proxy/audit/reconcile_course.h"
+#include "proxy/upstream/collect.h"
 
 #define RECONCILE_AT_ONCE 4 /* cases that are asked about at the same time, each of another organisation */
 
@@ -19,7 +19,7 @@ struct reconcile_job {
     enum { JOB_WAITING, JOB_ASKING, JOB_FOUND, JOB_WRITING } state;
     int64_t due_us;      /* monotonic. WAITING: when to ask; FOUND: when to write */
     int64_t deadline_us; /* for the finding */
-    struct reconcile_call *call;
+    struct collect_call *call;
 };
 
 _Static_assert(RECONCILE_RESULTS == FINDINGS - FINDING_PRESENT, "a count for each result");

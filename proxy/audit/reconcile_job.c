@@ -51,7 +51,7 @@ void reconcile_job_drop(struct reconcile_job *job)
         journal_forget(reconciler->port, job);
     TAILQ_REMOVE(&reconciler->jobs, job, entry);
     reconciler->job_count--;
-    reconcile_call_cancel(job->call);
+    collect_cancel(job->call);
     reconcile_case_free(job->subject);
     free(job);
 }
@@ -148,10 +148,11 @@ static void pause_all(struct reconcile_job *job, int64_t asked_s)
     wait_for(job, seconds);
 }
 
-static void on_answer(void *arg, const struct reconcile_answer *answer)
+static void on_answer(void *arg, const struct collect_answer *answer)
 {
     struct reconcile_job *job = arg;
     struct reconciler *reconciler = job->owner;
+    int64_t wait_s = reading_retry_after(answer->retry_after, clock_now_us() / 1000000);
 
     job->call = NULL;
     *place_of(reconciler, job) = NULL;
@@ -159,9 +160,9 @@ static void on_answer(void *arg, const struct reconcile_answer *answer)
         take_step(job, reconcile_course_failed(&job->course, answer->failure), -1);
     } else if (answer->status == 429) {
         job->course.status = answer->status;
-        pause_all(job, answer->wait_s);
+        pause_all(job, wait_s);
     } else {
-        take_step(job, reconcile_course_answer(&job->course, answer->status, answer->body), answer->wait_s);
+        take_step(job, reconcile_course_answer(&job->course, answer->status, answer->body), wait_s);
     }
     reconcile_pump(reconciler);
 }
@@ -177,10 +178,13 @@ static void ask(struct reconcile_job *job, const struct reconcile_job **place)
         return;
     }
     reconcile_course_target(&job->course, contract_base(ruleset_contract(reconciler->ruleset)), &target);
+    const struct collect_request request = {
+        .credential = credential,
+        .target = {target.data, target.length},
+        .bound = reconciler->service->config->upstream.json_bytes,
+    };
     if (!target.failed)
-        job->call =
-            reconcile_call_start(reconciler->upstream, credential, (struct span){target.data, target.length},
-                                 reconciler->service->config->upstream.json_bytes, on_answer, job);
+        job->call = collect_start(reconciler->upstream, &request, on_answer, job);
     text_free(&target);
     if (job->call == NULL) {
         take_step(job, reconcile_course_failed(&job->course, "memory is out"), -1);

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "proxy/audit/reconcile_reading.h"
+#include "proxy/upstream/reading.h"
 
 #include <stdio.h>
 #include <stdlib.h>

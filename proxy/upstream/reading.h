@@ -1,7 +1,7 @@
-/* Reading the API's answers for the reconciler. They may be hostile: what has not the form expected is a
- * fault, never a finding. Pure. Internal to the files reconcile*.c. */
-#ifndef PROXY_AUDIT_RECONCILE_READING_H
-#define PROXY_AUDIT_RECONCILE_READING_H
+/* Reading the API's answers where the gate itself asks. They may be hostile: what has not the form expected
+ * is a fault, never a finding. Pure. */
+#ifndef PROXY_UPSTREAM_READING_H
+#define PROXY_UPSTREAM_READING_H
 
 #include "policies/document.h"
 

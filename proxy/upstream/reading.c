@@ -1,4 +1,4 @@
-#include "proxy/audit/reconcile_reading.h"
+#include "proxy/upstream/reading.h"
 
 #include "policies/ascii.h"
 #include "policies/target.h"

@@ -1,48 +1,65 @@
-#include "proxy/audit/reconcile_call.h"
+#include "proxy/upstream/collect.h"
 
 #include "policies/text.h"
-#include "proxy/audit/reconcile_reading.h"
-#include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 #include "proxy/http/reply.h"
 
 #include <stdlib.h>
 
-struct reconcile_call {
+#define RETRY_AFTER 40 /* a date has 29 bytes */
+
+struct collect_call {
     struct upstream_call *call;
-    reconcile_call_done *done;
+    collect_done *done;
     void *arg;
     size_t bound;
     struct text body;
     int status;
-    int64_t wait_s;
+    char retry_after[RETRY_AFTER];
+    size_t retry_after_length;
 };
 
-/* Tells the owner, and is gone. */
-static void finish(struct reconcile_call *call, const char *failure)
+static void release(struct collect_call *call)
 {
-    const struct reconcile_answer answer = {
-        .status = failure == NULL ? call->status : 0,
-        .body = {call->body.data, call->body.length},
-        .wait_s = call->wait_s,
-        .failure = failure,
-    };
-
-    call->done(call->arg, &answer);
+    if (call->body.data != NULL)
+        explicit_bzero(call->body.data, call->body.length);
     text_free(&call->body);
     free(call);
 }
 
+/* Tells the owner, and is gone. */
+static void finish(struct collect_call *call, const char *failure, enum upstream_failure kind)
+{
+    const struct collect_answer answer = {
+        .status = failure == NULL ? call->status : 0,
+        .body = {call->body.data, call->body.length},
+        .retry_after = {call->retry_after_length > 0 ? call->retry_after : NULL, call->retry_after_length},
+        .failure = failure,
+        .kind = kind,
+    };
+
+    call->done(call->arg, &answer);
+    release(call);
+}
+
 /* The answer is of no use: the rest of it is not waited for. */
-static void reject(struct reconcile_call *call, const char *failure)
+static void reject(struct collect_call *call, const char *failure)
 {
     upstream_cancel(call->call);
-    finish(call, failure);
+    finish(call, failure, UPSTREAM_INVALID);
+}
+
+static void note_retry_after(struct collect_call *call, struct span value)
+{
+    if (value.length > sizeof call->retry_after)
+        return; /* it is no number and no date */
+    memcpy(call->retry_after, value.data, value.length);
+    call->retry_after_length = value.length;
 }
 
 static void on_head(void *arg, const struct upstream_answer *answer)
 {
-    struct reconcile_call *call = arg;
+    struct collect_call *call = arg;
     bool json = false, coded = false;
 
     call->status = answer->status;
@@ -53,7 +70,7 @@ static void on_head(void *arg, const struct upstream_answer *answer)
         else if (span_equal_nocase(field->name, span_of("content-encoding")))
             coded = coded || !span_equal_nocase(field->value, span_of("identity"));
         else if (span_equal_nocase(field->name, span_of("retry-after")))
-            call->wait_s = reading_retry_after(field->value, clock_now_us() / 1000000);
+            note_retry_after(call, field->value);
     }
     if (answer->status != 200)
         return;
@@ -65,7 +82,7 @@ static void on_head(void *arg, const struct upstream_answer *answer)
 
 static void on_body(void *arg, struct span piece)
 {
-    struct reconcile_call *call = arg;
+    struct collect_call *call = arg;
 
     if (call->status != 200)
         return;
@@ -80,7 +97,7 @@ static void on_body(void *arg, struct span piece)
 
 static void on_end(void *arg)
 {
-    finish(arg, NULL);
+    finish(arg, NULL, UPSTREAM_INVALID);
 }
 
 /* The record says of which kind it was, the operational log what it was. */
@@ -99,34 +116,38 @@ static void on_fail(void *arg, enum upstream_failure failure, const char *detail
     (void)sent;
 
     if (log_allow(&limit, 1, &suppressed))
-        log_event(LOG_WARNING, "reconcile", "%s (%lu more such events not shown)", detail, suppressed);
-    finish(arg, kinds[failure]);
+        log_event(LOG_WARNING, "upstream-asked", "%s (%lu more such events not shown)", detail, suppressed);
+    finish(arg, kinds[failure], failure);
 }
 
-struct reconcile_call *reconcile_call_start(struct upstream *upstream, struct span credential,
-                                            struct span target, size_t bound, reconcile_call_done *done,
-                                            void *arg)
+struct collect_call *collect_start(struct upstream *upstream, const struct collect_request *asked,
+                                   collect_done *done, void *arg)
 {
     static const struct upstream_events events = {
         .head = on_head, .body = on_body, .end = on_end, .fail = on_fail};
-    const struct field fields[] = {
-        {span_of("Authorization"), credential},
+    struct field fields[4 + COLLECT_FIELDS] = {
+        {span_of("Authorization"), asked->credential},
         {span_of("Accept"), span_of("application/vnd.api+json")},
         {span_of("Accept-Encoding"), span_of("identity")},
         {span_of("User-Agent"), span_of("portcullis/" PORTCULLIS_VERSION)},
     };
+    size_t more = asked->field_count < COLLECT_FIELDS ? asked->field_count : COLLECT_FIELDS;
     const struct upstream_request request = {
         .method = "GET",
-        .target = target,
+        .target = asked->target,
         .fields = fields,
-        .field_count = sizeof fields / sizeof *fields,
+        .field_count = 4 + more,
+        .due_us = asked->due_us,
         .idempotent = true,
+        .owner = asked->owner,
     };
-    struct reconcile_call *call = calloc(1, sizeof *call);
+    struct collect_call *call = calloc(1, sizeof *call);
 
     if (call == NULL)
         return NULL;
-    *call = (struct reconcile_call){.done = done, .arg = arg, .bound = bound, .wait_s = -1};
+    if (more > 0)
+        memcpy(fields + 4, asked->fields, more * sizeof *fields);
+    *call = (struct collect_call){.done = done, .arg = arg, .bound = asked->bound};
     call->call = upstream_start(upstream, &request, &events, call);
     if (call->call == NULL) {
         free(call);
@@ -135,11 +156,10 @@ struct reconcile_call *reconcile_call_start(struct upstream *upstream, struct sp
     return call;
 }
 
-void reconcile_call_cancel(struct reconcile_call *call)
+void collect_cancel(struct collect_call *call)
 {
     if (call == NULL)
         return;
     upstream_cancel(call->call);
-    text_free(&call->body);
-    free(call);
+    release(call);
 }
