@@ -129,6 +129,11 @@ const struct principal *policy_principal_named(const struct policy *policy, stru
  * policy does not list, and for a text that is none. */
 uint32_t policy_organization(const struct policy *policy, struct span text);
 
+/* Organisations that the policy lists, "*" among them though it be empty; the UUID of one, 16 bytes
+ * (borrowed). NULL for "*", which is number 0. */
+size_t policy_organization_count(const struct policy *policy);
+const unsigned char *policy_organization_id(const struct policy *policy, uint32_t organization);
+
 /* What the principal may do in the organisation. */
 struct access policy_access(const struct policy *policy, const struct principal *principal,
                             uint32_t organization);

@@ -110,6 +110,16 @@ uint32_t policy_organization(const struct policy *policy, struct span text)
     return found == TABLE_NONE ? EVERYWHERE : found;
 }
 
+size_t policy_organization_count(const struct policy *policy)
+{
+    return policy->organization_count;
+}
+
+const unsigned char *policy_organization_id(const struct policy *policy, uint32_t organization)
+{
+    return organization == EVERYWHERE ? NULL : policy->organizations[organization].id;
+}
+
 static void access_add(const struct policy *policy, struct grant_pair pair, struct access *access)
 {
     for (uint32_t at = find_grant(policy, pair); at != TABLE_NONE; at = policy->grants[at].next) {

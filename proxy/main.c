@@ -45,6 +45,23 @@ static const struct command commands[] = {
      "and content is application/vnd.api+json,\n"
      "unless a header says otherwise. Exit status 1 for a refusal.\n",
      NULL},
+    {"matrix", console_matrix,
+     "(-c FILE | --policy FILE --contract FILE) [--format table|csv|json|html] [--principal NAME]... "
+     "[--organization UUID|*]... [--operation ID]...",
+     "Shows who may do what in which organisation, and by which rule.",
+     "  -c, --config FILE             the configuration; it names contract and policy\n"
+     "      --policy FILE             this policy (in place of the configuration's)\n"
+     "      --contract FILE           this contract\n"
+     "      --format FORMAT           table (a line for each cell), csv, json, or html: one page that needs "
+     "nothing else\n"
+     "      --principal NAME          this principal alone; may be repeated, as the two below\n"
+     "      --organization UUID|*     this organisation alone; \"*\" is any that the policy does not name\n"
+     "      --operation ID            this operation of the contract alone\n"
+     "\n"
+     "A cell is allowed, denied or conditional: what the gates of permission and rules say to a request that "
+     "all others\n"
+     "let pass. \"by\" is the grant, the denial or the rule that decides, as a place in the policy.\n",
+     NULL},
     {"token", console_token, "[--new] [--json]",
      "Prints the digest line of a secret for the policy, or makes a new secret.",
      "      --new    make a new random secret; so does a terminal on stdin\n"

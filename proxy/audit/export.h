@@ -24,4 +24,8 @@ enum export_result {
 enum export_result export_record(const struct export_format *format, const json_t *record, const char *origin,
                                  struct text *out);
 
+/* Appends one cell of CSV (RFC 4180). A spreadsheet would take one that begins like a formula for a formula:
+ * an apostrophe before it makes it text. */
+void csv_add_cell(struct text *out, struct span cell);
+
 #endif

@@ -37,9 +37,7 @@ static const char *const columns[] = {
 
 #define COLUMNS (sizeof columns / sizeof *columns)
 
-/* One cell. A spreadsheet would take one that begins like a formula for a formula: an apostrophe before it
- * makes it text. */
-static void write_cell(struct text *out, struct span cell)
+void csv_add_cell(struct text *out, struct span cell)
 {
     bool formula = cell.length > 0 && memchr("=+-@\t\r", cell.data[0], 6) != NULL;
     bool quoted = formula;
@@ -61,13 +59,13 @@ static enum export_result write_value(struct text *out, const json_t *value)
     if (value == NULL)
         return EXPORT_DONE;
     if (json_is_string(value)) {
-        write_cell(out, (struct span){json_string_value(value), json_string_length(value)});
+        csv_add_cell(out, (struct span){json_string_value(value), json_string_length(value)});
         return EXPORT_DONE;
     }
     char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
     if (text == NULL)
         return EXPORT_FAILED;
-    write_cell(out, span_of(text));
+    csv_add_cell(out, span_of(text));
     free(text);
     return EXPORT_DONE;
 }

@@ -1,0 +1,110 @@
+#include "policies/matrix.h"
+
+#include "policies/policy_internal.h"
+
+struct cell_place cell_place(const struct policy *policy, const struct principal *principal,
+                             const unsigned char *id)
+{
+    uint32_t found = id != NULL ? find_organization(policy, id) : TABLE_NONE;
+    uint32_t organization = found != TABLE_NONE ? found : EVERYWHERE;
+
+    return (struct cell_place){
+        .policy = policy,
+        .principal = principal,
+        .organization = organization,
+        .id = id,
+        .access = policy_access(policy, principal, organization),
+    };
+}
+
+/* A cell under way. */
+struct making {
+    const struct cell_place *place;
+    const struct operation *operation;
+    struct arena *arena;
+    struct cell *cell;
+    const struct cell_condition **last; /* where the next condition goes */
+    bool failed;                        /* memory is out */
+};
+
+static void deny(struct making *making, const char *rule)
+{
+    making->cell->verdict = CELL_DENIED;
+    making->cell->rule = rule;
+    making->cell->conditions = NULL;
+    making->failed = making->failed || rule == NULL;
+}
+
+static void add_condition(struct making *making, const char *what, const char *rule)
+{
+    struct cell_condition *condition = arena_take(making->arena, sizeof *condition);
+
+    if (condition == NULL || rule == NULL) {
+        making->failed = true;
+        return;
+    }
+    *condition = (struct cell_condition){.what = what, .rule = rule};
+    *making->last = condition;
+    making->last = &condition->next;
+    making->cell->verdict = CELL_CONDITIONAL;
+}
+
+/* As the gate of permission sees it. */
+static void judge_permission(struct making *making)
+{
+    const struct cell_place *place = making->place;
+    permission_set needed = making->operation->permission, lacking = needed & ~place->access.allowed;
+    const struct policy *policy = place->policy;
+
+    if (needed == 0)
+        deny(making, "not-granted");
+    else if ((lacking & place->access.denied) != 0)
+        deny(making, policy_rule(policy, place->principal, place->organization,
+                                 lacking & place->access.denied, true, making->arena));
+    else if (lacking != 0)
+        deny(making, place->access.granted ? "not-granted" : "no-grant");
+    else
+        making->cell->rule =
+            policy_rule(policy, place->principal, place->organization, needed, false, making->arena);
+    making->failed = making->failed || making->cell->rule == NULL;
+}
+
+/* Who comes with a certificate alone has nothing to show to the API but what the gate holds. */
+static void judge_credential(struct making *making)
+{
+    const struct cell_place *place = making->place;
+    const struct principal *principal = place->principal;
+
+    if (principal->credential != CREDENTIAL_OWN ||
+        policy_organization_credential(place->policy, place->organization) != CREDENTIAL_OWN)
+        return;
+    if (principal->identity == IDENTITY_BY_CERTIFICATE)
+        deny(making, "no-credential");
+    else if (principal->identity == IDENTITY_BY_EITHER)
+        add_condition(making, "token", "");
+}
+
+bool cell_of(const struct cell_place *place, const struct operation *operation, struct arena *arena,
+             struct cell *cell)
+{
+    struct cell_place outside;
+    struct making making = {.place = place, .operation = operation, .arena = arena, .cell = cell};
+
+    *cell = (struct cell){.verdict = CELL_ALLOWED};
+    making.last = &cell->conditions;
+    if (operation->organization < 0) { /* it is in none, whatever the place */
+        outside = cell_place(place->policy, place->principal, NULL);
+        making.place = &outside;
+    }
+    judge_permission(&making);
+    if (cell->verdict != CELL_DENIED)
+        judge_credential(&making);
+    return !making.failed;
+}
+
+const char *cell_verdict_name(enum cell_verdict verdict)
+{
+    static const char *const names[CELL_VERDICTS] = {"denied", "conditional", "allowed"};
+
+    return names[verdict];
+}
