@@ -1,8 +1,8 @@
 /* A matrix as one page of HTML that needs nothing else: no other file, no network. What it may do is said by
  * a Content-Security-Policy that names its style and its script by their digests. */
 #include "policies/digest.h"
-#include "proxy/audit/base64.h"
 #include "proxy/console/matrix.h"
+#include "proxy/note/base64.h"
 
 #include "policies/ascii.h"
 #include "policies/utf8.h"
