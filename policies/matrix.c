@@ -1,6 +1,7 @@
 #include "policies/matrix.h"
 
 #include "policies/policy_internal.h"
+#include "policies/uuid.h"
 
 struct cell_place cell_place(const struct policy *policy, const struct principal *principal,
                              const unsigned char *id)
@@ -59,14 +60,22 @@ static void judge_permission(struct making *making)
     if (needed == 0)
         deny(making, "not-granted");
     else if ((lacking & place->access.denied) != 0)
-        deny(making, policy_rule(policy, place->principal, place->organization,
-                                 lacking & place->access.denied, true, making->arena));
+        deny(making, policy_grant_pointer(policy, place->principal, place->organization,
+                                          lacking & place->access.denied, true, making->arena));
     else if (lacking != 0)
         deny(making, place->access.granted ? "not-granted" : "no-grant");
     else
         making->cell->rule =
-            policy_rule(policy, place->principal, place->organization, needed, false, making->arena);
+            policy_grant_pointer(policy, place->principal, place->organization, needed, false, making->arena);
     making->failed = making->failed || making->cell->rule == NULL;
+}
+
+/* Where the policy only observes, all of that lets everything pass. */
+static void observe(struct making *making)
+{
+    struct cell *cell = making->cell;
+
+    cell->enforced = cell->verdict;
 }
 
 /* Who comes with a certificate alone has nothing to show to the API but what the gate holds. */
@@ -75,13 +84,48 @@ static void judge_credential(struct making *making)
     const struct cell_place *place = making->place;
     const struct principal *principal = place->principal;
 
-    if (principal->credential != CREDENTIAL_OWN ||
+    if (making->cell->verdict == CELL_DENIED || principal->credential != CREDENTIAL_OWN ||
         policy_organization_credential(place->policy, place->organization) != CREDENTIAL_OWN)
         return;
     if (principal->identity == IDENTITY_BY_CERTIFICATE)
         deny(making, "no-credential");
     else if (principal->identity == IDENTITY_BY_EITHER)
         add_condition(making, "token", "");
+}
+
+/* Is the rule about the cell, and only for some of the requests that meet there? */
+static bool rule_concerns(const struct making *making, const struct rule *rule, bool *partly)
+{
+    const struct cell_place *place = making->place;
+    char text[UUID_TEXT_SIZE] = "";
+    bool rename;
+
+    if (place->id != NULL)
+        uuid_spell(place->id, text);
+    if (!rule_is_about(rule, making->operation, &rename) || !rule_names_principal(rule, place->principal) ||
+        !rule_names_organization(rule, span_of(text)))
+        return false;
+    *partly = rename || rule->when.count > 0 || rule->unless.count > 0;
+    return true;
+}
+
+/* As the gate of rules sees it. What always denies is all that counts. */
+static void judge_rules(struct making *making)
+{
+    const struct policy *policy = making->place->policy;
+    bool partly;
+
+    for (size_t i = 0; i < policy_rule_count(policy); i++) {
+        const struct rule *rule = policy_rule_at(policy, i);
+
+        if (!rule_concerns(making, rule, &partly))
+            continue;
+        if (rule->effect == RULE_DENY && !partly) {
+            deny(making, rule->pointer);
+            return;
+        }
+        add_condition(making, rule_effect_name(rule->effect), rule->pointer);
+    }
 }
 
 bool cell_of(const struct cell_place *place, const struct operation *operation, struct arena *arena,
@@ -98,7 +142,9 @@ bool cell_of(const struct cell_place *place, const struct operation *operation, 
     }
     judge_permission(&making);
     if (cell->verdict != CELL_DENIED)
-        judge_credential(&making);
+        judge_rules(&making);
+    observe(&making);
+    judge_credential(&making);
     return !making.failed;
 }
 

@@ -15,16 +15,18 @@ enum cell_verdict {
 
 /* One thing that a conditional cell depends on. */
 struct cell_condition {
-    const char *what; /* a stable word: "no-credential", … */
+    const char
+        *what; /* "token" (a certificate alone will not do), or the effect of a rule: rule_effect_name() */
     const char *rule; /* JSON pointer into the policy, or "" */
     const struct cell_condition *next;
 };
 
 struct cell {
-    enum cell_verdict verdict;
-    const char *rule; /* what decided: a JSON pointer into the policy, or "no-grant", "not-granted",
-                         "no-organization", "no-credential" */
-    const struct cell_condition *conditions; /* with CELL_CONDITIONAL, in the order of the file */
+    enum cell_verdict verdict;  /* as the gate does it */
+    enum cell_verdict enforced; /* as it would were the policy enforced here; the same where it is */
+    const char *rule;           /* what decided: a JSON pointer into the policy, or "no-grant", "not-granted",
+                                   "no-organization", "no-credential" */
+    const struct cell_condition *conditions; /* in the order of the file; none where it is denied */
 };
 
 /* A principal in an organisation. */

@@ -137,7 +137,10 @@ static void add_cell(struct text *out, const struct cell *cell)
 {
     const char *name = cell_verdict_name(cell->verdict);
 
-    text_add_format(out, "<td class=\"%s\">%s<small>", name, name);
+    text_add_format(out, "<td class=\"%s\">%s", name, name);
+    if (cell->enforced != cell->verdict)
+        text_add_format(out, " (observed; would be %s)", cell_verdict_name(cell->enforced));
+    text_add_string(out, "<small>");
     add_text(out, cell->rule);
     for (const struct cell_condition *at = cell->conditions; at != NULL; at = at->next) {
         text_add_string(out, "<br>");

@@ -43,6 +43,8 @@ static void table_row(const struct matrix *matrix, const struct matrix_row *row,
         add_padded(out, row->organization, ORGANIZATION_WIDTH);
         add_padded(out, matrix->operations[i]->id, OPERATION_WIDTH);
         add_padded(out, cell_verdict_name(cell->verdict), VERDICT_WIDTH);
+        if (cell->enforced != cell->verdict)
+            text_add_format(out, "(observed; would be %s) ", cell_verdict_name(cell->enforced));
         audit_add_shown(out, span_of(cell->rule));
         for (const struct cell_condition *at = cell->conditions; at != NULL; at = at->next) {
             text_add_string(out, at == cell->conditions ? " if: " : ", ");
@@ -57,7 +59,7 @@ static void table_row(const struct matrix *matrix, const struct matrix_row *row,
 static void csv_begin_rows(const struct matrix *matrix, struct text *out)
 {
     (void)matrix;
-    text_add_string(out, "principal,organization,operation,verdict,by,conditions\r\n");
+    text_add_string(out, "principal,organization,operation,verdict,enforced,by,conditions\r\n");
 }
 
 static void csv_row(const struct matrix *matrix, const struct matrix_row *row, bool first, struct text *out)
@@ -67,8 +69,12 @@ static void csv_row(const struct matrix *matrix, const struct matrix_row *row, b
     (void)first;
     for (size_t i = 0; i < matrix->operation_count; i++) {
         const struct cell *cell = &row->cells[i];
-        const char *const members[] = {row->principal, row->organization, matrix->operations[i]->id,
-                                       cell_verdict_name(cell->verdict), cell->rule};
+        const char *const members[] = {row->principal,
+                                       row->organization,
+                                       matrix->operations[i]->id,
+                                       cell_verdict_name(cell->verdict),
+                                       cell_verdict_name(cell->enforced),
+                                       cell->rule};
 
         for (size_t member = 0; member < sizeof members / sizeof *members; member++) {
             csv_add_cell(out, span_of(members[member]));
@@ -102,6 +108,7 @@ static void json_row(const struct matrix *matrix, const struct matrix_row *row, 
                        {",\"organization\":", row->organization},
                        {",\"operation\":", matrix->operations[i]->id},
                        {",\"verdict\":", cell_verdict_name(cell->verdict)},
+                       {",\"enforced\":", cell_verdict_name(cell->enforced)},
                        {",\"by\":", cell->rule}};
 
         text_add_string(out, first && i == 0 ? "" : ",");
