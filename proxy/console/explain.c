@@ -1,6 +1,5 @@
 #include "proxy/console/explain.h"
 
-#include "policies/refusal.h"
 #include "proxy/console/console.h"
 #include "proxy/console/output.h"
 #include "proxy/service/ruleset.h"
@@ -21,7 +20,7 @@ static int take_option(struct explain_options *options, int option)
         options->token_stdin = true;
         return CONSOLE_DONE;
     case 'C':
-        if (options->certificate_count == EXPLAIN_CERTIFICATES)
+        if (options->certificate_count == MADE_CERTIFICATES)
             return CONSOLE_USAGE;
         options->certificates[options->certificate_count++] = optarg;
         return CONSOLE_DONE;
@@ -29,7 +28,7 @@ static int take_option(struct explain_options *options, int option)
         options->body = optarg;
         return CONSOLE_DONE;
     case 'H':
-        if (options->header_count == EXPLAIN_HEADERS)
+        if (options->header_count == MADE_FIELDS)
             return CONSOLE_USAGE;
         options->headers[options->header_count++] = optarg;
         return CONSOLE_DONE;
@@ -72,44 +71,15 @@ static int read_options(int argc, char **argv, struct explain_options *options)
     return CONSOLE_DONE;
 }
 
-/* The bounds that the front sets before anything is judged. false when the request breaks one: *decision then
- * holds the refusal. */
-static bool within_limits(const struct config *config, const struct request *request, struct arena *arena,
-                          struct decision *decision)
-{
-    const struct {
-        size_t size, limit;
-        enum refusal_kind kind;
-        const char *setting;
-    } bounds[] = {
-        {request->target.length, config->limits.target_bytes, REFUSE_TARGET_TOO_LONG, "limits.target_bytes"},
-        {request->body.length, config->limits.body_bytes, REFUSE_BODY_TOO_LARGE, "limits.body_bytes"},
-    };
-
-    for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++) {
-        if (bounds[i].size <= bounds[i].limit)
-            continue;
-        *decision = (struct decision){.verdict = VERDICT_REFUSE, .gate = "limits", .rule = bounds[i].setting};
-        refusal_begin(&decision->refusal, bounds[i].kind);
-        refusal_add(&decision->refusal, arena,
-                    arena_format(arena, "%zu bytes are more than %s allows (%zu)", bounds[i].size,
-                                 bounds[i].setting, bounds[i].limit),
-                    NULL, NULL);
-        return false;
-    }
-    return true;
-}
-
 static enum verdict judge(const struct decide_input *input, const struct request *request,
                           const struct config *config, bool json, struct arena *arena, struct text *out)
 {
     struct decision decision;
     struct explanation explanation = {.input = input, .request = request, .decision = &decision};
 
-    if (within_limits(config, request, arena, &decision)) {
-        decide(input, request, arena, &decision);
+    made_request_judge(input, request, config, arena, &decision);
+    if (decision.arena != NULL) /* no limit stood before the gates */
         explanation.report_count = decide_report(input, &decision, explanation.reports, EXPLAIN_GATES);
-    }
     if (json)
         explain_write_json(&explanation, out);
     else
@@ -126,7 +96,7 @@ static int explain(const struct explain_options *options, const struct config *c
     struct decide_input input = {.contract = ruleset_contract(ruleset),
                                  .policy = ruleset_policy(ruleset),
                                  .scratch = pattern_scratch_new()};
-    struct explain_request made;
+    struct explain_request request;
     struct arena arena;
     struct text out = {0};
     int status = CONSOLE_BAD;
@@ -134,18 +104,18 @@ static int explain(const struct explain_options *options, const struct config *c
     arena_init(&arena);
     if (options->principal != NULL)
         input.assume = policy_principal_named(input.policy, span_of(options->principal));
-    const char *fault = explain_request_make(&made, options, config, &arena);
+    const char *fault = explain_request_make(&request, options, config, &arena);
     if (options->principal != NULL && input.assume == NULL)
         output_fault("the policy has no principal \"%s\"", options->principal);
     else if (fault != NULL || input.scratch == NULL)
         output_fault("%s", fault ? fault : "memory is out");
     else {
-        enum verdict verdict = judge(&input, &made.request, config, options->json, &arena, &out);
+        enum verdict verdict = judge(&input, &request.made.request, config, options->json, &arena, &out);
         status = verdict == VERDICT_PASS ? CONSOLE_DONE : CONSOLE_NO;
         status = out.failed ? CONSOLE_BAD : status;
         output_text(stdout, &out);
     }
-    explain_request_wipe(&made);
+    explain_request_wipe(&request);
     arena_reset(&arena);
     pattern_scratch_free(input.scratch);
     return status;

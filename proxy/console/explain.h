@@ -3,40 +3,37 @@
 #ifndef PROXY_CONSOLE_EXPLAIN_H
 #define PROXY_CONSOLE_EXPLAIN_H
 
-#include "policies/decide.h"
-#include "proxy/base/secret.h"
-#include "proxy/config/config.h"
+#include "proxy/console/made_request.h"
 
-#define EXPLAIN_HEADERS      64
-#define EXPLAIN_CERTIFICATES 32
-#define EXPLAIN_GATES        32
+#define EXPLAIN_GATES 32
 
 struct explain_options {
     const char *config, *method, *target;
     const char *principal; /* NULL with a token or certificate */
     bool token_stdin;
-    const char *certificates[EXPLAIN_CERTIFICATES]; /* names in the client's certificate */
+    const char *certificates[MADE_CERTIFICATES]; /* names in the client's certificate */
     size_t certificate_count;
     const char *body; /* file or "-"; NULL without content */
-    const char *headers[EXPLAIN_HEADERS];
+    const char *headers[MADE_FIELDS];
     size_t header_count;
     bool json;
 };
 
-/* The request, and what its spans point into. */
+/* The request that the options describe, and what its spans point into. */
 struct explain_request {
-    struct request request;
-    struct field fields[EXPLAIN_HEADERS + 3];
-    struct span names[EXPLAIN_CERTIFICATES];
+    struct request_description description;
+    struct field fields[MADE_FIELDS];
+    struct span names[MADE_CERTIFICATES];
     struct text body;
-    char authorization[sizeof "Token " + SECRET_ROOM];
+    char token[SECRET_ROOM];
+    struct made_request made;
 };
 
 /* Makes the request: reads body and token. NULL, or what is wrong (static, or in `arena`).
  * explain_request_wipe either way. */
-const char *explain_request_make(struct explain_request *made, const struct explain_options *options,
+const char *explain_request_make(struct explain_request *request, const struct explain_options *options,
                                  const struct config *config, struct arena *arena);
-void explain_request_wipe(struct explain_request *made);
+void explain_request_wipe(struct explain_request *request);
 
 /* A judgement with what each gate said. */
 struct explanation {
