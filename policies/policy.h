@@ -147,6 +147,12 @@ const char *policy_grant_pointer(const struct policy *policy, const struct princ
                                  uint32_t organization, permission_set permission, bool deny,
                                  struct arena *arena);
 
+/* Grants, numbered in the order of the file; the number of the one that such a JSON pointer names (UINT32_MAX
+ * for none), and the pointer of the one with that number (NULL when memory is out). */
+uint32_t policy_grant_count(const struct policy *policy);
+uint32_t policy_grant_named(const struct policy *policy, const char *pointer);
+const char *policy_grant_name(const struct policy *policy, uint32_t grant, struct arena *arena);
+
 /* The credential that the gate holds for the organisation, or CREDENTIAL_OWN. A principal's own credential
  * goes before it. */
 int policy_organization_credential(const struct policy *policy, uint32_t organization);

@@ -1,6 +1,7 @@
 /* Questions to a compiled policy. Nothing here allocates but policy_grant_pointer, and no answer's cost
  * depends on the policy's size. */
 #include "policies/ascii.h"
+#include "policies/document_internal.h"
 #include "policies/policy_internal.h"
 #include "policies/uuid.h"
 
@@ -204,6 +205,37 @@ const char *policy_grant_pointer(const struct policy *policy, const struct princ
         return "";
 
     return rule_name(policy, rule, arena);
+}
+
+uint32_t policy_grant_count(const struct policy *policy)
+{
+    return policy->grant_count;
+}
+
+const char *policy_grant_name(const struct policy *policy, uint32_t grant, struct arena *arena)
+{
+    return rule_name(policy, grant, arena);
+}
+
+uint32_t policy_grant_named(const struct policy *policy, const char *pointer)
+{
+    static const char before[] = "/organizations/", between[] = "/grants/";
+    const char *id = pointer + sizeof before - 1;
+    const char *end = strncmp(pointer, before, sizeof before - 1) == 0 ? strstr(id, between) : NULL;
+    unsigned char bytes[UUID_BYTES];
+    uint32_t organization = EVERYWHERE;
+    size_t number;
+
+    if (end == NULL || !pointer_index(span_of(end + sizeof between - 1), &number))
+        return TABLE_NONE;
+    struct span name = {id, (size_t)(end - id)};
+    if (!span_is(name, "*"))
+        organization = uuid_parse(name, bytes) ? find_organization(policy, bytes) : TABLE_NONE;
+    if (organization == TABLE_NONE)
+        return TABLE_NONE;
+    uint64_t grant = policy->organizations[organization].first_grant + (uint64_t)number;
+    return grant < policy->grant_count && policy->grants[grant].organization == organization ? (uint32_t)grant
+                                                                                             : TABLE_NONE;
 }
 
 int policy_organization_credential(const struct policy *policy, uint32_t organization)

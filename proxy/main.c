@@ -45,6 +45,22 @@ static const struct command commands[] = {
      "and content is application/vnd.api+json,\n"
      "unless a header says otherwise. Exit status 1 for a refusal.\n",
      NULL},
+    {"test", console_test,
+     "[-c FILE] [--policy FILE] [--contract FILE] [--min-coverage PERCENT] [--junit FILE] [--json [--print]] "
+     "FILE...",
+     "Judges the cases of a file, and says which are not as expected.",
+     "  -c, --config FILE            the configuration; its limits hold, and its policy and contract where "
+     "none other\n"
+     "                               is named\n"
+     "      --policy FILE            judge by this policy, whatever the files name\n"
+     "      --contract FILE          and by this contract\n"
+     "      --min-coverage PERCENT   fail when fewer of a policy's rules and grants were decisive\n"
+     "      --junit FILE             write a report in JUnit's form to FILE\n"
+     "      --json                   print one JSON object\n"
+     "      --print                  only say what becomes of each case: none need expect anything\n"
+     "\n"
+     "Sends nothing to anyone and needs no credential. Exit status 1 when a case is not as expected.\n",
+     NULL},
     {"matrix", console_matrix,
      "(-c FILE | --policy FILE --contract FILE) [--format table|csv|json|html] [--principal NAME]... "
      "[--organization UUID|*]... [--operation ID]...",

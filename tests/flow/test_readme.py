@@ -26,7 +26,7 @@ from world import READ
 README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
-TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "versions", "refusals", "stages",
+TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "cases.json", "cases", "case members", "versions", "refusals", "stages",
          "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "settings", "limits", "files",
          "packages", "targets", "flags", "faults", "layers"}
 
@@ -287,6 +287,22 @@ def test_wrong_policy(tmp_path):
     printed = output(BUILD / "portcullis", "check", "-c", "portcullis.json", status=1, cwd=tmp_path)
     [shown] = the_part("wrong policy").lines
     assert shown in printed.splitlines()
+
+
+def test_cases(tmp_path):
+    for name in ("policy.json", "integrations.openapi.json"):
+        (tmp_path / name).write_text(source(f"conf/{name}"))
+    (tmp_path / "cases.json").write_text(the_part("cases.json").text)
+    command, *lines = the_part("cases").lines
+    words = command.split()
+    assert words[:3] == ["$", "portcullis", "test"]
+    assert output(BUILD / "portcullis", *words[2:], cwd=tmp_path) == "\n".join(lines) + "\n"
+
+
+def test_case_members():
+    schema = json.loads(source("conf/cases.schema.json"))
+    jsonschema.Draft202012Validator(schema).validate(json.loads(the_part("cases.json").text))
+    assert {name for row in rows("case members") for name in names(row[0])} == set(schema["$defs"]["case"]["properties"])
 
 
 def test_versions():

@@ -1,0 +1,395 @@
+#include "proxy/console/cases.h"
+#include "proxy/console/console.h"
+#include "proxy/console/judged_by.h"
+#include "proxy/console/output.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define PIECE ((size_t)1 << 20) /* written out when there is that much */
+
+struct options {
+    const char *config, *policy, *contract, *junit;
+    char *const *files;
+    size_t file_count;
+    unsigned least; /* coverage, percent */
+    bool json, print;
+};
+
+/* A policy and a contract that cases are judged by, and how much of it they covered. */
+struct law {
+    char *policy, *contract;
+    struct ruleset *ruleset;
+    struct coverage coverage;
+    struct law *next;
+};
+
+struct run {
+    const struct options *options;
+    struct config *config; /* NULL: none is named */
+    struct suite *suites;
+    struct law **laws; /* of each suite */
+    struct law *first;
+    struct pattern_scratch *scratch;
+    struct made_request made;
+    struct problems problems;
+    struct text out, junit;
+    size_t count, failed;
+};
+
+static bool percent_read(const char *text, unsigned *percent)
+{
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+
+    if (end == text || *end != '\0' || text[0] == '-' || value > 100)
+        return false;
+    *percent = (unsigned)value;
+    return true;
+}
+
+/* Takes one option; CONSOLE_DONE, or what the table is to show. */
+static int take_option(struct options *options, int option)
+{
+    switch (option) {
+    case 'c':
+        options->config = optarg;
+        return CONSOLE_DONE;
+    case 'p':
+        options->policy = optarg;
+        return CONSOLE_DONE;
+    case 'C':
+        options->contract = optarg;
+        return CONSOLE_DONE;
+    case 'u':
+        options->junit = optarg;
+        return CONSOLE_DONE;
+    case 'm':
+        return percent_read(optarg, &options->least) ? CONSOLE_DONE : CONSOLE_USAGE;
+    case 'P':
+        options->print = true;
+        return CONSOLE_DONE;
+    case 'j':
+        options->json = true;
+        return CONSOLE_DONE;
+    case 'h':
+        return CONSOLE_HELP;
+    default:
+        return CONSOLE_USAGE;
+    }
+}
+
+static int read_options(int argc, char **argv, struct options *options)
+{
+    static const struct option longs[] = {
+        {"config", required_argument, NULL, 'c'},
+        {"policy", required_argument, NULL, 'p'},
+        {"contract", required_argument, NULL, 'C'},
+        {"junit", required_argument, NULL, 'u'},
+        {"min-coverage", required_argument, NULL, 'm'},
+        {"print", no_argument, NULL, 'P'},
+        {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+
+    for (int option; (option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
+        int status = take_option(options, option);
+        if (status != CONSOLE_DONE)
+            return status;
+    }
+    options->files = argv + optind;
+    options->file_count = (size_t)(argc - optind);
+    return optind == argc || (options->print && !options->json) ? CONSOLE_USAGE : CONSOLE_DONE;
+}
+
+static void note(struct run *run, const char *message)
+{
+    problems_add(&run->problems, SEVERITY_ERROR, NULL, "", "%s", message);
+}
+
+/* ---- loading ---- */
+
+static bool read_suites(struct run *run)
+{
+    const struct options *options = run->options;
+    const struct suite_defaults defaults = {
+        .host = made_host(run->config), .now = (int64_t)time(NULL), .expectations = !options->print};
+
+    run->suites = calloc(options->file_count, sizeof *run->suites);
+    run->laws = calloc(options->file_count, sizeof *run->laws);
+    if (run->suites == NULL || run->laws == NULL) {
+        note(run, "memory is out");
+        return false;
+    }
+    for (size_t i = 0; i < options->file_count; i++)
+        (void)suite_read(&run->suites[i], options->files[i], &defaults, &run->problems);
+    return run->problems.errors == 0;
+}
+
+/* The first that is said: on the command line, in the file of cases, in the configuration. NULL without one.
+ */
+static char *choose(const char *option, const char *file, const char *config)
+{
+    if (option != NULL)
+        return path_beside(".", option);
+    return file != NULL ? strdup(file) : config != NULL ? strdup(config) : NULL;
+}
+
+static bool load(struct law *law, struct problems *problems)
+{
+    const struct judged_by files = {.policy = law->policy, .contract = law->contract};
+    struct problems said = {0};
+
+    law->ruleset = judged_by_load(&files, &said);
+    bool right = law->ruleset != NULL && coverage_begin(&law->coverage, ruleset_policy(law->ruleset));
+    if (!right) {
+        output_problems(&said);
+        problems->errors++;
+    }
+    problems_free(&said); /* warnings are for `check` */
+    return right;
+}
+
+static void law_free(struct law *law)
+{
+    coverage_free(&law->coverage);
+    ruleset_release(law->ruleset);
+    free(law->policy);
+    free(law->contract);
+    free(law);
+}
+
+static bool same_path(const char *a, const char *b)
+{
+    return a != NULL && b != NULL && strcmp(a, b) == 0;
+}
+
+static struct law *law_of(struct run *run, const struct suite *suite)
+{
+    const struct config *config = run->config;
+    struct law *law = calloc(1, sizeof *law);
+
+    if (law == NULL)
+        return NULL;
+    law->policy = choose(run->options->policy, suite->policy, config ? config->policy : NULL);
+    law->contract = choose(run->options->contract, suite->contract, config ? config->contract : NULL);
+    struct law **last = &run->first;
+    for (struct law *at; (at = *last) != NULL; last = &at->next) {
+        if (same_path(at->policy, law->policy) && same_path(at->contract, law->contract)) {
+            law_free(law);
+            return at->ruleset != NULL ? at : NULL;
+        }
+    }
+    *last = law;
+    if (law->policy != NULL && law->contract != NULL)
+        return load(law, &run->problems) ? law : NULL;
+    problems_add(&run->problems, SEVERITY_ERROR, &suite->document, "",
+                 "names no %s: say it here, or by --policy and --contract, or by the configuration (-c)",
+                 law->policy ? "contract" : "policy");
+    return NULL;
+}
+
+static const char *nearest_principal(const struct policy *policy, const char *name)
+{
+    size_t count = policy_principal_count(policy);
+    const char **names = count <= 1000 ? calloc(count + 1, sizeof *names) : NULL;
+
+    for (uint32_t i = 0; names != NULL && i < count; i++)
+        names[i] = policy_principal_at(policy, i)->name;
+    const char *nearest = names ? nearest_name(name, names) : NULL;
+    free(names);
+    return nearest;
+}
+
+/* Every case that is judged as a principal must be so as one of the policy. */
+static void check_principals(struct run *run, const struct suite *suite, const struct policy *policy)
+{
+    char pointer[64];
+
+    for (size_t i = 0; i < suite->case_count; i++) {
+        const char *name = suite->cases[i].principal;
+        if (name == NULL || policy_principal_named(policy, span_of(name)) != NULL)
+            continue;
+        const char *nearest = nearest_principal(policy, name);
+        (void)snprintf(pointer, sizeof pointer, "/cases/%zu/principal", i);
+        problems_add(&run->problems, SEVERITY_ERROR, &suite->document, pointer,
+                     "the policy has no principal \"%s\"%s%s%s", name, nearest ? "; did you mean \"" : "",
+                     nearest ? nearest : "", nearest ? "\"?" : "");
+    }
+}
+
+static bool load_laws(struct run *run)
+{
+    for (size_t i = 0; i < run->options->file_count; i++) {
+        run->laws[i] = law_of(run, &run->suites[i]);
+        if (run->laws[i] != NULL)
+            check_principals(run, &run->suites[i], ruleset_policy(run->laws[i]->ruleset));
+    }
+    return run->problems.errors == 0;
+}
+
+/* ---- judging ---- */
+
+static void tell(struct run *run, const struct case_result *result)
+{
+    if (run->options->json) {
+        text_add_string(&run->out, run->count > 1 ? ",\n" : "");
+        case_write_json(result, &run->out);
+    } else if (result->differences != NULL) {
+        case_write_failed(result, &run->out);
+    }
+    if (run->options->junit != NULL)
+        case_write_junit(result, &run->junit);
+    if (run->out.length < PIECE)
+        return;
+    (void)fwrite(run->out.data, 1, run->out.length, stdout);
+    text_clear(&run->out);
+}
+
+static bool judge(struct run *run, const struct suite *suite, struct law *law, const struct test_case *test,
+                  struct arena *arena)
+{
+    struct decide_input input = {.contract = ruleset_contract(law->ruleset),
+                                 .policy = ruleset_policy(law->ruleset),
+                                 .scratch = run->scratch};
+    struct case_difference *differences;
+    struct case_finding finding;
+    struct decision decision;
+
+    if (test->principal != NULL)
+        input.assume = policy_principal_named(input.policy, span_of(test->principal));
+    made_request_make(&run->made, &test->request);
+    made_request_judge(&input, &run->made.request, run->config, arena, &decision);
+    case_find(&input, &decision, &finding);
+    coverage_note(&law->coverage, &input, &decision);
+    bool right = case_compare(&test->expect, &finding, arena, &differences);
+    if (right) {
+        run->count++;
+        run->failed += differences != NULL;
+        tell(run, &(struct case_result){suite, test, &finding, differences});
+    }
+    decision_free(&decision);
+    return right;
+}
+
+static bool judge_all(struct run *run)
+{
+    struct arena arena;
+    bool right = true;
+
+    arena_init(&arena);
+    for (size_t i = 0; i < run->options->file_count && right; i++) {
+        for (size_t at = 0; at < run->suites[i].case_count && right; at++) {
+            right = judge(run, &run->suites[i], run->laws[i], &run->suites[i].cases[at], &arena);
+            arena_reset(&arena);
+        }
+    }
+    return right;
+}
+
+/* ---- the end ---- */
+
+static bool covered(const struct run *run)
+{
+    for (const struct law *law = run->first; law != NULL; law = law->next)
+        if (coverage_percent(&law->coverage) < run->options->least)
+            return false;
+    return true;
+}
+
+static void write_end(struct run *run)
+{
+    const struct options *options = run->options;
+
+    if (options->json)
+        text_add_format(&run->out, "],\"passed\":%zu,\"failed\":%zu,\"coverage\":[", run->count - run->failed,
+                        run->failed);
+    for (const struct law *law = run->first; law != NULL; law = law->next) {
+        const char *path = path_shown(law->policy);
+        if (options->json && law != run->first)
+            text_add_string(&run->out, ",");
+        (options->json ? coverage_write_json : coverage_write)(&law->coverage, ruleset_policy(law->ruleset),
+                                                               path, &run->out);
+        if (!options->json && coverage_percent(&law->coverage) < options->least)
+            text_add_format(&run->out, "%s: less than the %u%% asked for\n", path, options->least);
+    }
+    if (options->json)
+        text_add_string(&run->out, "]}\n");
+    else
+        text_add_format(&run->out, "%zu cases: %zu passed, %zu failed\n", run->count,
+                        run->count - run->failed, run->failed);
+}
+
+static bool write_junit(const struct run *run)
+{
+    struct text report = {0};
+    FILE *file = fopen(run->options->junit, "we");
+
+    junit_write(&run->junit, run->count, run->failed, &report);
+    bool right =
+        file != NULL && !report.failed && fwrite(report.data, 1, report.length, file) == report.length;
+    right = (file == NULL || fclose(file) == 0) && right;
+    if (!right)
+        output_fault("cannot write %s: %s", run->options->junit, strerrordesc_np(errno));
+    text_free(&report);
+    return right;
+}
+
+static int run_cases(struct run *run)
+{
+    const struct options *options = run->options;
+
+    if (options->config != NULL && (run->config = config_read(options->config, &run->problems)) == NULL)
+        return CONSOLE_BAD;
+    if (!read_suites(run) || !load_laws(run))
+        return CONSOLE_BAD;
+    run->scratch = pattern_scratch_new();
+    if (options->json)
+        text_add_string(&run->out, "{\"cases\":[");
+    if (run->scratch == NULL || !judge_all(run)) {
+        note(run, "memory is out");
+        return CONSOLE_BAD;
+    }
+    write_end(run);
+    int status = run->out.failed || run->junit.failed ? CONSOLE_BAD
+                 : run->failed > 0 || !covered(run)   ? CONSOLE_NO
+                                                      : CONSOLE_DONE;
+    output_text(stdout, &run->out);
+    return options->junit != NULL && !write_junit(run) ? CONSOLE_BAD : status;
+}
+
+static void run_free(struct run *run)
+{
+    for (struct law *law; (law = run->first) != NULL;) {
+        run->first = law->next;
+        law_free(law);
+    }
+    for (size_t i = 0; run->suites != NULL && i < run->options->file_count; i++)
+        if (run->suites[i].path != NULL)
+            suite_free(&run->suites[i]);
+    free(run->suites);
+    free(run->laws);
+    pattern_scratch_free(run->scratch);
+    config_free(run->config);
+    made_request_wipe(&run->made);
+    problems_free(&run->problems);
+    text_free(&run->out);
+    text_free(&run->junit);
+}
+
+int console_test(int argc, char **argv)
+{
+    struct options options = {0};
+    struct run run = {.options = &options};
+    int status = read_options(argc, argv, &options);
+
+    if (status != CONSOLE_DONE)
+        return status;
+    status = run_cases(&run);
+    output_problems(&run.problems);
+    run_free(&run);
+    return status;
+}
