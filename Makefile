@@ -71,6 +71,7 @@ PYTEST_ARGS ?= -n $(shell echo $$(($$(nproc) * 2)))
 FLOWS       ?= tests/flow
 SOAK        ?= 100000
 ROUNDS      ?= 1000
+POLICY_CASES ?= 1000000
 FUZZ        ?= $(notdir $(FUZZERS))
 FUZZ_SECONDS ?= 600
 FAULT_BUILD  = $(BUILD)-fault
@@ -144,8 +145,8 @@ lto:
 deps-bench:
 	@sh tests/deps.sh bench
 
-## soak: the long one: SOAK=100000 mixed requests over 64 connections, under ASan and under TSan, and the crash matrix
-soak: soak-asan soak-tsan soak-crash
+## soak: the long one: SOAK=100000 mixed requests over 64 connections, under ASan and under TSan, the crash matrix, and soak-policy
+soak: soak-asan soak-tsan soak-crash soak-policy
 
 soak-asan:
 	+$(MAKE) $(ASAN) soak-here
@@ -160,6 +161,14 @@ soak-here: $(PROGRAMS)
 ## soak-crash: ROUNDS=1000 deaths of the gate, at fault points and at random, by kill -9 and by power cuts
 soak-crash: fault | $(if $(filter soak,$(MAKECMDGOALS)),soak-asan soak-tsan)
 	PORTCULLIS_BUILD=$(FAULT_BUILD) /usr/bin/python3 tests/crash/matrix.py --rounds $(ROUNDS) $(CRASH_ARGS)
+
+## soak-policy: a million made-up requests (POLICY_CASES=) judged by the gate and by a second evaluator, and the mutants
+soak-policy: mutants | $(if $(filter soak,$(MAKECMDGOALS)),soak-crash)
+	PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/property/agree.py --cases $(POLICY_CASES) --minutes 20 $(AGREE_ARGS)
+
+## mutants: the gate with one line of its judgement changed, many times: the property test must see each
+mutants: $(PROGRAMS)
+	PORTCULLIS_BUILD=$(BUILD) CC="$(CC)" /usr/bin/python3 tests/property/mutants.py $(MUTANTS_ARGS)
 
 ## soak-slow: slowhttptest's four modes, idle connections and floods, with a good client timed beside them
 soak-slow: $(PROGRAMS)
@@ -274,9 +283,12 @@ $(BUILD)/flags: FORCE | $(INSTALLS)
 print-flags:
 	@echo '$(CPPFLAGS) $(CFLAGS)'
 
+print-libraries:
+	@echo '$(LDFLAGS) $(LIBRARIES)'
+
 -include $(shell find $(BUILD)/objects -name '*.d' 2>/dev/null)
 
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth bench-journal lto deps-bench soak soak-asan soak-tsan soak-here \
-        soak-crash soak-slow soak-tls deps-soak fault asan tsan fuzz fuzz-here fuzz-keep fuzz-keep-here lint format format-check install uninstall clean help print-flags FORCE
+        soak-crash soak-policy mutants soak-slow soak-tls deps-soak fault asan tsan fuzz fuzz-here fuzz-keep fuzz-keep-here lint format format-check install uninstall clean help print-flags print-libraries FORCE
