@@ -71,8 +71,11 @@ static void oblige(const struct decide_input *input, struct decision *out)
 void decide(const struct decide_input *input, const struct request *request, struct arena *arena,
             struct decision *out)
 {
-    *out = (struct decision){
-        .verdict = VERDICT_PASS, .arena = arena, .credential = CREDENTIAL_OWN, .identity = IDENTITY_NONE};
+    *out = (struct decision){.verdict = VERDICT_PASS,
+                             .now = request->now,
+                             .arena = arena,
+                             .credential = CREDENTIAL_OWN,
+                             .identity = IDENTITY_NONE};
     if (input->assume != NULL)
         out->principal = input->assume;
     else

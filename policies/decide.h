@@ -54,6 +54,7 @@ enum identity {
     IDENTITY_NO_TOKEN,       /* the other way round */
     IDENTITY_CONFLICT,       /* token and certificate are of different principals */
     IDENTITY_AMBIGUOUS,      /* the certificate is of different principals */
+    IDENTITY_OUT_OF_TERM,    /* a token whose time is over, or has not come: see `term` */
 };
 
 enum obligation {
@@ -102,6 +103,7 @@ struct decision {
     /* What was found on the way; each is empty (NULL, data NULL) when its gate was not reached. */
     const struct principal *principal;
     enum identity identity;  /* IDENTITY_NONE where `principal` is assumed, or not looked for yet */
+    struct term term;        /* with IDENTITY_OUT_OF_TERM */
     struct span certificate; /* the name in it that a principal has: a span into the request */
     const struct operation *operation;
     struct target target;     /* canonical; the version is among its parameters */
@@ -118,6 +120,7 @@ struct decision {
                             arena. */
     struct span forward; /* the canonical target to send; in the arena */
 
+    int64_t now;         /* of the request */
     struct arena *arena; /* where texts of this decision live */
 };
 

@@ -49,6 +49,21 @@ static enum verdict refuse_unknown(struct decision *out, const char *rule, const
     return VERDICT_REFUSE;
 }
 
+static enum verdict refuse_out_of_term(const struct request *request, struct decision *out)
+{
+    bool over = term_at(&out->term, request->now) == TERM_OVER;
+    char bound[MOMENT_TEXT_SIZE];
+
+    moment_write(over ? out->term.not_after : out->term.not_before, bound);
+    const char *detail =
+        over ? arena_format(out->arena,
+                            "This token expired: it was good until %s. Send the one that came after it, or "
+                            "have the policy name a new one.",
+                            bound)
+             : arena_format(out->arena, "This token is not good yet: it will be from %s on.", bound);
+    return refuse_unknown(out, over ? "token-expired" : "token-not-yet-good", detail);
+}
+
 enum verdict gate_identity(const struct decide_input *input, const struct request *request,
                            struct decision *out)
 {
@@ -76,6 +91,8 @@ enum verdict gate_identity(const struct decide_input *input, const struct reques
             "The names in the client certificate are those of more than one principal. Connect "
             "with a certificate of one, or have the policy give its names to one.",
             NULL, NULL);
+    case IDENTITY_OUT_OF_TERM:
+        return refuse_out_of_term(request, out);
     case IDENTITY_NONE:
     case IDENTITY_TOKEN:
     case IDENTITY_CERTIFICATE:

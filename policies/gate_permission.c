@@ -25,6 +25,27 @@ static const char *explain_refusal(const struct access *access, struct decision 
     return arena_format(out->arena, "\"%s\" does not have %s %s.", name, missing, place);
 }
 
+/* A grant would give it, but is not in its time: it is the rule that is named. */
+static const char *explain_lapsed(const struct decide_input *input, permission_set lapsed,
+                                  struct decision *out)
+{
+    struct term term = {MOMENT_FIRST, MOMENT_LAST};
+    const char *name = out->principal->name, *place = place_of(out);
+    const char *grant =
+        policy_lapsed_grant(input->policy, out->principal, out->listed, lapsed, out->now, &term, out->arena);
+    bool over = term_at(&term, out->now) == TERM_OVER;
+    char bound[MOMENT_TEXT_SIZE];
+
+    if (grant == NULL || place == NULL)
+        return NULL;
+    out->rule = grant;
+    moment_write(over ? term.not_after : term.not_before, bound);
+    return arena_format(out->arena,
+                        over ? "The policy's %s gave %s to \"%s\" %s until %s, which is over."
+                             : "The policy's %s gives %s to \"%s\" %s from %s on, which has not come.",
+                        grant, permission_name(lapsed), name, place, bound);
+}
+
 static enum verdict forbid(const struct decide_input *input, const struct access *access,
                            struct decision *out)
 {
@@ -34,10 +55,13 @@ static enum verdict forbid(const struct decide_input *input, const struct access
     out->rule = access->granted ? "not-granted" : "no-grant";
     if ((lacking & access->denied) != 0) {
         const char *denial = policy_grant_pointer(input->policy, out->principal, out->listed,
-                                                  lacking & access->denied, true, out->arena);
+                                                  lacking & access->denied, true, out->now, out->arena);
         out->rule = denial ? denial : "denied";
     }
-    (void)gate_refuse(out, REFUSE_FORBIDDEN, out->rule, explain_refusal(access, out, missing), NULL, NULL);
+    const char *detail = (lacking & access->denied) == 0 && (lacking & access->lapsed) != 0
+                             ? explain_lapsed(input, lacking & access->lapsed, out)
+                             : explain_refusal(access, out, missing);
+    (void)gate_refuse(out, REFUSE_FORBIDDEN, out->rule, detail, NULL, NULL);
     refusal_meta(&out->refusal, out->arena, "permission", missing);
     if (out->organization.data != NULL)
         refusal_meta(&out->refusal, out->arena, "organization", gate_string(out, out->organization));
@@ -76,20 +100,21 @@ enum verdict gate_permission(const struct decide_input *input, const struct requ
     /* Grants and denials are by UUID. Under any other name for an organisation a denial would not be found,
      * so nothing is granted. */
     if (operation->organization < 0 || out->organization.data != NULL)
-        access = policy_access(input->policy, out->principal, out->listed);
+        access = policy_access(input->policy, out->principal, out->listed, out->now);
     if (operation->permission == 0 || (operation->permission & ~access.allowed) != 0)
         return forbid(input, &access, out);
     if (!has_credential(input, out))
         return refuse_uncredited(out);
     out->rule = policy_grant_pointer(input->policy, out->principal, out->listed, operation->permission, false,
-                                     out->arena);
+                                     out->now, out->arena);
     return out->rule != NULL ? VERDICT_PASS : gate_refuse_memory(out);
 }
 
 const char *describe_permission(const struct decide_input *input, const struct decision *decision)
 {
-    const char *rule = policy_grant_pointer(input->policy, decision->principal, decision->listed,
-                                            decision->operation->permission, false, decision->arena);
+    const char *rule =
+        policy_grant_pointer(input->policy, decision->principal, decision->listed,
+                             decision->operation->permission, false, decision->now, decision->arena);
 
     return rule ? arena_format(decision->arena, "%s is granted by %s", decision->operation->permission_name,
                                rule)

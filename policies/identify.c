@@ -26,19 +26,21 @@ static struct span secret_of(struct span authorization, const char *scheme)
     return secret;
 }
 
-/* The principal whose token it is; the secret of a value in the right form is in *secret. */
+/* The principal whose token it is, and when that may be used (NULL: at any time); the secret of a value in
+ * the right form is in *secret. */
 static const struct principal *by_token(const struct policy *policy, struct span authorization,
-                                        struct span *secret)
+                                        struct span *secret, const struct term **term)
 {
     unsigned char digest[DIGEST_SIZE];
 
+    *term = NULL;
     *secret = secret_of(authorization, "Token");
     if (secret->data == NULL)
         *secret = secret_of(authorization, "Bearer");
     if (secret->data == NULL)
         return NULL;
     digest_of(*secret, digest);
-    return policy_principal_by_digest(policy, digest);
+    return policy_principal_by_digest(policy, digest, term);
 }
 
 /* The principal of the certificate, and the name that says so; *ambiguous where there are two. */
@@ -87,6 +89,7 @@ void identify(const struct policy *policy, const struct request *request, struct
 {
     const struct principal *holder = NULL, *certified;
     const struct field *only = NULL;
+    const struct term *term = NULL;
     bool ambiguous;
 
     out->identity = IDENTITY_NONE;
@@ -98,14 +101,18 @@ void identify(const struct policy *policy, const struct request *request, struct
         only = &request->fields[i];
     }
     if (only != NULL)
-        holder = by_token(policy, only->value, &out->secret);
+        holder = by_token(policy, only->value, &out->secret, &term);
     certified = by_certificate(policy, request, &out->certificate, &ambiguous);
-    if (ambiguous)
+    if (ambiguous) {
         out->identity = IDENTITY_AMBIGUOUS;
-    else if (only == NULL)
+    } else if (term != NULL && term_at(term, request->now) != TERM_RUNNING) {
+        out->identity = IDENTITY_OUT_OF_TERM;
+        out->term = *term;
+    } else if (only == NULL) {
         out->identity = judge_certificate(certified);
-    else if (holder != NULL)
+    } else if (holder != NULL) {
         out->identity = judge_token(holder, certified);
+    }
     if (is_established(out->identity))
         out->principal = holder != NULL ? holder : certified;
 }

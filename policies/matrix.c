@@ -4,7 +4,7 @@
 #include "policies/uuid.h"
 
 struct cell_place cell_place(const struct policy *policy, const struct principal *principal,
-                             const unsigned char *id)
+                             const unsigned char *id, int64_t now)
 {
     uint32_t found = id != NULL ? find_organization(policy, id) : TABLE_NONE;
     uint32_t organization = found != TABLE_NONE ? found : EVERYWHERE;
@@ -14,7 +14,8 @@ struct cell_place cell_place(const struct policy *policy, const struct principal
         .principal = principal,
         .organization = organization,
         .id = id,
-        .access = policy_access(policy, principal, organization),
+        .now = now,
+        .access = policy_access(policy, principal, organization, now),
     };
 }
 
@@ -56,17 +57,21 @@ static void judge_permission(struct making *making)
     const struct cell_place *place = making->place;
     permission_set needed = making->operation->permission, lacking = needed & ~place->access.allowed;
     const struct policy *policy = place->policy;
+    struct term term;
 
     if (needed == 0)
         deny(making, "not-granted");
     else if ((lacking & place->access.denied) != 0)
         deny(making, policy_grant_pointer(policy, place->principal, place->organization,
-                                          lacking & place->access.denied, true, making->arena));
+                                          lacking & place->access.denied, true, place->now, making->arena));
+    else if ((lacking & place->access.lapsed) != 0)
+        deny(making, policy_lapsed_grant(policy, place->principal, place->organization,
+                                         lacking & place->access.lapsed, place->now, &term, making->arena));
     else if (lacking != 0)
         deny(making, place->access.granted ? "not-granted" : "no-grant");
     else
-        making->cell->rule =
-            policy_grant_pointer(policy, place->principal, place->organization, needed, false, making->arena);
+        making->cell->rule = policy_grant_pointer(policy, place->principal, place->organization, needed,
+                                                  false, place->now, making->arena);
     making->failed = making->failed || making->cell->rule == NULL;
 }
 
@@ -137,7 +142,7 @@ bool cell_of(const struct cell_place *place, const struct operation *operation, 
     *cell = (struct cell){.verdict = CELL_ALLOWED};
     making.last = &cell->conditions;
     if (operation->organization < 0) { /* it is in none, whatever the place */
-        outside = cell_place(place->policy, place->principal, NULL);
+        outside = cell_place(place->policy, place->principal, NULL, place->now);
         making.place = &outside;
     }
     judge_permission(&making);

@@ -35,14 +35,15 @@ struct cell_place {
     const struct principal *principal;
     uint32_t organization;   /* as policy_organization() has it */
     const unsigned char *id; /* its UUID's bytes; NULL: any one that the policy does not name */
+    int64_t now;             /* grants that are not in their time then count for nothing */
     struct access access;    /* of the principal there */
 };
 
 /* Makes the place of the principal in the organisation of that UUID (NULL: any that the policy does not
- * name).
+ * name) at that moment (seconds since the epoch).
  */
 struct cell_place cell_place(const struct policy *policy, const struct principal *principal,
-                             const unsigned char *id);
+                             const unsigned char *id, int64_t now);
 
 /* The cell of the operation. Texts live in the arena. False when memory is out. */
 bool cell_of(const struct cell_place *place, const struct operation *operation, struct arena *arena,

@@ -9,6 +9,18 @@
 #define MOMENT_FIRST INT64_MIN
 #define MOMENT_LAST  INT64_MAX
 
+/* The time in which something may be used, its first and its last second included. */
+struct term {
+    int64_t not_before, not_after; /* MOMENT_FIRST, MOMENT_LAST: without bound */
+};
+
+enum term_state { TERM_RUNNING, TERM_AHEAD, TERM_OVER };
+
+static inline enum term_state term_at(const struct term *term, int64_t now)
+{
+    return now < term->not_before ? TERM_AHEAD : now > term->not_after ? TERM_OVER : TERM_RUNNING;
+}
+
 #define MOMENT_DAY INT64_C(86400) /* seconds */
 
 /* What a text must look like, for messages. */

@@ -46,10 +46,11 @@ static bool make_room(struct compiler *compiler, const struct counts *counts)
     policy->organizations = calloc(counts->organizations, sizeof *policy->organizations);
     policy->grants = calloc(counts->grants + 1, sizeof *policy->grants);
     policy->credentials = calloc(counts->principals + counts->organizations + 1, sizeof *policy->credentials);
+    policy->terms = calloc(1, sizeof *policy->terms);
     compiler->roles = calloc(counts->roles + 1, sizeof *compiler->roles);
     compiler->granted = calloc(counts->principals + 1, sizeof *compiler->granted);
     return policy->principals && policy->tokens && policy->holders && policy->organizations &&
-           policy->grants && policy->credentials && compiler->roles && compiler->granted &&
+           policy->grants && policy->credentials && policy->terms && compiler->roles && compiler->granted &&
            table_make(&policy->by_name, counts->principals) &&
            table_make(&policy->by_digest, counts->tokens) &&
            table_make(&policy->by_holder, counts->holders) &&
@@ -116,6 +117,7 @@ struct policy *policy_compile(const struct document *document, struct problems *
     arena_init(&policy->texts);
     if (make_room(&compiler, &counts)) {
         write_digest(document, policy->digest);
+        policy->terms[policy->term_count++] = (struct term){MOMENT_FIRST, MOMENT_LAST};
         compile_members(&compiler);
     } else {
         note_memory(&compiler);
@@ -143,6 +145,7 @@ void policy_free(struct policy *policy)
     free(policy->organizations);
     free(policy->grants);
     free(policy->credentials);
+    free(policy->terms);
     table_free(&policy->by_name);
     table_free(&policy->by_digest);
     table_free(&policy->by_holder);

@@ -6,6 +6,7 @@
 #include "policies/arena.h"
 #include "policies/audit_level.h"
 #include "policies/document.h"
+#include "policies/moment.h"
 #include "policies/pattern.h"
 #include "policies/permission.h"
 #include "policies/rule.h"
@@ -54,7 +55,8 @@ struct principal {
 struct access {
     permission_set allowed; /* after denials */
     permission_set denied;
-    bool granted; /* there is at least one grant for the principal here (or under "*") */
+    permission_set lapsed; /* what grants would give that are not in their time */
+    bool granted; /* there is at least one grant for the principal here (or under "*"), in its time */
 };
 
 /* What the version rules demand. */
@@ -114,10 +116,11 @@ const struct audit_row *policy_audit_rows(const struct policy *policy, size_t *c
 /* The level in the row of that name; false without one. For the level of an operation ask audit_level_of. */
 bool policy_audit_level(const struct policy *policy, const char *operation, enum audit_level *level);
 
-/* The principal whose token has this SHA-256; NULL for none. Time does not depend on the secret: the digest
- * selects the slot, and a slot's digest is compared in constant time. */
+/* The principal whose token has this SHA-256, and in *term when the token may be used (NULL: at any time);
+ * NULL for none. Time does not depend on the secret: the digest selects the slot, and a slot's digest is
+ * compared in constant time. */
 const struct principal *policy_principal_by_digest(const struct policy *policy,
-                                                   const unsigned char digest[32]);
+                                                   const unsigned char digest[32], const struct term **term);
 
 /* The principal that the canonical name in a certificate (certificate_name.h) is for; NULL for none. */
 const struct principal *policy_principal_by_certificate(const struct policy *policy, struct span name);
@@ -134,17 +137,17 @@ uint32_t policy_organization(const struct policy *policy, struct span text);
 size_t policy_organization_count(const struct policy *policy);
 const unsigned char *policy_organization_id(const struct policy *policy, uint32_t organization);
 
-/* What the principal may do in the organisation. */
+/* What the principal may do in the organisation at that moment (seconds since the epoch). */
 struct access policy_access(const struct policy *policy, const struct principal *principal,
-                            uint32_t organization);
+                            uint32_t organization, int64_t now);
 
 /* The grant that gives (deny false) or takes away (deny true) `permission` from the principal in the
- * organisation, as a JSON pointer into the policy:
+ * organisation at that moment, as a JSON pointer into the policy:
  * "/organizations/<uuid>/grants/0" (UUID in lower case). "" when none does; NULL when memory is out. The
  * first one in the order of the file; those of the organisation go before those under "*". The text lives in
  * the arena: a policy of a million grants holds no text for each. */
 const char *policy_grant_pointer(const struct policy *policy, const struct principal *principal,
-                                 uint32_t organization, permission_set permission, bool deny,
+                                 uint32_t organization, permission_set permission, bool deny, int64_t now,
                                  struct arena *arena);
 
 /* Grants, numbered in the order of the file; the number of the one that such a JSON pointer names (UINT32_MAX
@@ -152,6 +155,15 @@ const char *policy_grant_pointer(const struct policy *policy, const struct princ
 uint32_t policy_grant_count(const struct policy *policy);
 uint32_t policy_grant_named(const struct policy *policy, const char *pointer);
 const char *policy_grant_name(const struct policy *policy, uint32_t grant, struct arena *arena);
+/* The same of a grant that would give it, were it in its time, which is in *term. */
+const char *policy_lapsed_grant(const struct policy *policy, const struct principal *principal,
+                                uint32_t organization, permission_set permission, int64_t now,
+                                struct term *term, struct arena *arena);
+
+/* Warns of tokens and grants whose time is over, or will be soon, and of principals with more than two tokens
+ * that are good at once. `document` is what the policy was compiled from. */
+void policy_terms_check(const struct policy *policy, const struct document *document, int64_t now,
+                        struct problems *problems);
 
 /* The credential that the gate holds for the organisation, or CREDENTIAL_OWN. A principal's own credential
  * goes before it. */

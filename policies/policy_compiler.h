@@ -58,6 +58,9 @@ bool rate_limit_compile(struct compiler *compiler, const struct place *above, js
 /* Reads a `break_glass` member of the object; no requests without one. */
 struct rate_limit break_glass_compile(struct compiler *compiler, const struct place *above, json_t *object);
 
+/* Reads the members `not_before` and `not_after` of the object: the index of its term. */
+uint32_t term_compile(struct compiler *compiler, const struct place *above, json_t *object);
+
 /* A member of the object that must be there and be a whole number from 1 to `most`; 0, and noted, otherwise.
  */
 unsigned number_compile(struct compiler *compiler, const struct place *above, json_t *object,

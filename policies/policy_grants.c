@@ -87,7 +87,8 @@ static uint32_t grantee_read(struct compiler *compiler, const struct place *abov
 static void grant_compile(struct compiler *compiler, const struct place *place, json_t *value,
                           uint32_t organization)
 {
-    static const char *const known[] = {"principal", "roles", "permissions", "deny", "description", NULL};
+    static const char *const known[] = {"principal",  "roles",     "permissions", "deny",
+                                        "not_before", "not_after", "description", NULL};
     struct policy *policy = compiler->policy;
     struct grant *grant = &policy->grants[policy->grant_count++];
 
@@ -104,6 +105,7 @@ static void grant_compile(struct compiler *compiler, const struct place *place, 
     grant->allowed = roles_read(compiler, place, json_object_get(value, "roles")) |
                      permissions_read(compiler, place, value, "permissions");
     grant->denied = permissions_read(compiler, place, value, "deny");
+    grant->term = term_compile(compiler, place, value);
     if (grant->principal == TABLE_NONE)
         return;
     if (grant->allowed != 0)

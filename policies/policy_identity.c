@@ -4,28 +4,52 @@
 
 #include <stdlib.h>
 
+/* Reads a digest, or an object with one and its time. */
+static bool token_read(struct compiler *compiler, const struct place *place, json_t *value,
+                       struct token *token)
+{
+    static const char *const known[] = {"digest", "not_before", "not_after", "description", NULL};
+    const struct place within = {.above = place, .member = "digest"};
+    bool bounded = json_is_object(value);
+    const struct place *at = bounded ? &within : place;
+    json_t *digest = bounded ? json_object_get(value, "digest") : value;
+
+    if (bounded) {
+        members_check(compiler, place, value, known);
+        token->term = term_compile(compiler, place, value);
+    }
+    if (digest == NULL)
+        note_error(compiler, place, "lacks \"digest\"");
+    if (!value_is(compiler, at, digest, JSON_STRING))
+        return false;
+    if (digest_read(string_span(digest), token->digest))
+        return true;
+    note_error(compiler, at, /* not quoted: it may be the secret itself */
+               "is not \"sha256:\" and 64 hex digits; `portcullis token` prints the digest of a secret");
+    return false;
+}
+
 static void token_compile(struct compiler *compiler, const struct place *place, json_t *value,
                           uint32_t principal)
 {
     struct policy *policy = compiler->policy;
-    struct token token = {.principal = principal};
+    struct token token = {.principal = principal, .term = ALWAYS};
 
-    if (!value_is(compiler, place, value, JSON_STRING))
+    if (!token_read(compiler, place, value, &token))
         return;
-    if (!digest_read(string_span(value), token.digest)) { /* not quoted: it may be the secret itself */
-        note_error(compiler, place,
-                   "is not \"sha256:\" and 64 hex digits; `portcullis token` prints the digest of a secret");
-        return;
-    }
     uint32_t known = find_token(policy, token.digest);
     if (known == TABLE_NONE) {
         table_add(&policy->by_digest, hash_digest(token.digest), policy->token_count);
         policy->tokens[policy->token_count++] = token;
         return;
     }
-    const char *digest = json_string_value(value);
+    char digest[DIGEST_TEXT_SIZE];
+    digest_write(token.digest, digest);
     uint32_t owner = policy->tokens[known].principal;
-    if (owner == principal)
+    if (owner == principal && (token.term != ALWAYS || policy->tokens[known].term != ALWAYS))
+        note_error(compiler, place, "the digest %.15s… stands here twice: one entry must say its time",
+                   digest);
+    else if (owner == principal)
         note_warning(compiler, place, "the digest %.15s… stands here twice", digest);
     else
         note_error(compiler, place, "the digest %.15s… names the principal \"%s\" already", digest,

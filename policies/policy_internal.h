@@ -8,9 +8,12 @@
 
 #define EVERYWHERE 0 /* index of the organisation "*"; it is always there, if only empty */
 
+#define ALWAYS 0 /* index of the term without bounds; it is always there */
+
 struct token {
     unsigned char digest[DIGEST_SIZE];
     uint32_t principal;
+    uint32_t term; /* index into terms */
 };
 
 struct holder {       /* of a certificate */
@@ -27,6 +30,7 @@ struct organization {
 struct grant {
     uint32_t organization, principal;
     permission_set allowed, denied;
+    uint32_t term; /* index into terms */
     uint32_t next; /* the next one of the same organisation and principal; TABLE_NONE at the end */
 };
 
@@ -44,12 +48,13 @@ struct policy {
     struct holder *holders;
     struct organization *organizations;
     struct grant *grants;
+    struct term *terms;
     struct credential_source *credentials;
     struct rule *rules;
     struct audit_row *audit_rows; /* in `texts` */
     uint32_t audit_row_count;
     uint32_t principal_count, token_count, holder_count, organization_count, grant_count, credential_count,
-        rule_count;
+        term_count, rule_count;
 
     struct table by_name;   /* principals */
     struct table by_digest; /* tokens */

@@ -82,11 +82,17 @@ uint32_t find_grant(const struct policy *policy, struct grant_pair pair)
 }
 
 const struct principal *policy_principal_by_digest(const struct policy *policy,
-                                                   const unsigned char digest[32])
+                                                   const unsigned char digest[32], const struct term **term)
 {
-    uint32_t token = find_token(policy, digest);
+    uint32_t found = find_token(policy, digest);
 
-    return token == TABLE_NONE ? NULL : &policy->principals[policy->tokens[token].principal];
+    *term = NULL;
+    if (found == TABLE_NONE)
+        return NULL;
+    const struct token *token = &policy->tokens[found];
+    if (token->term != ALWAYS)
+        *term = &policy->terms[token->term];
+    return &policy->principals[token->principal];
 }
 
 const struct principal *policy_principal_by_certificate(const struct policy *policy, struct span name)
@@ -121,43 +127,75 @@ const unsigned char *policy_organization_id(const struct policy *policy, uint32_
     return organization == EVERYWHERE ? NULL : policy->organizations[organization].id;
 }
 
-static void access_add(const struct policy *policy, struct grant_pair pair, struct access *access)
+/* Terms are few: most grants are good at any time, and look none up. */
+static bool is_running(const struct policy *policy, const struct grant *grant, int64_t now)
+{
+    return grant->term == ALWAYS || term_at(&policy->terms[grant->term], now) == TERM_RUNNING;
+}
+
+static void access_add(const struct policy *policy, struct grant_pair pair, int64_t now,
+                       struct access *access)
 {
     for (uint32_t at = find_grant(policy, pair); at != TABLE_NONE; at = policy->grants[at].next) {
-        access->allowed |= policy->grants[at].allowed;
-        access->denied |= policy->grants[at].denied;
+        const struct grant *grant = &policy->grants[at];
+
+        if (!is_running(policy, grant, now)) {
+            access->lapsed |= grant->allowed;
+            continue;
+        }
+        access->allowed |= grant->allowed;
+        access->denied |= grant->denied;
         access->granted = true;
     }
 }
 
 struct access policy_access(const struct policy *policy, const struct principal *principal,
-                            uint32_t organization)
+                            uint32_t organization, int64_t now)
 {
     struct access access = {0};
 
     if (organization != EVERYWHERE)
-        access_add(policy, (struct grant_pair){organization, principal->index}, &access);
-    access_add(policy, (struct grant_pair){EVERYWHERE, principal->index}, &access);
+        access_add(policy, (struct grant_pair){organization, principal->index}, now, &access);
+    access_add(policy, (struct grant_pair){EVERYWHERE, principal->index}, now, &access);
     access.allowed &= ~access.denied;
     return access;
 }
 
+/* What a grant is looked for that does. */
+struct wanted {
+    permission_set permission;
+    bool deny;
+    bool lapsed; /* it is not in its time; otherwise it must be */
+    int64_t now;
+};
+
 /* The first grant of the pair that gives or takes away all of the permission, else some of it; TABLE_NONE
  * without one. */
-static uint32_t rule_of_pair(const struct policy *policy, struct grant_pair pair, permission_set permission,
-                             bool deny)
+static uint32_t grant_of_pair(const struct policy *policy, struct grant_pair pair,
+                              const struct wanted *wanted)
 {
     uint32_t some = TABLE_NONE;
 
     for (uint32_t at = find_grant(policy, pair); at != TABLE_NONE; at = policy->grants[at].next) {
         const struct grant *grant = &policy->grants[at];
-        permission_set touched = (deny ? grant->denied : grant->allowed) & permission;
-        if (touched == permission)
+        permission_set touched = (wanted->deny ? grant->denied : grant->allowed) & wanted->permission;
+        if (touched == 0 || is_running(policy, grant, wanted->now) == wanted->lapsed)
+            continue;
+        if (touched == wanted->permission)
             return at;
-        if (touched != 0 && some == TABLE_NONE)
+        if (some == TABLE_NONE)
             some = at;
     }
     return some;
+}
+
+static uint32_t find_wanted(const struct policy *policy, struct grant_pair pair, const struct wanted *wanted)
+{
+    uint32_t grant = grant_of_pair(policy, pair, wanted);
+
+    if (grant == TABLE_NONE && pair.organization != EVERYWHERE)
+        grant = grant_of_pair(policy, (struct grant_pair){EVERYWHERE, pair.principal}, wanted);
+    return grant;
 }
 
 static char *spell(const unsigned char id[UUID_BYTES], char *to)
@@ -167,17 +205,17 @@ static char *spell(const unsigned char id[UUID_BYTES], char *to)
 }
 
 /* "/organizations/<id>/grants/<number>", without printf: this is part of each judgement. */
-static const char *rule_name(const struct policy *policy, uint32_t rule, struct arena *arena)
+static const char *grant_name(const struct policy *policy, uint32_t grant, struct arena *arena)
 {
     static const char before[] = "/organizations/", between[] = "/grants/";
-    const struct organization *owner = &policy->organizations[policy->grants[rule].organization];
+    const struct organization *owner = &policy->organizations[policy->grants[grant].organization];
     char digits[10], *number = digits + sizeof digits;
     char *name = arena_take(arena, sizeof before + UUID_TEXT_SIZE + sizeof between + sizeof digits),
          *to = name;
 
     if (name == NULL)
         return NULL;
-    for (uint32_t left = rule - owner->first_grant; number == digits + sizeof digits || left > 0; left /= 10)
+    for (uint32_t left = grant - owner->first_grant; number == digits + sizeof digits || left > 0; left /= 10)
         *--number = (char)('0' + left % 10);
     to = stpcpy(to, before);
     if (owner == &policy->organizations[EVERYWHERE])
@@ -191,20 +229,26 @@ static const char *rule_name(const struct policy *policy, uint32_t rule, struct 
 }
 
 const char *policy_grant_pointer(const struct policy *policy, const struct principal *principal,
-                                 uint32_t organization, permission_set permission, bool deny,
+                                 uint32_t organization, permission_set permission, bool deny, int64_t now,
                                  struct arena *arena)
 {
-    uint32_t rule =
-        rule_of_pair(policy, (struct grant_pair){organization, principal->index}, permission, deny);
+    const struct wanted wanted = {.permission = permission, .deny = deny, .now = now};
+    uint32_t grant = find_wanted(policy, (struct grant_pair){organization, principal->index}, &wanted);
 
-    if (permission == 0)
-        return "";
-    if (rule == TABLE_NONE && organization != EVERYWHERE)
-        rule = rule_of_pair(policy, (struct grant_pair){EVERYWHERE, principal->index}, permission, deny);
-    if (rule == TABLE_NONE)
-        return "";
+    return grant == TABLE_NONE ? "" : grant_name(policy, grant, arena);
+}
 
-    return rule_name(policy, rule, arena);
+const char *policy_lapsed_grant(const struct policy *policy, const struct principal *principal,
+                                uint32_t organization, permission_set permission, int64_t now,
+                                struct term *term, struct arena *arena)
+{
+    const struct wanted wanted = {.permission = permission, .lapsed = true, .now = now};
+    uint32_t grant = find_wanted(policy, (struct grant_pair){organization, principal->index}, &wanted);
+
+    if (grant == TABLE_NONE)
+        return "";
+    *term = policy->terms[policy->grants[grant].term];
+    return grant_name(policy, grant, arena);
 }
 
 uint32_t policy_grant_count(const struct policy *policy)
@@ -214,7 +258,7 @@ uint32_t policy_grant_count(const struct policy *policy)
 
 const char *policy_grant_name(const struct policy *policy, uint32_t grant, struct arena *arena)
 {
-    return rule_name(policy, grant, arena);
+    return grant_name(policy, grant, arena);
 }
 
 uint32_t policy_grant_named(const struct policy *policy, const char *pointer)

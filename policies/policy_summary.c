@@ -25,12 +25,22 @@ static bool owner_kept(const struct policy *policy, uint32_t owner, uint32_t oth
            policy->principals[owner].identity == other->principals[other_owner].identity;
 }
 
+/* May it be used at the same times? */
+static bool term_kept(const struct policy *policy, uint32_t term, const struct policy *other,
+                      uint32_t other_term)
+{
+    const struct term *one = &policy->terms[term], *two = &other->terms[other_term];
+
+    return one->not_before == two->not_before && one->not_after == two->not_after;
+}
+
 static bool token_kept(const struct policy *policy, uint32_t item, const struct policy *other)
 {
     const struct token *token = &policy->tokens[item];
     uint32_t same = find_token(other, token->digest);
 
-    return same != TABLE_NONE && owner_kept(policy, token->principal, other->tokens[same].principal, other);
+    return same != TABLE_NONE && owner_kept(policy, token->principal, other->tokens[same].principal, other) &&
+           term_kept(policy, token->term, other, other->tokens[same].term);
 }
 
 /* "*" stands first in every policy. */
@@ -55,7 +65,8 @@ static bool grant_kept(const struct policy *policy, uint32_t item, const struct 
     if (pair.organization == TABLE_NONE || pair.principal == TABLE_NONE)
         return false;
     for (uint32_t at = find_grant(other, pair); at != TABLE_NONE; at = other->grants[at].next)
-        if (other->grants[at].allowed == grant->allowed && other->grants[at].denied == grant->denied)
+        if (other->grants[at].allowed == grant->allowed && other->grants[at].denied == grant->denied &&
+            term_kept(policy, grant->term, other, other->grants[at].term))
             return true;
     return false;
 }

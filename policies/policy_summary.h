@@ -11,9 +11,10 @@
  *   {"audit":{"gained":0,"lost":0},"grants":{…},"organizations":{…},
  *    "principals":{"gained":1,"gained_names":["ci"],"lost":0,"lost_names":[]},"tokens":{…}}
  *
- * What is in the one and not in the other counts: principals by name, tokens by digest and name,
- * organisations by id, grants by organisation, principal and what they allow and deny (a role is what it
- * stands for), rows of audit levels. Names beyond SUMMARY_NAMES are left out. `before` NULL: there was none.
+ * What is in the one and not in the other counts: principals by name, tokens by digest, name and time,
+ * organisations by id, grants by organisation, principal, time and what they allow and deny (a role is
+ * what it stands for), rows of audit levels. Names beyond SUMMARY_NAMES are left out. `before` NULL: there
+ * was none.
  */
 void policy_summary_write(const struct policy *before, const struct policy *now, struct text *out);
 

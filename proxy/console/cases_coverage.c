@@ -35,7 +35,8 @@ void coverage_note(struct coverage *coverage, const struct decide_input *input,
     else
         note_grant(coverage, input->policy,
                    policy_grant_pointer(input->policy, decision->principal, decision->listed,
-                                        decision->operation->permission, false, decision->arena));
+                                        decision->operation->permission, false, decision->now,
+                                        decision->arena));
 }
 
 struct coverage_count coverage_grants(const struct coverage *coverage)

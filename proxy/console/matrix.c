@@ -1,6 +1,7 @@
 /* `portcullis matrix`: who may do what where, by the policy. */
 #include "proxy/console/matrix.h"
 
+#include "proxy/base/clock.h"
 #include "proxy/console/console.h"
 #include "proxy/console/judged_by.h"
 #include "proxy/console/output.h"
@@ -28,6 +29,7 @@ struct writing {
     const struct matrix_format *format;
     const struct options *options;
     struct organizations organizations;
+    int64_t now; /* the moment that is shown */
     struct cell *cells;
     struct arena arena;
     struct text out;
@@ -184,7 +186,7 @@ static void flush(struct writing *writing)
 /* The principal in the organisation; NULL is any that is not named. */
 static void write_row(struct writing *writing, const struct principal *principal, const unsigned char *id)
 {
-    const struct cell_place place = cell_place(writing->matrix.policy, principal, id);
+    const struct cell_place place = cell_place(writing->matrix.policy, principal, id, writing->now);
     char organization[UUID_TEXT_SIZE] = "*";
 
     if (id != NULL)
@@ -228,6 +230,7 @@ static int write_matrix(const struct options *options, const struct ruleset *rul
         .matrix = {.contract = ruleset_contract(ruleset), .policy = ruleset_policy(ruleset)},
         .format = options->format,
         .options = options,
+        .now = clock_now_us() / 1000000,
     };
     int status = CONSOLE_BAD;
     size_t count;

@@ -1,5 +1,6 @@
 #include "proxy/service/ruleset.h"
 
+#include "proxy/base/clock.h"
 #include "proxy/limits/rate.h"
 #include "proxy/service/credentials.h"
 
@@ -89,6 +90,7 @@ static void load_policy(struct ruleset *ruleset, const struct config *config, bo
         ruleset->policy = policy_compile(&document, problems);
     if (ruleset->policy != NULL) {
         ruleset->organizations = count_organizations(&document);
+        policy_terms_check(ruleset->policy, &document, clock_now_us() / 1000000, problems);
         ruleset->credentials =
             credentials_load(ruleset->policy, &document, config->policy, need_credentials, problems);
         if (load_rates(ruleset, problems) && ruleset->contract != NULL)

@@ -165,6 +165,7 @@ static bool view_header(struct exchange *exchange)
         exchange->request.certificate_name_count = names->count;
     }
 
+    exchange->request.now = exchange->began_epoch_us / 1000000;
     return header_view((struct span){incoming->header.data, incoming->header.length},
                        wire_field_count(&incoming->wire), &exchange->arena, &exchange->request);
 }
@@ -175,7 +176,6 @@ static bool view_request(struct exchange *exchange, struct evhttp_request *reque
     struct evbuffer *body = evhttp_request_get_input_buffer(request);
     size_t length = evbuffer_get_length(body);
 
-    exchange->request.now = exchange->began_epoch_us / 1000000;
     exchange->request.has_content = wire_has_content(&incoming->wire);
     exchange->request.body = (struct span){length ? (const char *)evbuffer_pullup(body, -1) : "", length};
     return (length == 0 || exchange->request.body.data != NULL) && view_header(exchange);

@@ -27,7 +27,7 @@ README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
 TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "cases.json", "cases", "case members", "versions", "refusals", "stages",
-         "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "settings", "limits", "files",
+         "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "rotation", "settings", "limits", "files",
          "packages", "targets", "flags", "faults", "layers"}
 
 
@@ -432,6 +432,9 @@ def policy_members():
             yield from walk(node["items"], path + "[]")
         else:
             yield path, node
+            for one in node.get("items", {}).get("anyOf", ()):
+                if "properties" in schema["$defs"][one["$ref"].removeprefix("#/$defs/")]:
+                    yield from walk(one, path + "[]")
 
     return dict(walk(schema, ""))
 
@@ -444,6 +447,15 @@ def test_policy_members():
         expected = members[names(name)[0]].get("default")
         if expected is not None:
             assert json.loads(names(default)[0]) == expected, name
+
+
+def test_rotation(tmp_path):
+    policy = {"principals": {"ci": json.loads("{" + the_part("rotation").text + "}")}}
+    jsonschema.validate(policy, json.loads(source("conf/policy.schema.json")))
+    (tmp_path / "policy.json").write_text(json.dumps(policy))
+    (tmp_path / "portcullis.json").write_text(json.dumps({"contract": str(ROOT / "conf/integrations.openapi.json"), "policy": "policy.json"}))
+    said = output(BUILD / "portcullis", "check", "-c", "portcullis.json", status=0, cwd=tmp_path)
+    assert "good at once" not in said
 
 
 def test_stages():

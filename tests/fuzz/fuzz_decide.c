@@ -77,8 +77,8 @@ static bool is_lower(struct span text)
 static void check_allowed(const struct request *request, const struct decision *decision)
 {
     const struct operation *operation = decision->operation;
-    struct access access =
-        policy_access(policy, decision->principal, policy_organization(policy, decision->organization));
+    struct access access = policy_access(policy, decision->principal,
+                                         policy_organization(policy, decision->organization), decision->now);
 
     FUZZ_CHECK(span_is(request->method, operation->method));
     FUZZ_CHECK((access.allowed & operation->permission) == operation->permission);

@@ -6,7 +6,7 @@
 static void check_permissions(const struct policy *policy, const struct principal *principal,
                               uint32_t organization)
 {
-    struct access access = policy_access(policy, principal, organization);
+    struct access access = policy_access(policy, principal, organization, 0);
     struct arena arena;
 
     FUZZ_CHECK((access.allowed & access.denied) == 0);
@@ -15,9 +15,10 @@ static void check_permissions(const struct policy *policy, const struct principa
     for (unsigned bit = 0; bit < 8 * sizeof(permission_set); bit++) {
         permission_set one = (permission_set)1 << bit;
         if (access.allowed & one)
-            FUZZ_CHECK(policy_grant_pointer(policy, principal, organization, one, false, &arena)[0] == '/');
+            FUZZ_CHECK(policy_grant_pointer(policy, principal, organization, one, false, 0, &arena)[0] ==
+                       '/');
         if (access.denied & one)
-            FUZZ_CHECK(policy_grant_pointer(policy, principal, organization, one, true, &arena)[0] == '/');
+            FUZZ_CHECK(policy_grant_pointer(policy, principal, organization, one, true, 0, &arena)[0] == '/');
     }
     arena_reset(&arena);
 }

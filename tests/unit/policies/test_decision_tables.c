@@ -30,6 +30,7 @@ static const struct {
 };
 
 struct world {
+    int64_t now;
     struct contract *contract;
     struct policy *policy;
     struct pattern_scratch *scratch;
@@ -285,6 +286,7 @@ static bool run_case(const struct world *world, const char *place, struct text *
         .has_content = columns[BODY].length > 0,
         .certificate_names = names,
         .certificate_name_count = name_count,
+        .now = world->now,
     };
     arena_init(&arena);
     decide(&input, &request, &arena, &decision);
@@ -327,6 +329,10 @@ static void run_table(const char *table, const char *policy)
         line[strcspn(line, "\n")] = '\0';
         if (line[0] == '\0' || line[0] == '#')
             continue;
+        if (line[0] == '@') { /* the moment of the requests below */
+            assert_true(moment_read(span_of(line + 2), &world.now));
+            continue;
+        }
         cases++;
         (void)snprintf(place, sizeof place, "%s:%u", table, number);
         size_t count = split_line(line, columns);
@@ -362,6 +368,7 @@ TABLE(versions, POLICY)
 TABLE(loose_versions, "tests/tables/decisions_loose_versions.policy.json")
 TABLE(parameters, POLICY)
 TABLE(permissions, POLICY)
+TABLE(terms, "tests/tables/decisions_terms.policy.json")
 TABLE(bodies, POLICY)
 
 int main(void)
@@ -370,6 +377,7 @@ int main(void)
         cmocka_unit_test(operations),   cmocka_unit_test(spelling),    cmocka_unit_test(identity),
         cmocka_unit_test(certificates), cmocka_unit_test(versions),    cmocka_unit_test(loose_versions),
         cmocka_unit_test(parameters),   cmocka_unit_test(permissions), cmocka_unit_test(bodies),
+        cmocka_unit_test(terms),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

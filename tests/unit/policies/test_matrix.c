@@ -117,7 +117,7 @@ static void cells(void **state)
         assert_true(rows[i].organization == NULL || uuid_parse(span_of(rows[i].organization), id));
         struct cell_place place =
             cell_place(world->policy, policy_principal_named(world->policy, span_of(rows[i].principal)),
-                       rows[i].organization ? id : NULL);
+                       rows[i].organization ? id : NULL, 0);
         assert_true(cell_of(&place, operation_named(world, rows[i].operation), &arena, &cell));
         spell(&cell, &text);
         fixture_expect(&failed, rows[i].operation, text.data, rows[i].cell);
@@ -162,7 +162,7 @@ static void agrees(void **state)
 
                 assert_true(uuid_parse(span_of(organizations[o]), id));
                 struct cell_place place =
-                    cell_place(world->policy, policy_principal_at(world->policy, p), id);
+                    cell_place(world->policy, policy_principal_at(world->policy, p), id, 0);
                 assert_true(cell_of(&place, &operations[i], &arena, &cell));
                 make_target(&operations[i], organizations[o], &target);
                 const struct request request = {.method = span_of(operations[i].method),

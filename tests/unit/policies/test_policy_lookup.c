@@ -85,9 +85,12 @@ static int tear_down(void **state)
 static const struct principal *by_secret(const struct policy *policy, const char *secret)
 {
     unsigned char digest[DIGEST_SIZE];
+    const struct term *term;
 
     digest_of(span_of(secret), digest);
-    return policy_principal_by_digest(policy, digest);
+    const struct principal *principal = policy_principal_by_digest(policy, digest, &term);
+    assert_null(term);
+    return principal;
 }
 
 static void principals(void **state)
@@ -172,15 +175,15 @@ static void access_and_rules(void **state)
         const struct principal *principal = policy_principal_named(policy, span_of(cases[i].principal));
         uint32_t organization = policy_organization(policy, span_of(cases[i].organization));
         permission_set set = permission_named(span_of(cases[i].permission));
-        struct access access = policy_access(policy, principal, organization);
+        struct access access = policy_access(policy, principal, organization, 0);
 
         assert_int_not_equal(set, 0);
         assert_int_equal(access.granted, cases[i].granted);
         assert_int_equal((access.allowed & set) == set, cases[i].allowed);
         assert_int_equal(access.allowed & access.denied, 0);
-        assert_string_equal(policy_grant_pointer(policy, principal, organization, set, false, &arena),
+        assert_string_equal(policy_grant_pointer(policy, principal, organization, set, false, 0, &arena),
                             cases[i].given);
-        assert_string_equal(policy_grant_pointer(policy, principal, organization, set, true, &arena),
+        assert_string_equal(policy_grant_pointer(policy, principal, organization, set, true, 0, &arena),
                             cases[i].taken);
     }
     arena_reset(&arena);
@@ -282,7 +285,8 @@ static void many_organizations(void **state)
         for (unsigned i = 0; i < MANY_ORGANIZATIONS; i++) {
             char id[40];
             (void)snprintf(id, sizeof id, "%08x-0000-4000-8000-000000000000", i);
-            struct access access = policy_access(policy, principal, policy_organization(policy, span_of(id)));
+            struct access access =
+                policy_access(policy, principal, policy_organization(policy, span_of(id)), 0);
             permission_set expected = i % MANY_PRINCIPALS == p         ? read
                                       : (i + 1) % MANY_PRINCIPALS == p ? delete
                                                                        : 0;
