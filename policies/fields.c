@@ -44,7 +44,7 @@ static const struct field_row rows[] = {
     ROW("upgrade", FIELD_HOP, 0),
     ROW("x-https", FIELD_CLAIM, 0),
     ROW("alt-used", FIELD_CLAIM, 0),
-    ROW("if-match", FIELD_FORWARD, JUDGED),
+    ROW("if-match", FIELD_OURS, JUDGED),
     ROW("if-range", FIELD_OURS, SINGLE),
     ROW("trailers", FIELD_HOP, 0),
     ROW("x-scheme", FIELD_CLAIM, 0),

@@ -113,6 +113,9 @@ const struct reconcile_settings *policy_reconcile(const struct policy *policy);
 /* The rows of the audit levels, in the order of the file. */
 const struct audit_row *policy_audit_rows(const struct policy *policy, size_t *count);
 
+/* Is an integration to be read before an update, too? */
+bool policy_pre_image(const struct policy *policy);
+
 /* The level in the row of that name; false without one. For the level of an operation ask audit_level_of. */
 bool policy_audit_level(const struct policy *policy, const char *operation, enum audit_level *level);
 

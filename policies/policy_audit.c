@@ -26,9 +26,18 @@ static void row_compile(struct compiler *compiler, const struct place *levels, c
         (struct audit_row){policy_copy(compiler, span_of(operation)), level};
 }
 
+static void pre_image_compile(struct compiler *compiler, const struct place *audit, const json_t *value)
+{
+    const struct place place = {.above = audit, .member = "pre_image"};
+
+    if (value != NULL && !json_is_boolean(value))
+        note_error(compiler, &place, "must be true or false");
+    compiler->policy->pre_image = json_is_true(value);
+}
+
 void audit_compile(struct compiler *compiler, const struct place *root, json_t *value)
 {
-    static const char *const known[] = {"levels", "description", NULL};
+    static const char *const known[] = {"levels", "pre_image", "description", NULL};
     const struct place place = {.above = root, .member = "audit"};
     const struct place levels_place = {.above = &place, .member = "levels"};
     const char *operation;
@@ -37,6 +46,7 @@ void audit_compile(struct compiler *compiler, const struct place *root, json_t *
     if (!value_is(compiler, &place, value, JSON_OBJECT))
         return;
     members_check(compiler, &place, value, known);
+    pre_image_compile(compiler, &place, json_object_get(value, "pre_image"));
     json_t *levels = json_object_get(value, "levels");
     if (!value_is(compiler, &levels_place, levels, JSON_OBJECT))
         return;
@@ -49,6 +59,11 @@ void audit_compile(struct compiler *compiler, const struct place *root, json_t *
     json_object_foreach (levels, operation, level) {
         row_compile(compiler, &levels_place, operation, level);
     }
+}
+
+bool policy_pre_image(const struct policy *policy)
+{
+    return policy->pre_image;
 }
 
 const struct audit_row *policy_audit_rows(const struct policy *policy, size_t *count)

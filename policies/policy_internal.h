@@ -53,6 +53,7 @@ struct policy {
     struct rule *rules;
     struct audit_row *audit_rows; /* in `texts` */
     uint32_t audit_row_count;
+    bool pre_image;
     uint32_t principal_count, token_count, holder_count, organization_count, grant_count, credential_count,
         term_count, rule_count;
 

@@ -11,6 +11,11 @@ enum refusal_kind {
     REFUSE_REPEATED_FIELD,     /* 400 portcullis-repeated-field */
     REFUSE_UNEXPECTED_CONTENT, /* 400 portcullis-unexpected-content */
     REFUSE_MALFORMED_FIELD,    /* 400 portcullis-malformed-field */
+    REFUSE_NOT_THERE,          /* 404 portcullis-no-such-integration */
+    REFUSE_BROKERED,           /* 409 portcullis-brokered */
+    REFUSE_NO_REGISTRY,        /* 409 portcullis-not-deletable */
+    REFUSE_PRECONDITION,       /* 412 portcullis-precondition-failed */
+    REFUSE_PRE_IMAGE,          /* 502 portcullis-pre-image-unavailable */
     REFUSE_NO_OPERATION,       /* 404 portcullis-no-such-operation */
     REFUSE_METHOD,             /* 405 portcullis-method-not-allowed */
     REFUSE_UNAUTHENTICATED,    /* 401 portcullis-unauthenticated */
