@@ -152,6 +152,7 @@ static const struct stage {
     {"refused", judge_refused, NULL},
     {"read", judge_read, NULL},
     {"approval", judge_own, "Approval"},
+    {"dry-run", judge_own, "Dry run"},
     {"unauthenticated", judge_unauthenticated, NULL},
     {"reconciled", judge_reconciled, NULL},
     {"policy", judge_own, "Policy"},

@@ -21,13 +21,16 @@ struct member {
 /* In the byte order of the names: this table is what makes a record canonical. `prev` and `seq` are the
  * writer's, and the record is cut there. */
 static const struct member members[] = {
+    MEMBER("after", KIND_JSON, AT(after)),
     MEMBER("answer", KIND_JSON, AT(answer)),
     MEMBER("answer_bytes", KIND_NUMBER, AT(answer_bytes)),
     MEMBER("answer_digest", KIND_STRING, AT(answer_digest)),
+    MEMBER("before", KIND_JSON, AT(before)),
     MEMBER("body", KIND_JSON, AT(body)),
     MEMBER("bytes", KIND_NUMBER, AT(bytes)),
     MEMBER("cause", KIND_STRING, AT(cause)),
     MEMBER("certificate", KIND_STRING, AT(certificate)),
+    MEMBER("changed", KIND_JSON, AT(changed)),
     MEMBER("changes", KIND_JSON, AT(changes)),
     MEMBER("client", KIND_STRING, AT(client)),
     MEMBER("count", KIND_NUMBER, AT(count)),
@@ -53,6 +56,7 @@ static const struct member members[] = {
     MEMBER("prev", KIND_PREV, 0),
     MEMBER("principal", KIND_STRING, AT(principal)),
     MEMBER("principals", KIND_NUMBER, AT(principals)),
+    MEMBER("radius", KIND_JSON, AT(radius)),
     MEMBER("request_id", KIND_STRING, AT(request_id)),
     MEMBER("resource", KIND_STRING, AT(resource)),
     MEMBER("result", KIND_STRING, AT(result)),
@@ -82,7 +86,7 @@ static const char *const stage_names[] = {
     [STAGE_START] = "start",         [STAGE_STOP] = "stop",
     [STAGE_RECOVERED] = "recovered", [STAGE_RECONCILED] = "reconciled",
     [STAGE_MISSED] = "missed",       [STAGE_REMOVED] = "removed",
-    [STAGE_APPROVAL] = "approval",
+    [STAGE_APPROVAL] = "approval",   [STAGE_DRY_RUN] = "dry-run",
 };
 
 /* Is the value at hand? */

@@ -16,6 +16,7 @@ enum record_stage {
     STAGE_READ,            /* a read, where the policy wants reads recorded */
     STAGE_POLICY,          /* a policy came into force: policy, principals */
     STAGE_KEY,             /* the key of the masks is another one */
+    STAGE_DRY_RUN,         /* a change that was only tried */
     STAGE_APPROVAL,        /* somebody agreed to a change that waits for it; nothing asks for that yet */
 
     /* Written by the journal itself: */
@@ -47,10 +48,13 @@ struct record_fields {
     enum record_stage stage;
     int64_t time_us; /* since the epoch */
 
+    struct span after;  /* an update: the resource as the upstream answered it, masked, canonical JSON */
     struct span answer; /* the upstream's, masked, already canonical JSON */
     struct span answer_digest;
+    struct span before;      /* the integration before a change, masked, already canonical JSON */
     struct span body;        /* masked, already canonical JSON */
     struct span cause;       /* of a policy: "start" or "signal" */
+    struct span changed;     /* pointers of what an update changed, already canonical JSON */
     struct span changes;     /* from the policy before, already canonical JSON */
     struct span client;      /* address */
     struct span certificate; /* name in a client's certificate */
@@ -68,6 +72,7 @@ struct record_fields {
     struct span origin; /* name of the log */
     struct span policy; /* digest */
     struct span principal;
+    struct span radius; /* what a hard delete orphans, already canonical JSON */
     struct span request_id;
     struct span resource;
     struct span result;

@@ -101,6 +101,13 @@ static const struct setting table[] = {
      "The OpenAPI document of the operations that exist; all others are answered 404."},
     {"policy", SETTING_FILE, AT(policy), 0, 0, false, NULL, "The policy file: who may do what where."},
 
+    {"facts.radius", SETTING_CHOICE, AT(facts.radius), 0, 0, false, "\"always\"",
+     "Is what hangs on an integration looked up before each delete, or only when a rule looks at it?"},
+    {"facts.requests", SETTING_COUNT, AT(facts.requests), 2, 1000, false, "64",
+     "Most requests to the API to learn what a change is about; what they do not reach is unknown."},
+    {"facts.timeout_ms", SETTING_MILLISECONDS, AT(facts.timeout_ms), 10, 10 * MINUTE, false, "15000",
+     "Longest time for all of them."},
+
     {"audit.directory", SETTING_DIRECTORY, AT(audit.directory), 0, 0, false, "\"audit\"",
      "Directory of the audit journal; made (0700) when it is missing."},
     {"audit.keys", SETTING_DIRECTORY, AT(audit.keys), 0, 0, false, "\"keys\"",
@@ -246,6 +253,7 @@ static const struct {
     const char *words[CHOICE_WORDS]; /* in the order of its enum; NULL-terminated */
 } choices[] = {
     {"tls.client_certificate", {"none", "optional", "required"}},
+    {"facts.radius", {"always", "when-needed"}},
     {"audit.reply", {"durable", "queued"}},
     {"process.confine", {"auto", "required", "off"}}, /* enum confine_demand */
 };

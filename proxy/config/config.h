@@ -4,8 +4,8 @@
 #define PROXY_CONFIG_CONFIG_H
 
 #include "policies/document.h"
-#include "proxy/base/file.h"
 #include "policies/network.h"
+#include "proxy/base/file.h"
 
 #include <stdint.h>
 
@@ -39,6 +39,8 @@ enum config_client_certificate { /* as the words in config.c */
                                  CLIENT_CERTIFICATE_OPTIONAL,
                                  CLIENT_CERTIFICATE_REQUIRED,
 };
+
+enum config_radius { RADIUS_ALWAYS, RADIUS_WHEN_NEEDED }; /* as the words in config.c */
 
 enum config_reply { REPLY_DURABLE, REPLY_QUEUED }; /* as the words in config.c */
 
@@ -86,6 +88,12 @@ struct config {
 
     char *contract; /* absolute paths */
     char *policy;
+
+    struct {                 /* what the gate asks the API before a change */
+        unsigned radius;     /* enum config_radius */
+        unsigned requests;   /* for one change */
+        unsigned timeout_ms; /* for all of them */
+    } facts;
 
     struct {
         char *directory;

@@ -45,6 +45,15 @@ static const struct command commands[] = {
      "ID is a request's id, or that of a resource: then of its newest change. Of later records only what\n"
      "is not as in the first one is shown. Exit status 1 when there is none.\n",
      NULL},
+    {"orphans", audit_orphans, "DIR ID [--json]",
+     "Lists what a delete left behind, with the calls that remove it.",
+     "      --json   print one JSON object\n"
+     "\n"
+     "ID is a request's id, or that of an integration: then of its newest delete. The list is what hung on\n"
+     "the integration when it was deleted, as the gate saw it. The calls are printed, not made, and the "
+     "gate\n"
+     "forwards none of them. Exit status 1 when there is no such delete, or its radius was not looked up.\n",
+     NULL},
     {"prove", audit_prove, "DIR ID [--stage STAGE] [--key VKEY|FILE]... [-o FILE]",
      "Makes a proof that a record is in the log.",
      "      --stage STAGE      which record of the request: intent, outcome, ...\n"

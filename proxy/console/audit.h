@@ -10,6 +10,7 @@
 int audit_verify(int argc, char **argv);
 int audit_query(int argc, char **argv);
 int audit_show(int argc, char **argv);
+int audit_orphans(int argc, char **argv);
 int audit_prove(int argc, char **argv);
 int audit_verify_proof(int argc, char **argv);
 int audit_stats(int argc, char **argv);

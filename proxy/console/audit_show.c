@@ -62,6 +62,7 @@ static const char *describe(struct span stage)
         {"reconciled", "what was found out later about how it ended"},
         {"approval", "somebody agreed to it"},
         {"read", "it was read"},
+        {"dry-run", "it was only tried"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

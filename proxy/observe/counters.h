@@ -38,6 +38,8 @@
     ROW(shield_openings, "shield_openings_total", "Times that the upstream asked a credential to wait")      \
     ROW(upstream_failed, "upstream_failures_total",                                                          \
         "Requests that the upstream did not answer as it should")                                            \
+    ROW(facts_requests, "facts_requests_total", "Requests to the upstream to learn what a change is about")  \
+    ROW(facts_failed, "facts_failures_total", "Changes of which something could not be learnt beforehand")   \
     ROW(unauthenticated, "unauthenticated_total", "Requests without a known token")                          \
     ROW(unrecorded, "journal_missed_total", "Refusals and reads that could not be recorded in the journal")  \
     ROW(version_changes, "upstream_version_changes_total",                                                   \
@@ -53,6 +55,8 @@ struct counters {
 };
 
 /* One more. Relaxed: a count orders nothing. */
+#define COUNT_MANY(service, member, more)                                                                    \
+    ((void)atomic_fetch_add_explicit(&(service)->counters.member, (more), memory_order_relaxed))
 #define COUNT(service, member)                                                                               \
     ((void)atomic_fetch_add_explicit(&(service)->counters.member, 1, memory_order_relaxed))
 

@@ -22,16 +22,22 @@
 /* ---- states ---- */
 
 static const char *const STATE_NAMES[EXCHANGE_STATES] = {
-    [EXCHANGE_AWAITING] = "awaiting", [EXCHANGE_RECEIVED] = "received",   [EXCHANGE_DECIDED] = "decided",
-    [EXCHANGE_REFUSING] = "refusing", [EXCHANGE_RECORDING] = "recording", [EXCHANGE_FORWARDED] = "forwarded",
-    [EXCHANGE_SETTLING] = "settling", [EXCHANGE_REPLIED] = "replied",
+    [EXCHANGE_PREPARING] = "preparing", [EXCHANGE_AWAITING] = "awaiting", [EXCHANGE_RECEIVED] = "received",
+    [EXCHANGE_DECIDED] = "decided",     [EXCHANGE_REFUSING] = "refusing", [EXCHANGE_RECORDING] = "recording",
+    [EXCHANGE_FORWARDED] = "forwarded", [EXCHANGE_SETTLING] = "settling", [EXCHANGE_REPLIED] = "replied",
 };
 
 static const bool MAY_FOLLOW[EXCHANGE_STATES][EXCHANGE_STATES] = {
     [EXCHANGE_RECEIVED] = {[EXCHANGE_DECIDED] = true},
+    [EXCHANGE_PREPARING] = {[EXCHANGE_AWAITING] = true,
+                            [EXCHANGE_REFUSING] = true,
+                            [EXCHANGE_RECORDING] = true,
+                            [EXCHANGE_FORWARDED] = true,
+                            [EXCHANGE_REPLIED] = true},
     [EXCHANGE_AWAITING] =
         {[EXCHANGE_REFUSING] = true, [EXCHANGE_RECORDING] = true, [EXCHANGE_REPLIED] = true},
-    [EXCHANGE_DECIDED] = {[EXCHANGE_AWAITING] = true,
+    [EXCHANGE_DECIDED] = {[EXCHANGE_PREPARING] = true,
+                          [EXCHANGE_AWAITING] = true,
                           [EXCHANGE_REFUSING] = true,
                           [EXCHANGE_RECORDING] = true,
                           [EXCHANGE_FORWARDED] = true,
@@ -99,6 +105,7 @@ static void put_away(struct exchange *exchange)
     struct text head = exchange->head, body = exchange->body, rewritten = exchange->rewritten;
 
     decision_free(&exchange->decision);
+    survey_release(exchange->survey);
     worker->held -= exchange->held;
     ruleset_release(exchange->ruleset);
     arena_reset(&exchange->arena);
@@ -195,9 +202,23 @@ struct refusal *exchange_refusal(struct exchange *exchange, enum refusal_kind ki
     return &decision->refusal;
 }
 
+/* A change that was only tried is told what would have become of it, once it is known who asks. */
+static bool is_tried(const struct exchange *exchange)
+{
+    const struct decision *decision = &exchange->decision;
+
+    return decision->orders.dry_run && decision->principal != NULL && decision->operation != NULL &&
+           decision->operation->effect != EFFECT_READ && !exchange->client->gone;
+}
+
 void exchange_refuse(struct exchange *exchange)
 {
     struct worker *worker = exchange->worker;
+
+    if (is_tried(exchange)) {
+        exchange_reply_dry_run(exchange);
+        return;
+    }
 
     exchange->status = exchange->decision.refusal.status;
     if (exchange->decision.principal == NULL && (exchange->status == 401 || exchange->status == 403))
@@ -283,6 +304,32 @@ static void carry_out(struct exchange *exchange)
         refuse_change(exchange, why);
 }
 
+void exchange_judge(struct exchange *exchange)
+{
+    const struct decide_input input = {
+        .contract = ruleset_contract(exchange->ruleset),
+        .policy = ruleset_policy(exchange->ruleset),
+        .scratch = exchange->worker->scratch,
+    };
+
+    decide(&input, &exchange->request, &exchange->arena, &exchange->decision);
+}
+
+void exchange_go_on(struct exchange *exchange)
+{
+    if (is_tried(exchange))
+        exchange_reply_dry_run(exchange);
+    else
+        carry_out(exchange);
+}
+
+void exchange_turn_away(struct exchange *exchange)
+{
+    exchange->passed = false;
+    exchange_wipe_secrets(exchange);
+    exchange_refuse(exchange);
+}
+
 void exchange_begin(struct client *client, struct evhttp_request *evhttp_request)
 {
     struct exchange *exchange = make(client);
@@ -292,11 +339,6 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
         return;
     }
     exchange->keep = client_keeps(client);
-    const struct decide_input input = {
-        .contract = ruleset_contract(exchange->ruleset),
-        .policy = ruleset_policy(exchange->ruleset),
-        .scratch = exchange->worker->scratch,
-    };
     exchange->decision.arena = &exchange->arena;
     bool viewed = view_request(exchange, evhttp_request);
     const struct field *parent = field_find(&exchange->request, "traceparent");
@@ -307,16 +349,14 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
     else if (!exchange_name_client(exchange))
         exchange_refuse_crowd(exchange);
     else
-        decide(&input, &exchange->request, &exchange->arena, &exchange->decision);
+        exchange_judge(exchange);
     exchange_enter(exchange, EXCHANGE_DECIDED);
     exchange->mutation = (exchange->decision.obligations & OBLIGE_JOURNAL) != 0;
-    exchange->passed = exchange->decision.verdict == VERDICT_PASS && exchange_admit(exchange);
-    if (exchange->passed) {
-        carry_out(exchange);
-    } else {
-        exchange_wipe_secrets(exchange);
-        exchange_refuse(exchange);
-    }
+    exchange->passed = exchange->decision.verdict != VERDICT_REFUSE && exchange_admit(exchange);
+    if (!exchange->passed)
+        exchange_turn_away(exchange);
+    else if (exchange_is_prepared(exchange))
+        exchange_go_on(exchange);
 }
 
 /* ---- refusals without a request ---- */
@@ -378,6 +418,10 @@ void exchange_refuse_overload(struct client *client, const char *rule, const cha
 
 void exchange_client_gone(struct exchange *exchange)
 {
+    if (exchange->state == EXCHANGE_PREPARING) {
+        exchange_unprepare(exchange);
+        return;
+    }
     if (exchange->state != EXCHANGE_FORWARDED || exchange->mutation)
         return; /* a journal callback, or the upstream's answer to a mutation, goes on from here */
     upstream_cancel(exchange->call);
@@ -399,6 +443,8 @@ void exchange_abort(struct exchange *exchange)
     if (exchange->call != NULL)
         upstream_cancel(exchange->call);
     exchange->call = NULL;
+    inquiry_cancel(exchange->inquiry);
+    exchange->inquiry = NULL;
     journal_forget(exchange->worker->port, exchange);
     if (exchange->mutation &&
         (exchange->state == EXCHANGE_RECORDING || exchange->state == EXCHANGE_FORWARDED))

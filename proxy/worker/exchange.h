@@ -6,6 +6,9 @@
  *                       └─ recording ─ forwarded ─ settling ──────┘        (mutations: intent durable, then
  * sent; outcome durable, then answered)
  *
+ * Behind `decided` a mutation may be `preparing`: the upstream is asked what it is about, and it is judged
+ * again. Whoever is refused then goes the way of the refused.
+ *
  * A client that leaves ends an exchange that changes nothing; one whose mutation was forwarded goes on until
  * its outcome is in the journal. */
 #ifndef PROXY_WORKER_EXCHANGE_H

@@ -62,6 +62,16 @@ static bool is_within_rate(struct exchange *exchange, int64_t now_us)
     return false;
 }
 
+void exchange_refuse_shielded(struct exchange *exchange, int64_t seconds)
+{
+    struct refusal *refusal =
+        refuse(exchange, REFUSE_SHIELDED, "shield",
+               "The API has asked the credential that would be presented to wait. Nothing was sent on.");
+
+    say_when(exchange, refusal, seconds);
+    COUNT(exchange->worker->service, shielded);
+}
+
 static bool is_unshielded(struct exchange *exchange, int64_t now_us)
 {
     const struct service *service = exchange->worker->service;
@@ -69,11 +79,7 @@ static bool is_unshielded(struct exchange *exchange, int64_t now_us)
 
     if (left == 0)
         return true;
-    struct refusal *refusal =
-        refuse(exchange, REFUSE_SHIELDED, "shield",
-               "The API has asked the credential that would be presented to wait. Nothing was sent on.");
-    say_when(exchange, refusal, whole_seconds(left));
-    COUNT(exchange->worker->service, shielded);
+    exchange_refuse_shielded(exchange, whole_seconds(left));
     return false;
 }
 
@@ -138,20 +144,26 @@ static const char *credential_name(struct exchange *exchange)
     return name != NULL ? name : "this credential";
 }
 
-void exchange_note_limit(struct exchange *exchange, const struct upstream_answer *answer)
+int64_t exchange_hold_back(struct exchange *exchange, int64_t asked_s)
 {
     struct service *service = exchange->worker->service;
-    struct span asked = {NULL, 0};
-    int64_t seconds;
+    int64_t seconds = 0;
 
-    for (size_t i = 0; i < answer->field_count; i++)
-        if (span_equal_nocase(answer->fields[i].name, SPAN("retry-after")))
-            asked = answer->fields[i].value;
-    if (!shield_open(service->shield, &exchange->fingerprint,
-                     retry_after_read(asked, clock_now_us() / 1000000), clock_monotonic_us(), &seconds))
-        return;
+    if (!shield_open(service->shield, &exchange->fingerprint, asked_s, clock_monotonic_us(), &seconds))
+        return whole_seconds(shield_left(service->shield, &exchange->fingerprint, clock_monotonic_us()));
     COUNT(service, shield_openings);
     log_event(LOG_WARNING, "upstream-rate-limited",
               "request %s: the API answered 429; for %lld s, requests with %s are answered 429 here",
               exchange->request_id, (long long)seconds, credential_name(exchange));
+    return seconds;
+}
+
+void exchange_note_limit(struct exchange *exchange, const struct upstream_answer *answer)
+{
+    struct span asked = {NULL, 0};
+
+    for (size_t i = 0; i < answer->field_count; i++)
+        if (span_equal_nocase(answer->fields[i].name, SPAN("retry-after")))
+            asked = answer->fields[i].value;
+    (void)exchange_hold_back(exchange, retry_after_read(asked, clock_now_us() / 1000000));
 }

@@ -18,83 +18,6 @@
 
 static const struct span NOTHING = {NULL, 0};
 
-/* ---- framing ---- */
-
-/* Adds what ends a header. length -1: unknown, so chunked for HTTP/1.1 and until close for 1.0. */
-static void end_head(struct exchange *exchange, int64_t length)
-{
-    struct text *head = &exchange->head;
-    bool old = wire_http_minor(&exchange->client->incoming->wire) == 0;
-
-    if (length >= 0) {
-        text_add_string(head, "content-length: ");
-        text_add_number(head, (uint64_t)length);
-        text_add(head, "\r\n", 2);
-    } else if (!exchange->no_body && !old) {
-        exchange->chunking = true;
-        text_add_string(head, "transfer-encoding: chunked\r\n");
-    } else if (!exchange->no_body) {
-        exchange->keep = false;
-    }
-    if (exchange->worker->stopping)
-        exchange->keep = false;
-    if (!exchange->keep)
-        text_add_string(head, "connection: close\r\n");
-    else if (old)
-        text_add_string(head, "connection: keep-alive\r\n");
-    text_add(head, "\r\n", 2);
-}
-
-/* Sends head and body as one; false when memory ran out while composing, and nothing was sent. */
-static bool send_whole(struct exchange *exchange, struct span body)
-{
-    struct text *head = &exchange->head;
-    bool says_length = exchange->status != 204 && exchange->status != 304;
-
-    end_head(exchange, says_length ? (int64_t)body.length : -1);
-    if (head->failed)
-        return false;
-    exchange->head_sent = true;
-    if (exchange->no_body)
-        body = NOTHING;
-    exchange->bytes = body.length;
-    client_send(exchange->client, (struct span){head->data, head->length}, body);
-    return true;
-}
-
-/* ---- the gate's own answers ---- */
-
-static void begin_own(struct exchange *exchange)
-{
-    char date[REPLY_DATE];
-
-    text_clear(&exchange->head);
-    reply_begin(&exchange->head, exchange->status);
-    reply_field(&exchange->head, SPAN("content-type"), SPAN("application/vnd.api+json"));
-    reply_date(clock_now_us() / 1000000, date);
-    reply_field(&exchange->head, SPAN("date"), span_of(date));
-    reply_field(&exchange->head, SPAN("cache-control"), SPAN("no-store"));
-    reply_field(&exchange->head, SPAN("portcullis-request-id"), span_of(exchange->request_id));
-}
-
-void exchange_reply_refusal(struct exchange *exchange)
-{
-    const struct refusal *refusal = &exchange->decision.refusal;
-
-    exchange->status = refusal->status;
-    exchange->no_body = span_is(exchange->request.method, "HEAD");
-    begin_own(exchange);
-    for (const struct refusal_member *field = refusal->fields; field != NULL; field = field->next)
-        reply_field(&exchange->head, span_of(field->name), span_of(field->value));
-    text_clear(&exchange->rewritten);
-    refusal_write(refusal, exchange->request_id, &exchange->rewritten);
-    if (exchange->rewritten.failed ||
-        !send_whole(exchange, (struct span){exchange->rewritten.data, exchange->rewritten.length}))
-        exchange_cut(exchange);
-    else
-        exchange_end(exchange);
-}
-
 /* ---- failures ---- */
 
 static const struct {
@@ -229,6 +152,7 @@ enum answer_use {
     ANSWER_DIGEST,
     ANSWER_ABOUT,
     ANSWER_REQUEST_ID,
+    ANSWER_TAG,
 };
 
 /* Fields of an answer that are more than passed on. Alt-Svc would lead clients round the gate. */
@@ -242,12 +166,13 @@ enum answer_use {
     NAME("refresh")                                                                                          \
     NAME("content-digest")                                                                                   \
     NAME("repr-digest")                                                                                      \
-    NAME("digest") NAME("content-md5") NAME("snyk-request-id") NAME("alt-svc") NAME("portcullis-request-id")
+    NAME("digest")                                                                                           \
+    NAME("content-md5") NAME("snyk-request-id") NAME("alt-svc") NAME("portcullis-request-id") NAME("etag")
 static const struct span_set USED_NAMES = SPAN_SET(USED);
 static const enum answer_use USES[] = {
-    ANSWER_TYPE,   ANSWER_LINK,       ANSWER_LINK,   ANSWER_CODING, ANSWER_COOKIE,
-    ANSWER_ABOUT,  ANSWER_ABOUT,      ANSWER_DIGEST, ANSWER_DIGEST, ANSWER_DIGEST,
-    ANSWER_DIGEST, ANSWER_REQUEST_ID, ANSWER_DROP,   ANSWER_DROP,   ANSWER_PASS, /* and for all others */
+    ANSWER_TYPE,  ANSWER_LINK,   ANSWER_LINK,   ANSWER_CODING, ANSWER_COOKIE, ANSWER_ABOUT,
+    ANSWER_ABOUT, ANSWER_DIGEST, ANSWER_DIGEST, ANSWER_DIGEST, ANSWER_DIGEST, ANSWER_REQUEST_ID,
+    ANSWER_DROP,  ANSWER_DROP,   ANSWER_TAG,    ANSWER_PASS, /* and for all others */
 };
 _Static_assert(sizeof USES / sizeof *USES == 0 USED(SPAN_SET_ONE) + 1, "a use for each name");
 
@@ -297,6 +222,9 @@ static void copy_field(struct exchange *exchange, const struct field *field, enu
 {
     if (use == ANSWER_DROP || (use == ANSWER_LINK && rewrites_location(exchange, field)))
         return;
+    /* If-Match is judged here, by the gate's own tags: another would never match. */
+    if (use == ANSWER_TAG && exchange->decision.resource.length > 0)
+        return;
     /* A session of the gate's own credential is not the client's to have. */
     if (use == ANSWER_COOKIE && exchange->decision.credential != CREDENTIAL_OWN)
         return;
@@ -311,7 +239,7 @@ static void copy_field(struct exchange *exchange, const struct field *field, enu
 
 static void begin_streaming(struct exchange *exchange, const struct upstream_answer *answer)
 {
-    end_head(exchange, exchange->no_body ? -1 : answer->length);
+    exchange_end_head(exchange, exchange->no_body ? -1 : answer->length);
     if (exchange->head.failed) {
         upstream_cancel(exchange->call);
         exchange->call = NULL;
@@ -433,7 +361,7 @@ static bool rewrite_links(struct exchange *exchange)
 
 void exchange_reply_collected(struct exchange *exchange)
 {
-    if (send_whole(exchange, (struct span){exchange->body.data, exchange->body.length}))
+    if (exchange_send_whole(exchange, (struct span){exchange->body.data, exchange->body.length}))
         exchange_end(exchange);
     else
         exchange_cut(exchange);
@@ -452,6 +380,7 @@ static void on_end(void *arg)
         exchange_end(exchange);
         return;
     }
+    exchange_tag_answer(exchange);
     if (!rewrite_links(exchange)) {
         reject(exchange, REFUSE_UPSTREAM_ANSWER,
                "The upstream's answer says that it is JSON, but is not; its links could not be checked.");

@@ -6,12 +6,14 @@
 #include "proxy/service/ruleset.h"
 #include "proxy/upstream/upstream.h"
 #include "proxy/worker/exchange.h"
+#include "proxy/worker/inquiry.h"
 
 #include <sys/queue.h>
 
 enum exchange_state {
     EXCHANGE_RECEIVED,
     EXCHANGE_DECIDED,
+    EXCHANGE_PREPARING, /* the upstream is asked what the change is about */
     EXCHANGE_AWAITING,  /* the journal, which the gate before this one still holds */
     EXCHANGE_REFUSING,  /* the refusal of a mutation is on its way to the disk */
     EXCHANGE_RECORDING, /* the intent is on its way to the disk */
@@ -23,9 +25,10 @@ enum exchange_state {
 
 /* Invariants:
  *  1. call != NULL only in EXCHANGE_FORWARDED.
- *  2. A journal callback is outstanding exactly in AWAITING, REFUSING, RECORDING and SETTLING.
- *  3. Once head_sent, the answer can only be completed or cut.
- *  4. Everything in `request` and `decision` points into client->incoming, the evhttp request or the arena,
+ *  2. inquiry != NULL exactly in EXCHANGE_PREPARING.
+ *  3. A journal callback is outstanding exactly in AWAITING, REFUSING, RECORDING and SETTLING.
+ *  4. Once head_sent, the answer can only be completed or cut.
+ *  5. Everything in `request` and `decision` points into client->incoming, the evhttp request or the arena,
  * and all three live until the end. */
 struct exchange {
     SLIST_ENTRY(exchange) idle;
@@ -42,6 +45,9 @@ struct exchange {
     bool passed;                       /* the judgement let it through, whatever came after */
     bool mutation;                     /* obliged to the journal */
     bool keep;                         /* the connection may serve another request */
+
+    struct inquiry *inquiry;
+    struct survey *survey; /* what it found; NULL: nothing was asked for */
 
     struct upstream_call *call;
     bool sent;           /* bytes of the request may have reached the upstream */
@@ -91,7 +97,13 @@ void exchange_wipe_secrets(const struct exchange *exchange);
  */
 bool exchange_admit(struct exchange *exchange);
 
-/* exchange_admit.c: the upstream answered 429. */
+/* exchange_admit.c: refuses because the API asks the credential to wait, `seconds` of them. */
+void exchange_refuse_shielded(struct exchange *exchange, int64_t seconds);
+
+/* exchange_admit.c: the upstream answered 429 and asks for so many seconds (-1: it does not say). How long
+ * the credential is held back. */
+int64_t exchange_hold_back(struct exchange *exchange, int64_t asked_s);
+/* The same from an answer. */
 void exchange_note_limit(struct exchange *exchange, const struct upstream_answer *answer);
 
 /* exchange_forward.c: the value of Authorization to present; data NULL when the credential that the policy
@@ -101,9 +113,47 @@ struct span exchange_authorization(const struct exchange *exchange);
 /* exchange_forward.c: sends the request upstream and brings the answer back. */
 void exchange_forward(struct exchange *exchange);
 
-/* exchange_answer.c: sends what was collected, or the refusal. */
+/* exchange_answer.c: sends what was collected. */
 void exchange_reply_collected(struct exchange *exchange);
+
+/* exchange_reply.c: adds what ends a header. length -1: unknown, so chunked for HTTP/1.1 and until close for
+ * 1.0. */
+void exchange_end_head(struct exchange *exchange, int64_t length);
+
+/* exchange_reply.c: sends head and body as one; false when memory ran out while composing, and nothing was
+ * sent. */
+bool exchange_send_whole(struct exchange *exchange, struct span body);
+
+/* exchange_reply.c: sends the refusal, or the document in `rewritten` as a 200, and ends. */
 void exchange_reply_refusal(struct exchange *exchange);
+void exchange_reply_document(struct exchange *exchange);
+
+/* exchange_prepare.c: does the gate have to know more before it goes on? Then it asks, and the exchange goes
+ * on from there: false here. */
+bool exchange_is_prepared(struct exchange *exchange);
+
+/* exchange_prepare.c: the client left while it asked. */
+void exchange_unprepare(struct exchange *exchange);
+
+/* exchange.c: judges (again, when facts have been asked for). */
+void exchange_judge(struct exchange *exchange);
+
+/* exchange.c: what was judged is carried out, or refused. */
+void exchange_go_on(struct exchange *exchange);
+void exchange_turn_away(struct exchange *exchange);
+
+/* exchange_dry_run.c: answers what would have become of the change. */
+void exchange_reply_dry_run(struct exchange *exchange);
+
+/* exchange_tag.c: the entity tag of a resource, with its quotes, appended; nothing without a resource. */
+void exchange_add_tag(const struct exchange *exchange, json_t *resource, struct text *tag);
+
+/* exchange_tag.c: adds the tag of the collected answer to its head, where it is about one integration and the
+ * principal may change that. */
+void exchange_tag_answer(struct exchange *exchange);
+
+/* exchange_tag.c: has the principal all of these permissions in the organisation? */
+bool exchange_may(const struct exchange *exchange, const char *permission);
 
 /* exchange_answer.c: the upstream's answer. */
 extern const struct upstream_events exchange_upstream_events;
@@ -121,6 +171,11 @@ void exchange_record_read(struct exchange *exchange);
 
 struct record_fields;
 
+/* Texts that what was found out points into. */
+struct survey_texts {
+    struct text before, radius, after, changed;
+};
+
 /* Texts that the answer's members of a record point into. */
 struct answer_texts {
     struct text masked, digest;
@@ -131,6 +186,21 @@ struct answer_texts {
 void exchange_add_answer(const struct exchange *exchange, struct record_fields *fields,
                          struct answer_texts *texts);
 void exchange_free_answer(struct answer_texts *texts);
+
+/* exchange_record_answer.c: puts what the survey found into the record: what was before, and the radius. */
+void exchange_add_survey(const struct exchange *exchange, struct record_fields *fields,
+                         struct survey_texts *texts);
+
+/* exchange_record_answer.c: what an update whose intent has a pre-image made of it. */
+void exchange_add_update(const struct exchange *exchange, struct record_fields *fields,
+                         struct survey_texts *texts);
+void exchange_free_survey(struct survey_texts *texts);
+
+/* exchange_record.c: the record of a change that was only tried; nobody waits for it. */
+void exchange_record_dry_run(struct exchange *exchange);
+
+/* exchange_record.c: appends the body as judged, secrets masked; false when memory is out. */
+bool exchange_mask_body(const struct exchange *exchange, struct text *masked);
 
 /* exchange_log.c: the access log line. */
 void exchange_log(struct exchange *exchange);

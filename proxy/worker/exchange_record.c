@@ -69,8 +69,7 @@ static struct record_fields common(struct exchange *exchange, enum record_stage 
     };
 }
 
-/* The body as judged, its secrets masked. */
-static bool mask_body(const struct exchange *exchange, struct text *masked)
+bool exchange_mask_body(const struct exchange *exchange, struct text *masked)
 {
     const struct decision *decision = &exchange->decision;
 
@@ -84,7 +83,7 @@ static bool mask_body(const struct exchange *exchange, struct text *masked)
 /* The same for a record: nothing where the policy wants no bodies. */
 static bool tell_body(const struct exchange *exchange, struct text *masked)
 {
-    return level_of(exchange) < AUDIT_REQUEST || mask_body(exchange, masked);
+    return level_of(exchange) < AUDIT_REQUEST || exchange_mask_body(exchange, masked);
 }
 
 static bool append(struct exchange *exchange, const struct record_fields *fields, journal_done *done)
@@ -93,7 +92,8 @@ static bool append(struct exchange *exchange, const struct record_fields *fields
     bool built = record_build(fields, &record);
 
     record.owed = fields->stage == STAGE_OUTCOME;
-    record.spare = fields->stage == STAGE_READ || fields->stage == STAGE_REFUSED;
+    record.spare =
+        fields->stage == STAGE_READ || fields->stage == STAGE_REFUSED || fields->stage == STAGE_DRY_RUN;
     if (done != NULL)
         exchange->waiting_since_us = clock_monotonic_us();
     bool appended = built && journal_append(exchange->worker->port, &record, done, done ? exchange : NULL);
@@ -182,7 +182,7 @@ static void after_outcome(struct exchange *exchange, bool recorded)
         return;
     struct record_fields intent = common(exchange, STAGE_INTENT);
     intent.time_us = exchange->began_epoch_us;
-    if (mask_body(exchange, &masked))
+    if (exchange_mask_body(exchange, &masked))
         intent.body = (struct span){masked.data, masked.length};
     reconcile_hand_over(exchange->worker->service->reconcile, &intent);
     text_free(&masked);
@@ -202,12 +202,15 @@ bool exchange_record_outcome(struct exchange *exchange)
 {
     struct record_fields fields = common(exchange, STAGE_OUTCOME);
     struct answer_texts answer = {0};
+    struct survey_texts found = {0};
 
     add_outcome(exchange, &fields, &answer);
+    exchange_add_update(exchange, &fields, &found);
     FAULT_POINT("exchange-before-outcome");
     bool waits = exchange->worker->service->config->audit.reply == REPLY_DURABLE;
     bool appended = append(exchange, &fields, waits ? on_outcome_recorded : NULL);
     exchange_free_answer(&answer);
+    exchange_free_survey(&found);
     if (appended && waits)
         return true;
     after_outcome(exchange, appended);
@@ -259,6 +262,32 @@ void exchange_record_read(struct exchange *exchange)
     exchange_free_answer(&answer);
 }
 
+/* ---- dry run ---- */
+
+void exchange_record_dry_run(struct exchange *exchange)
+{
+    const struct decision *decision = &exchange->decision;
+    struct record_fields fields = common(exchange, STAGE_DRY_RUN);
+    struct survey_texts found = {0};
+    struct text masked = {0};
+    bool refused = decision->verdict == VERDICT_REFUSE;
+
+    fields.status = record_number(refused ? (uint64_t)decision->refusal.status : 200);
+    if (refused)
+        fields.detail = span_of(decision->refusal.code);
+    fields.credential = span_of(decision->credential == CREDENTIAL_OWN ? "own" : "gate");
+    exchange_add_survey(exchange, &fields, &found);
+    bool appended = tell_body(exchange, &masked);
+    fields.body = (struct span){masked.data, masked.length};
+    appended = appended && append(exchange, &fields, NULL);
+    if (!appended) {
+        COUNT(exchange->worker->service, unrecorded);
+        journal_missed(exchange->worker->service->journal, 1);
+    }
+    text_free(&masked);
+    exchange_free_survey(&found);
+}
+
 /* ---- intent ---- */
 
 static void refuse_unrecorded(struct exchange *exchange)
@@ -298,13 +327,16 @@ static void on_intent_recorded(void *arg, bool durable)
 bool exchange_record_intent(struct exchange *exchange)
 {
     struct text masked = {0};
+    struct survey_texts found = {0};
     struct record_fields fields = common(exchange, STAGE_INTENT);
 
     fields.credential = span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate");
-    bool appended = tell_body(exchange, &masked);
+    exchange_add_survey(exchange, &fields, &found);
+    bool appended = tell_body(exchange, &masked) && !found.before.failed && !found.radius.failed;
     fields.body = (struct span){masked.data, masked.length};
     FAULT_POINT("exchange-before-intent");
     appended = appended && append(exchange, &fields, on_intent_recorded);
     text_free(&masked);
+    exchange_free_survey(&found);
     return appended;
 }

@@ -39,6 +39,12 @@ def json_lines(path):
     return [json.loads(line) for line in text[: text.rfind(b"\n") + 1].splitlines()]
 
 
+def is_asked(fields):
+    """Is it a request of the gate's own, before a change? Those of the reconciler belong to no request that is under way."""
+    fields = {name.lower(): value for name, value in fields}
+    return fields.get("user-agent", "").startswith("portcullis/") and "x-request-id" in fields
+
+
 class Answer:
     """What a client got: status, fields (names in lower case, first value wins; all of them in `fields`) and body."""
 
@@ -207,9 +213,11 @@ class Sandbox(Process):
         # By name over TLS: the certificates name localhost.
         return f"https://localhost:{self.port}" if self.certificate else f"http://127.0.0.1:{self.port}"
 
-    def ledger(self):
-        """Every request received, without those that told the sandbox how to misbehave."""
-        return [line for line in json_lines(self.ledger_file) if not line["target"].startswith("/_sandbox")]
+    def ledger(self, asked=False):
+        """Every request received, without those that told the sandbox how to misbehave. `asked`: with what a gate asked by itself, before
+        a change, to learn what that is about."""
+        lines = [line for line in json_lines(self.ledger_file) if not line["target"].startswith("/_sandbox")]
+        return lines if asked else [line for line in lines if not is_asked(line["headers"])]
 
     def request(self, method, target, headers=None, body=None):
         if self.certificate:

@@ -13,6 +13,7 @@ from world import ABSENT, BY_ID, CREATE, DELETE, ECR, INTEGRATIONS, PAYMENTS, RE
 
 SETTINGS = BY_ID["updateIntegrationSettings"]
 READER = "read-only-key-of-the-gate-0001"
+LOOKING = {"method": "GET", "header": {"authorization": f"Token {READER}"}}  # what the gate asks about a change whose end it does not know
 ENVIRONMENT = {"PORTCULLIS_TEST_READER": READER}
 QUICK = {"upstream_token": {"env": "PORTCULLIS_TEST_READER"}, "settle_seconds": 1, "retry_seconds": 1, "deadline_seconds": 30}
 
@@ -143,7 +144,7 @@ def test_an_invisible_organization_is_not_absence(make_watched, sandbox):
     """404 for the integration and 404 for the list: that says nothing."""
     gate = make_watched(sandbox)
     sandbox.fault({"close": "before"}, match={"method": "DELETE"})
-    sandbox.fault({"status": 404}, match={"method": "GET"}, count=0)
+    sandbox.fault({"status": 404}, match=LOOKING, count=0)
     found = settled(gate, change(gate, DELETE))
     assert (found["result"], found["detail"], found["upstream_status"]) == ("unknown", "the API answered 404", 404)
     assert len([line for line in sandbox.ledger() if line["method"] == "GET"]) == 2 * 4  # one reading, and three more
@@ -340,7 +341,7 @@ def test_stop_while_asking(make_watched, sandbox):
     """A stop does not wait for what it cannot know."""
     gate = make_watched(sandbox, config={"upstream": {"first_byte_timeout_ms": 600000, "total_timeout_ms": 600000}})
     sandbox.fault({"close": "after-read"}, match={"method": "DELETE"})
-    sandbox.fault({"delay_ms": 3600000}, match={"method": "GET"})
+    sandbox.fault({"delay_ms": 3600000}, match=LOOKING)
     identity = change(gate, DELETE)
     wait_until(lambda: len(sandbox.ledger()) == 2, what="the question")
     gate.stop()
@@ -351,7 +352,7 @@ def test_stop_while_asking(make_watched, sandbox):
 def test_the_key_is_nowhere(make_watched, sandbox):
     gate = make_watched(sandbox)
     sandbox.fault({"close": "after-read"}, match={"method": "DELETE"})
-    sandbox.fault({"status": 401}, match={"method": "GET"})
+    sandbox.fault({"status": 401}, match=LOOKING)
     assert settled(gate, change(gate, DELETE))["result"] == "absent"
     gate.stop()
     written = gate.stderr() + gate.access_file.read_text() + "".join(

@@ -11,7 +11,7 @@ import time
 
 from processes import SANITIZER, wait_until
 from upstreams import answer, reset
-from world import DELETE, READ, UPDATE, UPDATE_BODY, VERSION
+from world import READ, UPDATE, UPDATE_BODY, VERSION
 
 
 def raw(operation, body=None, extra=b""):
@@ -155,7 +155,7 @@ def test_descriptors_run_out(make_gate, sandbox):
     wait_until(none_is_left, what="the last descriptor to be taken")
     held[0].sendall(raw(READ))
     assert held[0].recv(65536).startswith(b"HTTP/1.1 503")
-    held[1].sendall(raw(DELETE))
+    held[1].sendall(raw(UPDATE, BODY))
     assert held[1].recv(65536).startswith(b"HTTP/1.1 503")
     assert len([line for line in gate.log() if line["event"] == "accept"]) < 5
     outcome, = gate.exchanges("outcome")

@@ -146,7 +146,7 @@ def test_the_upstream_is_who_it_must_be(through, make_sandbox, make_proxy, certi
     sandbox, proxy = make_sandbox(certificate=certificates.wrong_host), make_proxy()
     gate = through(sandbox, proxy)
     assert_error(gate.request("GET", READ.target, READ.token), 502, "upstream-untrusted")
-    assert_error(gate.request("DELETE", DELETE.target, DELETE.token), 502, "upstream-untrusted")
+    assert_error(gate.request("DELETE", DELETE.target, DELETE.token), 502, "pre-image-unavailable")
     assert sandbox.ledger() == []
 
 

@@ -1,11 +1,12 @@
 """An upstream whose every byte a test decides: for answers that no well-meant server gives."""
 
+import json
 import socket
 import ssl
 import struct
 import threading
 
-from processes import PATIENCE
+from processes import PATIENCE, is_asked
 
 
 class Received:
@@ -22,13 +23,30 @@ class Received:
         return next((value for known, value in self.fields if known == name), None)
 
 
+def describe(received):
+    """What an API would answer to the requests with which a gate learns what a change is about: a registry on which nothing hangs."""
+    path = received.target.partition("?")[0]
+    identity = path.removesuffix("/settings").rpartition("/")[2]
+    if path.endswith("/targets"):
+        data = []
+    elif path.endswith("/settings"):
+        data = {"type": "integration_settings", "id": identity, "attributes": {"container_app_scan_enabled": True}}
+    else:
+        data = {"type": "integration", "id": identity,
+                "attributes": {"integration_type": "ecr", "profile_name": "images", "has_broker": False}}
+    return answer(body=json.dumps({"jsonapi": {"version": "1.0"}, "data": data, "meta": {"count": 0}, "links": {}}).encode())
+
+
 class ScriptedUpstream:
     """Calls script(socket, received) for each request; the script sends what it likes and returns True to go on with the connection,
-    anything else to have it closed."""
+    anything else to have it closed. What a gate asks before a change is answered as by an API that is well, and stands in `asked`; with
+    `scripted_asked` the script answers that, too."""
 
-    def __init__(self, script, certificate=None, at=("127.0.0.1", 0)):
+    def __init__(self, script, certificate=None, at=("127.0.0.1", 0), scripted_asked=False):
         self.script = script
+        self.scripted_asked = scripted_asked
         self.received = []
+        self.asked = []
         self.connections = 0
         self.resumed = []  # TLS: for each connection, whether its session was an old one
         self.context = None
@@ -81,6 +99,10 @@ class ScriptedUpstream:
                         return
                     data += piece
                 received.body, data = data[:length], data[length:]
+                if is_asked(received.fields) and not self.scripted_asked:
+                    self.asked.append(received)
+                    connection.sendall(describe(received))
+                    continue
                 self.received.append(received)
                 if self.script(connection, received) is not True:
                     return
