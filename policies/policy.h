@@ -101,6 +101,9 @@ bool policy_link(struct policy *policy, const struct contract *contract, const s
 size_t policy_rule_count(const struct policy *policy);
 const struct rule *policy_rule_at(const struct policy *policy, size_t index);
 
+/* The rule that decision.rule names; NULL when it names something else. */
+const struct rule *policy_rule_named(const struct policy *policy, const char *pointer);
+
 /* Is what permission, rules and budgets refuse in the organisation only observed? Where the policy says so
  * (a pointer into it, in the arena or static; NULL when memory is out). */
 bool policy_observes(const struct policy *policy, uint32_t organization);
@@ -153,15 +156,16 @@ const char *policy_grant_pointer(const struct policy *policy, const struct princ
                                  uint32_t organization, permission_set permission, bool deny, int64_t now,
                                  struct arena *arena);
 
+/* The same of a grant that would give it, were it in its time, which is in *term. */
+const char *policy_lapsed_grant(const struct policy *policy, const struct principal *principal,
+                                uint32_t organization, permission_set permission, int64_t now,
+                                struct term *term, struct arena *arena);
+
 /* Grants, numbered in the order of the file; the number of the one that such a JSON pointer names (UINT32_MAX
  * for none), and the pointer of the one with that number (NULL when memory is out). */
 uint32_t policy_grant_count(const struct policy *policy);
 uint32_t policy_grant_named(const struct policy *policy, const char *pointer);
 const char *policy_grant_name(const struct policy *policy, uint32_t grant, struct arena *arena);
-/* The same of a grant that would give it, were it in its time, which is in *term. */
-const char *policy_lapsed_grant(const struct policy *policy, const struct principal *principal,
-                                uint32_t organization, permission_set permission, int64_t now,
-                                struct term *term, struct arena *arena);
 
 /* Warns of tokens and grants whose time is over, or will be soon, and of principals with more than two tokens
  * that are good at once. `document` is what the policy was compiled from. */

@@ -251,6 +251,17 @@ const char *policy_lapsed_grant(const struct policy *policy, const struct princi
     return grant_name(policy, grant, arena);
 }
 
+const struct rule *policy_rule_named(const struct policy *policy, const char *pointer)
+{
+    static const char before[] = "/rules/";
+    size_t index;
+
+    if (strncmp(pointer, before, sizeof before - 1) != 0 ||
+        !pointer_index(span_of(pointer + sizeof before - 1), &index) || index >= policy_rule_count(policy))
+        return NULL;
+    return policy_rule_at(policy, index);
+}
+
 uint32_t policy_grant_count(const struct policy *policy)
 {
     return policy->grant_count;

@@ -9,20 +9,20 @@ const char *case_verdict_name(enum case_verdict verdict)
     return names[verdict];
 }
 
-void case_find(const struct decide_input *input, const struct decision *decision,
-               struct case_finding *finding)
+void case_find(const struct policy *policy, const struct decision *decision, struct case_finding *finding)
 {
     bool refused = decision->verdict != VERDICT_PASS;
 
     *finding = (struct case_finding){
         .verdict = refused ? CASE_REFUSE : CASE_ALLOW,
         .gate = decision->gate,
-        .rule = decided_by(input, decision),
+        .rule = rule_named_by(policy, decision->rule),
         .status = refused ? decision->refusal.status : 0,
         .code = refused ? decision->refusal.code : NULL,
+        .would_refuse = refused ? NULL : observed_by(policy, &decision->observed),
     };
     if (!refused)
-        finding->obligation_count = obliged_names(input, decision, finding->obligations, CASE_OBLIGATIONS);
+        finding->obligation_count = obliged_names(decision, finding->obligations, CASE_OBLIGATIONS);
 }
 
 static bool add(struct case_difference ***last, struct arena *arena, const char *what, const char *expected,

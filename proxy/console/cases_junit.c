@@ -3,8 +3,6 @@
 
 #include "policies/ascii.h"
 
-#include <stdio.h>
-
 /* U+FFFE or U+FFFF, in UTF-8? */
 static bool is_noncharacter(const char *c)
 {
@@ -37,13 +35,15 @@ static void add_escaped(struct text *out, const char *string)
 
 void case_write_junit(const struct case_result *result, struct text *out)
 {
-    char number[32];
+    struct text name = {0};
 
-    (void)snprintf(number, sizeof number, "case %zu", result->test->index);
+    case_write_name(result, &name);
+    out->failed = out->failed || name.failed;
     text_add_string(out, "  <testcase classname=\"");
     add_escaped(out, result->suite->document.name);
     text_add_string(out, "\" name=\"");
-    add_escaped(out, result->test->name ? result->test->name : number);
+    add_escaped(out, name.data ? name.data : "");
+    text_free(&name);
     if (result->differences == NULL) {
         text_add_string(out, "\"/>\n");
         return;

@@ -1,115 +1,23 @@
 /* Files of cases, read as strictly as a policy: a misspelt expectation that nobody looks at would pass for
  * one that holds. */
-#include "policies/place.h"
-#include "proxy/audit/when.h"
+#include "policies/moment.h"
+#include "policies/network.h"
 #include "proxy/console/cases.h"
+#include "proxy/console/facts_said.h"
 
-#include <arpa/inet.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#define FILE_LIMIT  (1024ul * 1024 * 1024)
-#define NOTES_SHOWN 100
-#define PIECE       200 /* bytes of a name that a message shows */
+#define FILE_LIMIT (1024ul * 1024 * 1024)
 
 struct reader {
+    struct strict strict;
     struct suite *suite;
     const struct suite_defaults *defaults;
-    struct problems *problems;
-    size_t noted;
 };
-
-__attribute__((format(printf, 3, 4))) static void note(struct reader *reader, const struct place *place,
-                                                       const char *format, ...)
-{
-    struct text pointer = place_pointer(place);
-    char message[512];
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    if (reader->noted++ < NOTES_SHOWN && !pointer.failed)
-        problems_add(reader->problems, SEVERITY_ERROR, &reader->suite->document, pointer.data, "%s", message);
-    else
-        reader->problems->errors++;
-    text_free(&pointer);
-}
 
 static void note_memory(struct reader *reader)
 {
-    note(reader, NULL, "memory is out");
-}
-
-static void members_check(struct reader *reader, const struct place *place, json_t *object,
-                          const char *const *known)
-{
-    const char *name;
-    json_t *value;
-    char room[96];
-
-    json_object_foreach (object, name, value) {
-        const struct place here = {.above = place, .member = name};
-        const char *const *at = known;
-        while (*at != NULL && strcmp(*at, name) != 0)
-            at++;
-        if (*at == NULL)
-            note(reader, &here, "unknown member \"%.*s\"%s", PIECE, name,
-                 suggestion(name, known, room, sizeof room));
-    }
-}
-
-/* Is it an object without members that are not known? */
-static bool object_is(struct reader *reader, const struct place *place, json_t *value,
-                      const char *const *known)
-{
-    if (!json_is_object(value)) {
-        note(reader, place, "must be an object");
-        return false;
-    }
-    members_check(reader, place, value, known);
-    return true;
-}
-
-/* A member that is a string; NULL without one. */
-static const char *string_read(struct reader *reader, const struct place *above, json_t *object,
-                               const char *member)
-{
-    const struct place place = {.above = above, .member = member};
-    json_t *value = json_object_get(object, member);
-
-    if (value != NULL && !json_is_string(value))
-        note(reader, &place, "must be a string");
-    return json_string_value(value);
-}
-
-static const char *string_demand(struct reader *reader, const struct place *above, json_t *object,
-                                 const char *member)
-{
-    if (json_object_get(object, member) == NULL)
-        note(reader, above, "%s is missing", member);
-    return string_read(reader, above, object, member);
-}
-
-/* An array of strings; each one goes to take(). */
-static size_t strings_read(struct reader *reader, const struct place *place, json_t *list,
-                           void (*take)(struct reader *reader, const struct place *place, const char *string,
-                                        size_t index, void *to),
-                           void *to)
-{
-    if (!json_is_array(list)) {
-        note(reader, place, "must be an array");
-        return 0;
-    }
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        const struct place here = {.above = place, .element = i};
-        if (json_is_string(json_array_get(list, i)))
-            take(reader, &here, json_string_value(json_array_get(list, i)), i, to);
-        else
-            note(reader, &here, "must be a string");
-    }
-    return json_array_size(list);
+    strict_note(&reader->strict, NULL, "memory is out");
 }
 
 /* ---- the request ---- */
@@ -118,15 +26,16 @@ static void header_read(struct reader *reader, const struct place *place, const 
                         struct field *field)
 {
     if (!json_is_string(value)) {
-        note(reader, place, "must be a string");
+        strict_note(&reader->strict, place, "must be a string");
         return;
     }
     *field = (struct field){span_of(name), span_trim(span_of(json_string_value(value)))};
     const char *fault = made_field_fault(field->name, field->value);
     if (fault != NULL)
-        note(reader, place, "the header field %s", fault);
+        strict_note(&reader->strict, place, "the header field %s", fault);
     else if (span_equal_nocase(field->name, SPAN("authorization")))
-        note(reader, place, "say who asks by `principal`, `token` or `certificate` of the case");
+        strict_note(&reader->strict, place,
+                    "say who asks by `principal`, `token` or `certificate` of the case");
 }
 
 static void headers_read(struct reader *reader, const struct place *above, json_t *object,
@@ -138,9 +47,9 @@ static void headers_read(struct reader *reader, const struct place *above, json_
     json_t *value;
 
     if (object != NULL && !json_is_object(object))
-        note(reader, &place, "must be an object: name and value of each header field");
+        strict_note(&reader->strict, &place, "must be an object: name and value of each header field");
     if (count > MADE_FIELDS)
-        note(reader, &place, "has more than %d fields", MADE_FIELDS);
+        strict_note(&reader->strict, &place, "has more than %d fields", MADE_FIELDS);
     if (count == 0 || count > MADE_FIELDS)
         return;
     struct field *fields = arena_take(&reader->suite->arena, count * sizeof *fields);
@@ -172,13 +81,12 @@ static void client_read(struct reader *reader, const struct place *above, json_t
                         struct request_description *request)
 {
     const struct place place = {.above = above, .member = "client"};
-    const char *client = string_read(reader, above, object, "client");
-    unsigned char address[sizeof(struct in6_addr)];
+    const char *client = strict_string(&reader->strict, above, object, "client");
+    struct ip_address address;
 
     request->client = client ? span_of(client) : SPAN("127.0.0.1");
-    if (client != NULL && inet_pton(AF_INET, client, address) != 1 &&
-        inet_pton(AF_INET6, client, address) != 1)
-        note(reader, &place, "is no IPv4 or IPv6 address");
+    if (client != NULL && !ip_address_parse(request->client, &address))
+        strict_note(&reader->strict, &place, "is no IPv4 or IPv6 address");
 }
 
 static void request_read(struct reader *reader, const struct place *above, json_t *value,
@@ -188,11 +96,11 @@ static void request_read(struct reader *reader, const struct place *above, json_
     const struct place place = {.above = above, .member = "request"};
 
     if (value == NULL)
-        note(reader, above, "request is missing");
-    if (value == NULL || !object_is(reader, &place, value, known))
+        strict_note(&reader->strict, above, "request is missing");
+    if (value == NULL || !strict_object(&reader->strict, &place, value, known))
         return;
-    request->method = span_of(string_demand(reader, &place, value, "method"));
-    request->target = span_of(string_demand(reader, &place, value, "target"));
+    request->method = span_of(strict_demand(&reader->strict, &place, value, "method"));
+    request->target = span_of(strict_demand(&reader->strict, &place, value, "target"));
     headers_read(reader, &place, json_object_get(value, "headers"), request);
     body_read(reader, json_object_get(value, "body"), request);
     client_read(reader, &place, value, request);
@@ -200,22 +108,13 @@ static void request_read(struct reader *reader, const struct place *above, json_
 
 /* ---- who asks, and when ---- */
 
-static void certificate_take(struct reader *reader, const struct place *place, const char *string,
-                             size_t index, void *to)
-{
-    const char *fault = made_certificate(span_of(string), &reader->suite->arena, (struct span *)to + index);
-
-    if (fault != NULL)
-        note(reader, place, "%s", fault);
-}
-
 static void certificates_read(struct reader *reader, const struct place *above, json_t *list,
                               struct request_description *request)
 {
     const struct place place = {.above = above, .member = "certificate"};
-    size_t count = json_array_size(list);
+    size_t count = list ? strict_array(&reader->strict, &place, list) : 0;
 
-    if (list == NULL)
+    if (count == 0)
         return;
     struct span *names = arena_take(&reader->suite->arena, (count + 1) * sizeof *names);
     if (names == NULL) {
@@ -223,20 +122,28 @@ static void certificates_read(struct reader *reader, const struct place *above, 
         return;
     }
     if (count > MADE_CERTIFICATES)
-        note(reader, &place, "has more than %d names", MADE_CERTIFICATES);
+        strict_note(&reader->strict, &place, "has more than %d names", MADE_CERTIFICATES);
     request->certificates = names;
-    request->certificate_count = strings_read(reader, &place, list, certificate_take, names);
+    request->certificate_count = count;
+    for (size_t i = 0; i < count; i++) {
+        const struct place here = {.above = &place, .element = i};
+        const char *notation = strict_element(&reader->strict, &place, list, i);
+        const char *fault =
+            notation ? made_certificate(span_of(notation), &reader->suite->arena, &names[i]) : NULL;
+        if (fault != NULL)
+            strict_note(&reader->strict, &here, "%s", fault);
+    }
 }
 
 static void token_read(struct reader *reader, const struct place *above, json_t *value,
                        struct request_description *request)
 {
     const struct place place = {.above = above, .member = "token"};
-    const char *token = string_read(reader, above, value, "token");
+    const char *token = strict_string(&reader->strict, above, value, "token");
     const char *fault = token ? secret_fault(span_of(token)) : NULL;
 
     if (fault != NULL)
-        note(reader, &place, "the token %s", fault);
+        strict_note(&reader->strict, &place, "the token %s", fault);
     else
         request->token = span_of(token);
 }
@@ -249,11 +156,12 @@ static void identity_read(struct reader *reader, const struct place *place, json
     bool shown = json_object_get(value, "token") != NULL || json_object_get(value, "certificate") != NULL;
 
     if ((principal != NULL) == shown)
-        note(reader, place,
-             "needs a `principal` (null: nobody whom the policy knows), or else a `token`, a `certificate` "
-             "or both");
+        strict_note(
+            &reader->strict, place,
+            "needs a `principal` (null: nobody whom the policy knows), or else a `token`, a `certificate` "
+            "or both");
     if (principal != NULL && !json_is_string(principal) && !json_is_null(principal))
-        note(reader, &named, "must be the name of a principal, or null");
+        strict_note(&reader->strict, &named, "must be the name of a principal, or null");
     test->principal = json_string_value(principal);
     token_read(reader, place, value, &test->request);
     certificates_read(reader, place, json_object_get(value, "certificate"), &test->request);
@@ -262,28 +170,13 @@ static void identity_read(struct reader *reader, const struct place *place, json
 static void time_read(struct reader *reader, const struct place *above, json_t *value, int64_t *now)
 {
     const struct place place = {.above = above, .member = "time"};
-    const char *text = string_read(reader, above, value, "time");
-    int64_t epoch_us;
+    const char *text = strict_string(&reader->strict, above, value, "time");
 
-    if (text == NULL)
-        return;
-    /* how long ago is for people who ask now; a case says the same for ever */
-    if (strlen(text) < strlen("2026-01-31T23:59:59Z") || text[strlen(text) - 1] != 'Z' ||
-        !when_read(span_of(text), 0, &epoch_us))
-        note(reader, &place, "must be a moment in UTC, such as \"2026-01-31T23:59:59Z\"");
-    else
-        *now = epoch_us / 1000000;
+    if (text != NULL && !moment_read(span_of(text), now))
+        strict_note(&reader->strict, &place, "must be a moment, %s", MOMENT_FORM);
 }
 
 /* ---- what is expected ---- */
-
-static void obligation_take(struct reader *reader, const struct place *place, const char *string,
-                            size_t index, void *to)
-{
-    (void)reader;
-    (void)place;
-    ((const char **)to)[index] = string;
-}
 
 static void obligations_read(struct reader *reader, const struct place *above, json_t *list,
                              struct case_expectation *expect)
@@ -292,12 +185,13 @@ static void obligations_read(struct reader *reader, const struct place *above, j
 
     if (list == NULL)
         return;
+    expect->obligation_count = strict_array(&reader->strict, &place, list);
     expect->obligations =
-        arena_take(&reader->suite->arena, (json_array_size(list) + 1) * sizeof *expect->obligations);
+        arena_take(&reader->suite->arena, (expect->obligation_count + 1) * sizeof *expect->obligations);
     if (expect->obligations == NULL)
         note_memory(reader);
-    else
-        expect->obligation_count = strings_read(reader, &place, list, obligation_take, expect->obligations);
+    for (size_t i = 0; expect->obligations != NULL && i < expect->obligation_count; i++)
+        expect->obligations[i] = strict_element(&reader->strict, &place, list, i);
 }
 
 static void verdict_read(struct reader *reader, const struct place *above, json_t *value,
@@ -305,7 +199,7 @@ static void verdict_read(struct reader *reader, const struct place *above, json_
 {
     static const char *const known[] = {"allow", "refuse", NULL};
     const struct place place = {.above = above, .member = "verdict"};
-    const char *verdict = string_demand(reader, above, value, "verdict");
+    const char *verdict = strict_demand(&reader->strict, above, value, "verdict");
     char room[96];
 
     if (verdict == NULL)
@@ -314,8 +208,8 @@ static void verdict_read(struct reader *reader, const struct place *above, json_
                       : strcmp(verdict, "refuse") == 0 ? CASE_REFUSE
                                                        : CASE_UNSAID;
     if (expect->verdict == CASE_UNSAID)
-        note(reader, &place, "must be \"allow\" or \"refuse\"%s",
-             suggestion(verdict, known, room, sizeof room));
+        strict_note(&reader->strict, &place, "must be \"allow\" or \"refuse\"%s",
+                    suggestion(verdict, known, room, sizeof room));
 }
 
 /* What only one verdict can have is an error beside the other: it could never hold. */
@@ -334,8 +228,8 @@ static void sides_check(struct reader *reader, const struct place *above, json_t
         const struct place place = {.above = above, .member = sides[i].member};
         if (verdict != CASE_UNSAID && verdict != sides[i].beside &&
             json_object_get(value, sides[i].member) != NULL)
-            note(reader, &place, "stands beside \"verdict\": \"%s\" only",
-                 case_verdict_name(sides[i].beside));
+            strict_note(&reader->strict, &place, "stands beside \"verdict\": \"%s\" only",
+                        case_verdict_name(sides[i].beside));
     }
 }
 
@@ -348,20 +242,20 @@ static void expect_read(struct reader *reader, const struct place *above, json_t
     const struct place status = {.above = &place, .member = "status"};
 
     if (value == NULL && reader->defaults->expectations)
-        note(reader, above, "expect is missing");
-    if (value == NULL || !object_is(reader, &place, value, known))
+        strict_note(&reader->strict, above, "expect is missing");
+    if (value == NULL || !strict_object(&reader->strict, &place, value, known))
         return;
     verdict_read(reader, &place, value, expect);
     sides_check(reader, &place, value, expect->verdict);
-    expect->gate = string_read(reader, &place, value, "gate");
-    expect->rule = string_read(reader, &place, value, "rule");
-    expect->code = string_read(reader, &place, value, "code");
-    expect->would_refuse = string_read(reader, &place, value, "would_refuse");
+    expect->gate = strict_string(&reader->strict, &place, value, "gate");
+    expect->rule = strict_string(&reader->strict, &place, value, "rule");
+    expect->code = strict_string(&reader->strict, &place, value, "code");
+    expect->would_refuse = strict_string(&reader->strict, &place, value, "would_refuse");
     obligations_read(reader, &place, json_object_get(value, "obligations"), expect);
     json_t *number = json_object_get(value, "status");
     if (number != NULL &&
         (!json_is_integer(number) || json_integer_value(number) < 400 || json_integer_value(number) > 599))
-        note(reader, &status, "must be a status of a refusal, 400 to 599");
+        strict_note(&reader->strict, &status, "must be a status of a refusal, 400 to 599");
     else if (number != NULL)
         expect->status = (int)json_integer_value(number);
 }
@@ -370,18 +264,21 @@ static void expect_read(struct reader *reader, const struct place *above, json_t
 
 static void case_read(struct reader *reader, const struct place *place, json_t *value, struct test_case *test)
 {
-    static const char *const known[] = {"name",    "description", "principal", "token", "certificate",
-                                        "request", "time",        "expect",    NULL};
+    static const char *const known[] = {"name",        "description", "principal", "token",
+                                        "certificate", "request",     "time",      "integration",
+                                        "radius",      "expect",      NULL};
 
-    if (!object_is(reader, place, value, known))
+    if (!strict_object(&reader->strict, place, value, known))
         return;
-    test->name = string_read(reader, place, value, "name");
-    (void)string_read(reader, place, value, "description");
+    test->name = strict_string(&reader->strict, place, value, "name");
+    (void)strict_string(&reader->strict, place, value, "description");
     test->request.host = reader->defaults->host;
     test->request.now = reader->defaults->now;
     identity_read(reader, place, value, test);
     request_read(reader, place, json_object_get(value, "request"), &test->request);
     time_read(reader, place, value, &test->request.now);
+    facts_said_read(&reader->strict, place, value, &test->request.facts);
+    test->request.has_facts = true;
     expect_read(reader, place, json_object_get(value, "expect"), &test->expect);
 }
 
@@ -391,7 +288,9 @@ static void cases_read(struct reader *reader, const struct place *root, json_t *
     struct suite *suite = reader->suite;
 
     if (!json_is_array(list)) {
-        note(reader, list ? &place : root, list ? "must be an array" : "cases is missing");
+        if (list != NULL || json_object_get(suite->document.root, "table") == NULL)
+            strict_note(&reader->strict, list ? &place : root,
+                        list ? "must be an array" : "cases is missing, and there is no table");
         return;
     }
     suite->cases = calloc(json_array_size(list) + 1, sizeof *suite->cases);
@@ -409,7 +308,7 @@ static void cases_read(struct reader *reader, const struct place *root, json_t *
 /* A path that the file names, relative to it; NULL without one. */
 static char *path_read(struct reader *reader, const struct place *root, json_t *value, const char *member)
 {
-    const char *path = string_read(reader, root, value, member);
+    const char *path = strict_string(&reader->strict, root, value, member);
     char *absolute = path ? path_beside(reader->suite->path, path) : NULL;
 
     if (path != NULL && absolute == NULL)
@@ -419,34 +318,37 @@ static char *path_read(struct reader *reader, const struct place *root, json_t *
 
 static void suite_compile(struct reader *reader)
 {
-    static const char *const known[] = {"$schema", "description", "policy", "contract", "cases", NULL};
+    static const char *const known[] = {"$schema", "description", "policy", "contract",
+                                        "cases",   "table",       NULL};
     const struct place root = {0};
     struct suite *suite = reader->suite;
     json_t *value = suite->document.root;
 
-    members_check(reader, &root, value, known);
-    (void)string_read(reader, &root, value, "$schema");
-    (void)string_read(reader, &root, value, "description");
+    strict_members(&reader->strict, &root, value, known);
+    (void)strict_string(&reader->strict, &root, value, "$schema");
+    (void)strict_string(&reader->strict, &root, value, "description");
     suite->policy = path_read(reader, &root, value, "policy");
     suite->contract = path_read(reader, &root, value, "contract");
     cases_read(reader, &root, json_object_get(value, "cases"));
+    cells_read(&reader->strict, &root, json_object_get(value, "table"), suite);
 }
 
 bool suite_read(struct suite *suite, const char *path, const struct suite_defaults *defaults,
                 struct problems *problems)
 {
-    struct reader reader = {.suite = suite, .defaults = defaults, .problems = problems};
+    struct reader reader = {.strict = {&suite->document, problems, 0}, .suite = suite, .defaults = defaults};
     size_t errors = problems->errors;
     struct text text = {0};
     const char *fault;
 
-    *suite = (struct suite){.path = path};
+    *suite = (struct suite){.path = path, .now = defaults->now};
     arena_init(&suite->arena);
     if (!file_read(path, FILE_LIMIT, &text, &fault))
         problems_add_at(problems, path_shown(path), 0, 0, "cannot read it: %s", fault);
     else if (document_read(&suite->document, path_shown(path), (struct span){text.data, text.length},
                            problems))
         suite_compile(&reader);
+    strict_rest(&reader.strict);
     text_free(&text);
     return problems->errors == errors;
 }
@@ -454,6 +356,7 @@ bool suite_read(struct suite *suite, const char *path, const struct suite_defaul
 void suite_free(struct suite *suite)
 {
     free(suite->cases);
+    free(suite->cells);
     free(suite->policy);
     free(suite->contract);
     arena_reset(&suite->arena);

@@ -70,7 +70,8 @@ void made_request_make(struct made_request *made, const struct request_descripti
                                      .certificate_names = description->certificates,
                                      .certificate_name_count = description->certificate_count,
                                      .client = description->client,
-                                     .now = description->now};
+                                     .now = description->now,
+                                     .facts = description->has_facts ? &description->facts : NULL};
     for (size_t i = 0; i < description->field_count; i++)
         made->fields[i] = description->fields[i];
     if (!has_field(made, "host"))

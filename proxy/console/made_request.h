@@ -4,6 +4,7 @@
 #define PROXY_CONSOLE_MADE_REQUEST_H
 
 #include "policies/decide.h"
+#include "policies/facts.h"
 #include "proxy/base/secret.h"
 #include "proxy/config/config.h"
 
@@ -22,6 +23,8 @@ struct request_description {
     struct span body;   /* content; empty: none */
     struct span client; /* its address */
     int64_t now;        /* seconds since the epoch */
+    struct facts facts; /* what is known of the integration */
+    bool has_facts;     /* false: nobody has asked for them yet */
 };
 
 /* The request, and what its spans point into. */
@@ -41,8 +44,8 @@ const char *made_certificate(struct span notation, struct arena *arena, struct s
 /* The Host that a client writes who knows the first listener only; "localhost" without one. */
 const char *made_host(const struct config *config);
 
-/* Makes the request. Content is application/vnd.api+json unless a field says otherwise. A token is copied:
- * made_request_wipe. */
+/* Makes the request, which borrows from the description. Content is application/vnd.api+json unless a field
+ * says otherwise. A token is copied: made_request_wipe. */
 void made_request_make(struct made_request *made, const struct request_description *description);
 void made_request_wipe(struct made_request *made);
 

@@ -5,13 +5,16 @@
 
 #include "policies/decide.h"
 
-/* What decided: the id of a rule; else, as the logs say it, the JSON pointer of a grant or a stable word;
- * NULL for nothing. Lives as long as policy and decision. */
-const char *decided_by(const struct decide_input *input, const struct decision *decision);
+/* decision.rule for a person: the id of a rule; else the JSON pointer of a grant, or a stable word, as it is;
+ * NULL for nothing. */
+const char *rule_named_by(const struct policy *policy, const char *decided);
 
-/* The names of what a pass obliges the gate to: "journal", "approval:<rule>", "budget:<rule>", "break-glass".
+/* What would have been refused, were it enforced: by the id of the rule, else the refusal's code; NULL:
+ * nothing. */
+const char *observed_by(const struct policy *policy, const struct observed *observed);
+
+/* The names of what a pass obliges the gate to: "journal", "break-glass", "approval:<rule>", "budget:<rule>".
  * At most `room` of them; how many were written. Texts are static or in the decision's arena. */
-size_t obliged_names(const struct decide_input *input, const struct decision *decision, const char **names,
-                     size_t room);
+size_t obliged_names(const struct decision *decision, const char **names, size_t room);
 
 #endif

@@ -1,6 +1,5 @@
 #include "proxy/console/cases.h"
 #include "proxy/console/console.h"
-#include "proxy/console/judged_by.h"
 #include "proxy/console/output.h"
 
 #include <errno.h>
@@ -11,19 +10,12 @@
 #define PIECE ((size_t)1 << 20) /* written out when there is that much */
 
 struct options {
-    const char *config, *policy, *contract, *junit;
+    struct judged_by judged_by;
+    const char *junit;
     char *const *files;
     size_t file_count;
     unsigned least; /* coverage, percent */
     bool json, print;
-};
-
-/* A policy and a contract that cases are judged by, and how much of it they covered. */
-struct law {
-    char *policy, *contract;
-    struct ruleset *ruleset;
-    struct coverage coverage;
-    struct law *next;
 };
 
 struct run {
@@ -36,6 +28,7 @@ struct run {
     struct made_request made;
     struct problems problems;
     struct text out, junit;
+    const char *separator; /* before the next result in JSON */
     size_t count, failed;
 };
 
@@ -55,13 +48,13 @@ static int take_option(struct options *options, int option)
 {
     switch (option) {
     case 'c':
-        options->config = optarg;
+        options->judged_by.config = optarg;
         return CONSOLE_DONE;
     case 'p':
-        options->policy = optarg;
+        options->judged_by.policy = optarg;
         return CONSOLE_DONE;
     case 'C':
-        options->contract = optarg;
+        options->judged_by.contract = optarg;
         return CONSOLE_DONE;
     case 'u':
         options->junit = optarg;
@@ -129,120 +122,33 @@ static bool read_suites(struct run *run)
     return run->problems.errors == 0;
 }
 
-/* The first that is said: on the command line, in the file of cases, in the configuration. NULL without one.
- */
-static char *choose(const char *option, const char *file, const char *config)
-{
-    if (option != NULL)
-        return path_beside(".", option);
-    return file != NULL ? strdup(file) : config != NULL ? strdup(config) : NULL;
-}
-
-static bool load(struct law *law, struct problems *problems)
-{
-    const struct judged_by files = {.policy = law->policy, .contract = law->contract};
-    struct problems said = {0};
-
-    law->ruleset = judged_by_load(&files, &said);
-    bool right = law->ruleset != NULL && coverage_begin(&law->coverage, ruleset_policy(law->ruleset));
-    if (!right) {
-        output_problems(&said);
-        problems->errors++;
-    }
-    problems_free(&said); /* warnings are for `check` */
-    return right;
-}
-
-static void law_free(struct law *law)
-{
-    coverage_free(&law->coverage);
-    ruleset_release(law->ruleset);
-    free(law->policy);
-    free(law->contract);
-    free(law);
-}
-
-static bool same_path(const char *a, const char *b)
-{
-    return a != NULL && b != NULL && strcmp(a, b) == 0;
-}
-
-static struct law *law_of(struct run *run, const struct suite *suite)
-{
-    const struct config *config = run->config;
-    struct law *law = calloc(1, sizeof *law);
-
-    if (law == NULL)
-        return NULL;
-    law->policy = choose(run->options->policy, suite->policy, config ? config->policy : NULL);
-    law->contract = choose(run->options->contract, suite->contract, config ? config->contract : NULL);
-    struct law **last = &run->first;
-    for (struct law *at; (at = *last) != NULL; last = &at->next) {
-        if (same_path(at->policy, law->policy) && same_path(at->contract, law->contract)) {
-            law_free(law);
-            return at->ruleset != NULL ? at : NULL;
-        }
-    }
-    *last = law;
-    if (law->policy != NULL && law->contract != NULL)
-        return load(law, &run->problems) ? law : NULL;
-    problems_add(&run->problems, SEVERITY_ERROR, &suite->document, "",
-                 "names no %s: say it here, or by --policy and --contract, or by the configuration (-c)",
-                 law->policy ? "contract" : "policy");
-    return NULL;
-}
-
-static const char *nearest_principal(const struct policy *policy, const char *name)
-{
-    size_t count = policy_principal_count(policy);
-    const char **names = count <= 1000 ? calloc(count + 1, sizeof *names) : NULL;
-
-    for (uint32_t i = 0; names != NULL && i < count; i++)
-        names[i] = policy_principal_at(policy, i)->name;
-    const char *nearest = names ? nearest_name(name, names) : NULL;
-    free(names);
-    return nearest;
-}
-
-/* Every case that is judged as a principal must be so as one of the policy. */
-static void check_principals(struct run *run, const struct suite *suite, const struct policy *policy)
-{
-    char pointer[64];
-
-    for (size_t i = 0; i < suite->case_count; i++) {
-        const char *name = suite->cases[i].principal;
-        if (name == NULL || policy_principal_named(policy, span_of(name)) != NULL)
-            continue;
-        const char *nearest = nearest_principal(policy, name);
-        (void)snprintf(pointer, sizeof pointer, "/cases/%zu/principal", i);
-        problems_add(&run->problems, SEVERITY_ERROR, &suite->document, pointer,
-                     "the policy has no principal \"%s\"%s%s%s", name, nearest ? "; did you mean \"" : "",
-                     nearest ? nearest : "", nearest ? "\"?" : "");
-    }
-}
-
 static bool load_laws(struct run *run)
 {
     for (size_t i = 0; i < run->options->file_count; i++) {
-        run->laws[i] = law_of(run, &run->suites[i]);
+        run->laws[i] =
+            law_of(&run->first, &run->options->judged_by, run->config, &run->suites[i], &run->problems);
         if (run->laws[i] != NULL)
-            check_principals(run, &run->suites[i], ruleset_policy(run->laws[i]->ruleset));
+            law_check(run->laws[i], &run->suites[i], &run->problems);
     }
     return run->problems.errors == 0;
 }
 
 /* ---- judging ---- */
 
+/* Counts a result and tells it. */
 static void tell(struct run *run, const struct case_result *result)
 {
     if (run->options->json) {
-        text_add_string(&run->out, run->count > 1 ? ",\n" : "");
+        text_add_string(&run->out, run->separator);
+        run->separator = ",\n";
         case_write_json(result, &run->out);
     } else if (result->differences != NULL) {
         case_write_failed(result, &run->out);
     }
     if (run->options->junit != NULL)
         case_write_junit(result, &run->junit);
+    run->count++;
+    run->failed += result->differences != NULL;
     if (run->out.length < PIECE)
         return;
     (void)fwrite(run->out.data, 1, run->out.length, stdout);
@@ -263,31 +169,74 @@ static bool judge(struct run *run, const struct suite *suite, struct law *law, c
         input.assume = policy_principal_named(input.policy, span_of(test->principal));
     made_request_make(&run->made, &test->request);
     made_request_judge(&input, &run->made.request, run->config, arena, &decision);
-    case_find(&input, &decision, &finding);
-    coverage_note(&law->coverage, &input, &decision);
+    case_find(input.policy, &decision, &finding);
+    coverage_note(&law->coverage, input.policy, &decision);
     bool right = case_compare(&test->expect, &finding, arena, &differences);
-    if (right) {
-        run->count++;
-        run->failed += differences != NULL;
-        tell(run, &(struct case_result){suite, test, &finding, differences});
-    }
+    if (right)
+        tell(run, &(struct case_result){
+                      .suite = suite, .test = test, .finding = &finding, .differences = differences});
     decision_free(&decision);
     return right;
 }
 
-static bool judge_all(struct run *run)
+static bool judge_cell(struct run *run, const struct suite *suite, struct law *law,
+                       const struct test_cell *test, struct arena *arena)
 {
-    struct arena arena;
+    const struct policy *policy = ruleset_policy(law->ruleset);
+    struct case_difference difference = {.what = "verdict", .expected = cell_word(test->expect)};
+    struct cell cell;
+
+    if (!cell_judge(test, ruleset_contract(law->ruleset), policy, suite->now, arena, &cell))
+        return false;
+    coverage_note_cell(&law->coverage, policy, &cell);
+    difference.found = cell_word(cell.verdict);
+    tell(run, &(struct case_result){.suite = suite,
+                                    .test_cell = test,
+                                    .cell = &cell,
+                                    .differences = cell.verdict == test->expect ? NULL : &difference});
+    return true;
+}
+
+static bool judge_cases(struct run *run, struct arena *arena)
+{
     bool right = true;
 
-    arena_init(&arena);
     for (size_t i = 0; i < run->options->file_count && right; i++) {
         for (size_t at = 0; at < run->suites[i].case_count && right; at++) {
-            right = judge(run, &run->suites[i], run->laws[i], &run->suites[i].cases[at], &arena);
-            arena_reset(&arena);
+            right = judge(run, &run->suites[i], run->laws[i], &run->suites[i].cases[at], arena);
+            arena_reset(arena);
         }
     }
     return right;
+}
+
+static bool judge_cells(struct run *run, struct arena *arena)
+{
+    bool right = true;
+
+    for (size_t i = 0; i < run->options->file_count && right; i++) {
+        for (size_t at = 0; at < run->suites[i].cell_count && right; at++) {
+            right = judge_cell(run, &run->suites[i], run->laws[i], &run->suites[i].cells[at], arena);
+            arena_reset(arena);
+        }
+    }
+    return right;
+}
+
+/* All cases of all files, then all cells. */
+static bool judge_all(struct run *run)
+{
+    struct arena arena;
+
+    arena_init(&arena);
+    run->separator = "";
+    if (run->options->json)
+        text_add_string(&run->out, "{\"cases\":[");
+    bool right = judge_cases(run, &arena);
+    run->separator = "";
+    if (run->options->json)
+        text_add_string(&run->out, "],\"table\":[");
+    return right && judge_cells(run, &arena);
 }
 
 /* ---- the end ---- */
@@ -342,13 +291,12 @@ static int run_cases(struct run *run)
 {
     const struct options *options = run->options;
 
-    if (options->config != NULL && (run->config = config_read(options->config, &run->problems)) == NULL)
+    if (options->judged_by.config != NULL &&
+        (run->config = config_read(options->judged_by.config, &run->problems)) == NULL)
         return CONSOLE_BAD;
     if (!read_suites(run) || !load_laws(run))
         return CONSOLE_BAD;
     run->scratch = pattern_scratch_new();
-    if (options->json)
-        text_add_string(&run->out, "{\"cases\":[");
     if (run->scratch == NULL || !judge_all(run)) {
         note(run, "memory is out");
         return CONSOLE_BAD;

@@ -127,11 +127,20 @@ def test_a_body_is_judged_and_not_shown(suite):
     ({"principal": "absent", "certificate": ["viewer"]}, "/cases/1/certificate/0", ""),
     ({"principal": "absent", "certificate": "viewer"}, "/cases/1/certificate", "must be an array"),
     ({"name": 7}, "/cases/1/name", "must be a string"),
-    ({"time": "yesterday"}, "/cases/1/time", "moment in UTC"),
-    ({"time": "2026-01-31"}, "/cases/1/time", "moment in UTC"),
-    ({"time": "90s"}, "/cases/1/time", "moment in UTC"),
-    ({"time": "2026-01-31T12:00:00+01:00"}, "/cases/1/time", "moment in UTC"),
-    ({"time": "2026-02-31T12:00:00Z"}, "/cases/1/time", "moment in UTC"),
+    ({"time": "yesterday"}, "/cases/1/time", "must be a moment"),
+    ({"time": "2026-01-31"}, "/cases/1/time", "must be a moment"),
+    ({"time": "90s"}, "/cases/1/time", "must be a moment"),
+    ({"time": "2026-01-31T12:00:00+01:00"}, "/cases/1/time", "must be a moment"),
+    ({"time": "2026-02-31T12:00:00Z"}, "/cases/1/time", "must be a moment"),
+    ({"time": "2026-01-31T12:00:00.5Z"}, "/cases/1/time", "must be a moment"),
+    ({"integration": 7}, "/cases/1/integration", 'must be an object, or "unknown"'),
+    ({"integration": {"attribute": {}}}, "/cases/1/integration/attribute", 'did you mean "attributes"?'),
+    ({"integration": {"attributes": []}}, "/cases/1/integration/attributes", "must be an object"),
+    ({"integration": {"settings": "none"}}, "/cases/1/integration/settings", "must be an object"),
+    ({"radius": 3}, "/cases/1/radius", "must be an object"),
+    ({"radius": {"targets": -1}}, "/cases/1/radius/targets", "whole number"),
+    ({"radius": {"projects": 1.5}}, "/cases/1/radius/projects", "whole number"),
+    ({"radius": {"projcts": 1}}, "/cases/1/radius/projcts", 'did you mean "projects"?'),
     ({"request": "absent"}, "/cases/1", "request is missing"),
     ({"request": []}, "/cases/1/request", "must be an object"),
     ({"request": {"method": "GET"}}, "/cases/1/request", "target is missing"),
@@ -180,6 +189,65 @@ def test_a_file_that_is_none(tmp_path, document, message):
     assert "No such file" in run("test", tmp_path / "none.json", status=2).err
 
 
+# The table.
+
+def row(principal="viewer", organization=PAYMENTS, operations=None, **members):
+    return {"principal": principal, "organization": organization, "operations": operations or {"listIntegrations": "allow"}, **members}
+
+
+def test_a_table(suite):
+    reads = {"listIntegrations": "allow", "getIntegration": "allow", "deleteIntegration": "refuse"}
+    elsewhere = "99999999-9999-4999-8999-999999999999"
+    path = suite([], table=[row(operations=reads), row("everywhere", elsewhere, {"deleteIntegration": "allow"}),
+                            row("everywhere", "*", {"deleteIntegration": "allow"}), row("viewer", elsewhere, {"getIntegration": "refuse"}),
+                            row("undeleter", operations={"deleteIntegration": "refuse"})])
+    SCHEMA.validate(json.loads(path.read_text()))
+    result = judged(path)
+    assert [(cell["row"], cell["operation"], cell["verdict"]) for cell in result["table"]] == [
+        (0, "listIntegrations", "allow"), (0, "getIntegration", "allow"), (0, "deleteIntegration", "refuse"), (1, "deleteIntegration", "allow"),
+        (2, "deleteIntegration", "allow"), (3, "getIntegration", "refuse"), (4, "deleteIntegration", "refuse")]
+    assert all(cell["passed"] for cell in result["table"]) and (result["passed"], result["failed"]) == (7, 0)
+    [coverage] = result["coverage"]
+    assert coverage["grants"]["decisive"] == 3  # of viewer, everywhere and undeleter
+
+
+def test_a_table_that_is_wrong(suite, tmp_path):
+    path = suite([case()], table=[row(), row(operations={"deleteIntegration": "conditional", "listIntegrations": "allow"})])
+    result = judged(path, "--junit", tmp_path / "report.xml", status=1)
+    assert [cell["passed"] for cell in result["table"]] == [True, False, True]
+    assert result["table"][1]["differences"] == [{"member": "verdict", "expected": "conditional", "found": "refuse"}]
+    lines = run("test", path, status=1).out.splitlines()
+    at = next(at for at, line in enumerate(lines) if ": failed: " in line)
+    assert lines[at].endswith(f": failed: deleteIntegration: viewer in {PAYMENTS}")
+    assert lines[at + 1:at + 3] == ["  verdict: expected conditional, found refuse", "  by not-granted"]
+    number = int(lines[at].removeprefix(f"{path}:").split(":")[0])
+    assert '"deleteIntegration": "conditional"' in path.read_text().splitlines()[number - 1]
+    report = ElementTree.parse(tmp_path / "report.xml").getroot()
+    assert [test.attrib["name"] for test in report][1:] == [f"{name}: viewer in {PAYMENTS}" for name in
+                                                             ("listIntegrations", "deleteIntegration", "listIntegrations")]
+
+
+@pytest.mark.parametrize("wrong, pointer, message", [
+    (7, "", "must be an object"),
+    (row(principal=7), "/principal", "must be a string"),
+    (row(principal="veiwer"), "/principal", 'did you mean "viewer"?'),
+    (row(organization="payments"), "/organization", "must be a UUID"),
+    (row(operations={"x": "allow"}), "/operations/x", 'the contract has no operation "x"'),
+    (row(operations={"deleteIntegratoin": "allow"}), "/operations/deleteIntegratoin", 'did you mean "deleteIntegration"?'),
+    (row(operations={"deleteIntegration": "alow"}), "/operations/deleteIntegration", 'did you mean "allow"?'),
+    (row(operations={"deleteIntegration": True}), "/operations/deleteIntegration", '"conditional"'),
+    (row(operations=[1]), "/operations", "an object of operationIds"),
+    (row(prinicpal="x"), "/prinicpal", 'did you mean "principal"?'),
+    ({"principal": "viewer", "organization": PAYMENTS}, "", "needs operations"),
+    ({"principal": "viewer", "operations": {"listIntegrations": "allow"}}, "", "organization is missing"),
+])
+def test_an_error_of_a_table(suite, wrong, pointer, message):
+    path = suite([], table=[row(), wrong])
+    [line] = run("test", path, status=2).err.splitlines()
+    assert line.endswith(f" (/table/1{pointer})") and message in line
+    assert "must be an array" in run("test", suite([], table={}), status=2).err
+
+
 # Which policy and contract.
 
 def test_the_policy_that_is_meant(suite, tmp_path):
@@ -226,7 +294,7 @@ def test_coverage(suite):
     never = [f"/organizations/{PAYMENTS}/grants/2", "/organizations/*/grants/0"]
     assert coverage["grants"] == {"all": 4, "decisive": 2, "never": never} and coverage["percent"] == 50
     out = run("test", path).out
-    assert all(f"never decisive: {pointer}\n" in out for pointer in never) and "50% covered: 2 of 4 grants" in out
+    assert all(f"never decisive: {pointer}\n" in out for pointer in never) and "50% covered: 0 of 0 rules and 2 of 4 grants" in out
     assert run("test", "--min-coverage", "50", path)
     assert "less than the 51% asked for" in run("test", "--min-coverage", "51", path, status=1).out
     elsewhere = case(READ, "everywhere")

@@ -26,7 +26,7 @@ from world import READ
 README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
-TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "cases.json", "cases", "case members", "versions", "refusals", "stages",
+TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "cases.json", "cases", "table.json", "case members", "versions", "refusals", "stages",
          "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "rotation", "settings", "limits", "files",
          "packages", "targets", "flags", "faults", "layers"}
 
@@ -297,6 +297,8 @@ def test_cases(tmp_path):
     words = command.split()
     assert words[:3] == ["$", "portcullis", "test"]
     assert output(BUILD / "portcullis", *words[2:], cwd=tmp_path) == "\n".join(lines) + "\n"
+    (tmp_path / "table.json").write_text(the_part("table.json").text)
+    assert "4 cases: 4 passed" in output(BUILD / "portcullis", "test", "table.json", cwd=tmp_path)
 
 
 def test_case_members():
