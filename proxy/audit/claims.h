@@ -47,6 +47,9 @@ enum claim_kind {
 
     /* Of a record of stage `breaker`, `result: "reset"`; alone. */
     CLAIM_RESET,
+
+    /* The writer's own, of a record of stage `breaker`, `result: "tripped"`. */
+    CLAIM_TRIP,
     CLAIM_KINDS
 };
 
@@ -78,7 +81,7 @@ struct claim {
     /* APPROVAL, ASK: how many distinct people must agree. For using it, what the policy says now counts. */
     unsigned people;
 
-    /* BUDGET: the sliding window. ASK: how long it can be given and used. Both at least 1. */
+    /* BUDGET: the sliding window. ASK: how long it can be given and used. Both 1 to CLAIM_SECONDS. */
     unsigned seconds;
 
     /* BUDGET: at most so many in the window; at least 1, at most CLAIM_SPENT. */
@@ -105,8 +108,9 @@ struct claim {
 #define CLAIM_NO_RADIUS UINT64_MAX
 #define CLAIM_PENDING   20
 #define CLAIM_SPENT     10000
+#define CLAIM_SECONDS   2678400
 #define CLAIM_PEOPLE    16    /* may agree to one request; more are refused */
-#define CLAIM_KEY_S     86400 /* a key, and a twin whose end is not known, are kept so long */
+#define CLAIM_KEY_S     86400 /* a key is kept so long from its claim on, and at least while it is in flight */
 
 /* What is kept in all, at most. Nothing that is in force is ever dropped for want of room: the next claim is
  * refused (CLAIMS_FULL). Answers alone give way: a key is then done without one. */

@@ -19,6 +19,11 @@ void entry_free(struct entry *entry)
     if (entry == NULL)
         return;
     record_free(&entry->record);
+    if (entry->claims != NULL) {
+        text_free(&entry->claims->texts);
+        free(entry->claims->replay);
+        free(entry->claims);
+    }
     free(entry);
 }
 

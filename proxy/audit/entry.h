@@ -2,6 +2,7 @@
 #ifndef PROXY_AUDIT_ENTRY_H
 #define PROXY_AUDIT_ENTRY_H
 
+#include "proxy/audit/claims_internal.h"
 #include "proxy/audit/record.h"
 
 #include <sys/queue.h>
@@ -13,8 +14,19 @@ struct entry {
     journal_done *done;         /* touched in the port's loop only */
     void *arg;
     struct record record;
+    struct entry_claims *claims; /* of one that claims; else NULL */
     bool durable;
-    bool kept; /* its record is not lost: it waits until the journal is back */
+    bool kept; /* its record is not lost: it waits until the journal is back, or was never to be written */
+};
+
+/* What an entry claims, and the answer. Its texts are in it. */
+struct entry_claims {
+    journal_claimed *done; /* touched in the port's loop only */
+    struct claims_record record;
+    struct claim_verdict verdict; /* CLAIMS_LOST until its record is durable, or refused */
+    char *replay;                 /* the verdict's */
+    struct claim claims[CLAIMS_MOST];
+    struct text texts;
 };
 
 STAILQ_HEAD(entry_list, entry);

@@ -153,6 +153,7 @@ static const struct stage {
     {"read", judge_read, NULL},
     {"approval", judge_own, "Approval"},
     {"dry-run", judge_own, "Dry run"},
+    {"breaker", judge_trouble, "Breaker"},
     {"unauthenticated", judge_unauthenticated, NULL},
     {"reconciled", judge_reconciled, NULL},
     {"policy", judge_own, "Policy"},
@@ -163,6 +164,7 @@ static const struct stage {
     {"removed", judge_own, "Removed"},
     {"missed", judge_loss, "Missed"},
     {"segment", NULL, NULL},
+    {"state", NULL, NULL},
 };
 
 /* A stage of a later gate is shown rather than lost. */

@@ -18,6 +18,10 @@ static bool init_sync(struct journal *journal)
 
     if (pthread_mutex_init(&journal->lock, NULL) != 0)
         return false;
+    if (pthread_mutex_init(&journal->claims_lock, NULL) != 0) {
+        pthread_mutex_destroy(&journal->lock);
+        return false;
+    }
     if (pthread_condattr_init(&attributes) == 0) {
         made = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 &&
                pthread_cond_init(&journal->wake, &attributes) == 0;
@@ -25,6 +29,7 @@ static bool init_sync(struct journal *journal)
         if (made)
             return true;
     }
+    pthread_mutex_destroy(&journal->claims_lock);
     pthread_mutex_destroy(&journal->lock);
     return false;
 }
@@ -53,6 +58,7 @@ static void dispose(struct journal *journal)
     entry_list_free(&journal->waiting);
     entry_list_free(&journal->hopeful);
     pthread_cond_destroy(&journal->wake);
+    pthread_mutex_destroy(&journal->claims_lock);
     pthread_mutex_destroy(&journal->lock);
     free(journal);
 }

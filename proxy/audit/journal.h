@@ -65,7 +65,7 @@ void journal_port_free(struct journal_port *port);
 enum record_cut { RECORD_PREV, RECORD_SEQ, RECORD_CUTS };
 
 /* What a record says of a mutation under way. */
-enum record_role { RECORD_PLAIN, RECORD_BEGINS, RECORD_ENDS };
+enum record_role { RECORD_PLAIN, RECORD_BEGINS, RECORD_ENDS_UNKNOWN /* somebody has to look */, RECORD_ENDS };
 
 /* One record, made by record_build: its whole line, newline included, but for the writer's members. */
 struct record {

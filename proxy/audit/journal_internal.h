@@ -4,6 +4,7 @@
 #define PROXY_AUDIT_JOURNAL_INTERNAL_H
 
 #include "proxy/audit/checkpoint.h"
+#include "proxy/audit/claims_state.h"
 #include "proxy/audit/keeper.h"
 #include "proxy/audit/recovery.h"
 #include "proxy/audit/segment.h"
@@ -41,6 +42,10 @@ struct journal {
     bool stopping;
     struct journal_status status; /* what of it the writer knows, and `missed` */
 
+    /* Changed by the writer only; read by others under its own lock, which is taken inside of no other: */
+    pthread_mutex_t claims_lock;
+    struct claims_state claims;
+
     /* The writer's alone (and journal_open's before it starts): */
     struct segment_home home;
     struct note_signer *signer;
@@ -50,6 +55,7 @@ struct journal {
     struct unsettled unsettled;
     uint64_t run;         /* the number that this run began with */
     uint64_t begun_size;  /* of the tree when the segment was begun */
+    size_t begun_bytes;   /* of the segment then */
     int64_t begun_us;     /* when; monotonic */
     int64_t rotate_after; /* a failed rotation is tried again then */
     const char *fault;    /* what broke the segment, or is in the way of opening; NULL: neither */
@@ -90,6 +96,26 @@ void writer_announce(struct journal *journal);
 
 /* The thread (arg is the journal): writes until journal->stopping, then what is left and a `stop` record. */
 void *writer_run(void *arg);
+
+/* journal_claims.c, the writer's: looks at what the entries claim, in order, and reserves it; those that are
+ * refused move to the other list. Where that trips a breaker, a record of it comes into the list. */
+void journal_claims_ask(struct journal *journal, struct entry_list *entries, struct entry_list *refused);
+
+/* journal_claims.c, the writer's: the entries are durable; what they claimed is theirs, and what they end is
+ * settled. Or they are not: all that was reserved is given back, and so it is said to all of both lists. */
+void journal_claims_settle(struct journal *journal, const struct entry_list *entries);
+void journal_claims_give_back(struct journal *journal, const struct entry_list *entries,
+                              const struct entry_list *refused);
+
+/* journal_claims.c, the writer's: appends `state` records of all that is claimed. False when memory is out.
+ */
+bool journal_claims_add_state(struct journal *journal, struct entry_list *list);
+
+/* journal_claims.c: the time of the oldest record that something in force rests on. Any thread. */
+int64_t journal_claims_since(struct journal *journal, int64_t now_us);
+
+/* port.c: queues the entry with the record, which is taken over. False: both stay the caller's. */
+bool port_submit(struct journal_port *port, struct entry *entry, struct record *record);
 
 /* Tells those who wait in hope; `open`: that it is. */
 void port_release(struct journal *journal, bool open);

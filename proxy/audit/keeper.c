@@ -1,5 +1,6 @@
 #include "proxy/audit/keeper.h"
 
+#include "proxy/audit/journal_internal.h"
 #include "proxy/audit/retention.h"
 #include "proxy/audit/witness.h"
 #include "proxy/base/clock.h"
@@ -173,11 +174,14 @@ static bool remove_one(struct keeper *keeper, const struct removal *removal)
 static void do_removals(struct keeper *keeper)
 {
     const struct keeper_settings *settings = &keeper->settings;
-    int64_t before = clock_now_us() - (int64_t)settings->keep_days * DAY_US;
+    int64_t now = clock_now_us(), before = now - (int64_t)settings->keep_days * DAY_US;
+    int64_t claimed =
+        journal_claims_since(settings->journal, now); /* what something in force rests on stays */
     struct removal removal;
     char why[RETENTION_WHY] = "";
     bool removed = true;
 
+    before = claimed < before ? claimed : before;
     while (removed && !is_hushed(keeper))
         removed = retention_look(settings->directory, note_signer_key(settings->signer), before, &removal,
                                  why) == RETENTION_REMOVE &&

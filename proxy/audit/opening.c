@@ -137,6 +137,8 @@ static bool go_on(struct journal *journal, struct recovery *recovery, const char
     journal->chain = recovery->chain;
     journal->run = chain_next(&recovery->chain);
     note_open(journal, &recovery->intents);
+    journal->claims = recovery->claims;
+    recovery->claims = (struct claims_state){0};
     *passing = writer_start(journal, &recovery->records);
     if (*passing != NULL) {
         snprintf(error, error_size, "%s: cannot begin a segment: %s", journal->settings.directory, *passing);
@@ -205,6 +207,7 @@ void opening_undo(struct journal *journal)
     journal->signer = NULL;
     directory_close(&journal->home.directory);
     unsettled_free(&journal->unsettled);
+    claims_state_free(&journal->claims);
     journal->chain = (struct chain){0};
 }
 

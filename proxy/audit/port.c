@@ -30,6 +30,8 @@ static void tell(struct journal_port *port, struct entry *entry)
     bool durable = entry->durable;
 
     TAILQ_REMOVE(&port->siblings, entry, sibling);
+    if (entry->claims != NULL && entry->claims->done != NULL)
+        entry->claims->done(arg, durable, &entry->claims->verdict);
     entry_free(entry);
     if (done != NULL)
         done(arg, durable);
@@ -176,28 +178,21 @@ static enum taken enqueue(struct journal *journal, struct entry *entry)
     return taken;
 }
 
-bool journal_append(struct journal_port *port, struct record *record, journal_done *done, void *arg)
+bool port_submit(struct journal_port *port, struct entry *entry, struct record *record)
 {
     struct entry_list back = STAILQ_HEAD_INITIALIZER(back);
-    struct entry *entry;
 
     if (record->text.failed || record->text.length == 0 || record->text.length > LINE_BYTES - RECORD_SCRATCH)
         return false;
-    entry = calloc(1, sizeof *entry);
-    if (entry == NULL)
-        return false;
-    entry->port = done != NULL ? port : NULL;
-    entry->done = done;
-    entry->arg = arg;
     entry->record = *record;
-    if (done != NULL)
+    if (entry->port != NULL)
         TAILQ_INSERT_TAIL(&port->siblings, entry, sibling);
 
     switch (enqueue(port->journal, entry)) {
     case TAKEN_NOT:
-        if (done != NULL)
+        if (entry->port != NULL)
             TAILQ_REMOVE(&port->siblings, entry, sibling);
-        free(entry); /* the record stays the caller's */
+        entry->record = (struct record){0};
         return false;
     case TAKEN_KEPT: /* nobody waits until the journal is back */
         STAILQ_INSERT_TAIL(&back, entry, next);
@@ -208,6 +203,21 @@ bool journal_append(struct journal_port *port, struct record *record, journal_do
     }
     *record = (struct record){0};
     return true;
+}
+
+bool journal_append(struct journal_port *port, struct record *record, journal_done *done, void *arg)
+{
+    struct entry *entry = calloc(1, sizeof *entry);
+
+    if (entry == NULL)
+        return false;
+    entry->port = done != NULL ? port : NULL;
+    entry->done = done;
+    entry->arg = arg;
+    if (port_submit(port, entry, record))
+        return true;
+    free(entry);
+    return false;
 }
 
 bool journal_when_open(struct journal_port *port, journal_done *done, void *arg)
@@ -267,8 +277,11 @@ void journal_forget(struct journal_port *port, void *arg)
 {
     for (struct entry *entry = TAILQ_FIRST(&port->siblings); entry != NULL;
          entry = TAILQ_NEXT(entry, sibling))
-        if (entry->arg == arg)
+        if (entry->arg == arg) {
             entry->done = NULL;
+            if (entry->claims != NULL)
+                entry->claims->done = NULL;
+        }
     pthread_cond_signal(&port->journal->wake); /* the loop may turn no more */
 }
 

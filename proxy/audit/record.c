@@ -25,6 +25,7 @@ static const struct member members[] = {
     MEMBER("answer", KIND_JSON, AT(answer)),
     MEMBER("answer_bytes", KIND_NUMBER, AT(answer_bytes)),
     MEMBER("answer_digest", KIND_STRING, AT(answer_digest)),
+    MEMBER("approval", KIND_STRING, AT(approval)),
     MEMBER("before", KIND_JSON, AT(before)),
     MEMBER("body", KIND_JSON, AT(body)),
     MEMBER("bytes", KIND_NUMBER, AT(bytes)),
@@ -32,6 +33,7 @@ static const struct member members[] = {
     MEMBER("certificate", KIND_STRING, AT(certificate)),
     MEMBER("changed", KIND_JSON, AT(changed)),
     MEMBER("changes", KIND_JSON, AT(changes)),
+    MEMBER("claims", KIND_JSON, AT(claims)),
     MEMBER("client", KIND_STRING, AT(client)),
     MEMBER("count", KIND_NUMBER, AT(count)),
     MEMBER("credential", KIND_STRING, AT(credential)),
@@ -52,11 +54,13 @@ static const struct member members[] = {
     MEMBER("operation", KIND_STRING, AT(operation)),
     MEMBER("organization", KIND_STRING, AT(organization)),
     MEMBER("origin", KIND_STRING, AT(origin)),
+    MEMBER("part", KIND_NUMBER, AT(part)),
     MEMBER("policy", KIND_STRING, AT(policy)),
     MEMBER("prev", KIND_PREV, 0),
     MEMBER("principal", KIND_STRING, AT(principal)),
     MEMBER("principals", KIND_NUMBER, AT(principals)),
     MEMBER("radius", KIND_JSON, AT(radius)),
+    MEMBER("replay", KIND_JSON, AT(replay)),
     MEMBER("request_id", KIND_STRING, AT(request_id)),
     MEMBER("resource", KIND_STRING, AT(resource)),
     MEMBER("result", KIND_STRING, AT(result)),
@@ -67,6 +71,7 @@ static const struct member members[] = {
     MEMBER("sent", KIND_FLAG, AT(sent)),
     MEMBER("seq", KIND_SEQ, 0),
     MEMBER("stage", KIND_STAGE, AT(stage)),
+    MEMBER("state", KIND_JSON, AT(state)),
     MEMBER("status", KIND_NUMBER, AT(status)),
     MEMBER("target", KIND_STRING, AT(target)),
     MEMBER("time", KIND_TIME, AT(time_us)),
@@ -87,6 +92,7 @@ static const char *const stage_names[] = {
     [STAGE_RECOVERED] = "recovered", [STAGE_RECONCILED] = "reconciled",
     [STAGE_MISSED] = "missed",       [STAGE_REMOVED] = "removed",
     [STAGE_APPROVAL] = "approval",   [STAGE_DRY_RUN] = "dry-run",
+    [STAGE_BREAKER] = "breaker",     [STAGE_STATE] = "state",
 };
 
 /* Is the value at hand? */
@@ -157,7 +163,7 @@ static enum record_role role_of(const struct record_fields *fields)
     case STAGE_INTENT:
         return RECORD_BEGINS;
     case STAGE_OUTCOME:
-        return span_is(fields->result, "unknown") ? RECORD_PLAIN : RECORD_ENDS;
+        return span_is(fields->result, "unknown") ? RECORD_ENDS_UNKNOWN : RECORD_ENDS;
     case STAGE_RECONCILED:
         return RECORD_ENDS;
     default:

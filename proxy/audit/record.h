@@ -17,7 +17,8 @@ enum record_stage {
     STAGE_POLICY,          /* a policy came into force: policy, principals */
     STAGE_KEY,             /* the key of the masks is another one */
     STAGE_DRY_RUN,         /* a change that was only tried */
-    STAGE_APPROVAL,        /* somebody agreed to a change that waits for it; nothing asks for that yet */
+    STAGE_APPROVAL, /* of a change that needs others to agree; `result`: requested, given, withdrawn, void */
+    STAGE_BREAKER,  /* a budget was overrun, or opened again; `result`: tripped, reset */
 
     /* Written by the journal itself: */
     STAGE_SEGMENT,    /* first line of every segment */
@@ -27,6 +28,7 @@ enum record_stage {
     STAGE_RECONCILED, /* an intent that has no outcome; `result` says what is known */
     STAGE_MISSED,     /* `count` records could not be written */
     STAGE_REMOVED,    /* an old segment is about to be removed: `count` lines, the tree's `root` at its end */
+    STAGE_STATE,      /* behind a segment's header: what was claimed by then, in one part or several */
     STAGES
 };
 
@@ -52,10 +54,12 @@ struct record_fields {
     struct span answer; /* the upstream's, masked, already canonical JSON */
     struct span answer_digest;
     struct span before;      /* the integration before a change, masked, already canonical JSON */
+    struct span approval;    /* id of one */
     struct span body;        /* masked, already canonical JSON */
     struct span cause;       /* of a policy: "start" or "signal" */
     struct span changed;     /* pointers of what an update changed, already canonical JSON */
     struct span changes;     /* from the policy before, already canonical JSON */
+    struct span claims;      /* as claims_write has them */
     struct span client;      /* address */
     struct span certificate; /* name in a client's certificate */
     struct span credential;  /* presented to the upstream: "own" or "gate" */
@@ -73,19 +77,21 @@ struct record_fields {
     struct span policy; /* digest */
     struct span principal;
     struct span radius; /* what a hard delete orphans, already canonical JSON */
+    struct span replay; /* how to answer the same request again, already canonical JSON */
     struct span request_id;
     struct span resource;
     struct span result;
     struct span root; /* of the tree */
     struct span rule;
     struct span segment; /* file name */
+    struct span state;   /* a part of what was claimed, already canonical JSON */
     struct span target;  /* canonical */
     struct span trace_id;
     struct span upstream_request_id;
     struct span version;
 
     struct record_number answer_bytes, bytes, count, duration_us, first_seq, format, last_seq, open_from,
-        principals, run, status, tree_size, uid, upstream_status;
+        part, principals, run, status, tree_size, uid, upstream_status;
     enum record_flag sent; /* may the request have reached the upstream? */
 };
 

@@ -266,29 +266,47 @@ static bool record_cuts(struct reading *reading)
 
 /* ---- what is open ---- */
 
+/* Takes note of a line of the newest segment for what it claims; the state at its head is what all before
+ * claimed. */
+static bool note_claims(struct reading *reading, const char *name, uint64_t number, struct span line)
+{
+    const char *wrong = claims_state_read(&reading->recovery->claims, line);
+
+    if (wrong == NULL)
+        return true;
+    errno = ENOMEM;
+    return wrong == claims_no_memory ? fail(reading, name, "cannot take note of what it claims")
+                                     : fail_damaged(reading, name, number, wrong);
+}
+
 /* Takes note of every intent and outcome in the segment. What cannot be read as a record is passed over here:
  * `audit verify` is there to judge it. */
-static bool note_segment(struct reading *reading, const struct segment_name *name, struct intents *intents)
+static bool note_segment(struct reading *reading, size_t index, struct intents *intents)
 {
+    const struct segment_name *name = &reading->names[index];
+    bool newest = index + 1 == reading->count, noted = true;
     struct lines lines = {.fd =
                               openat(reading->directory->fd, name->text, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)};
     enum line_state state = LINE_ERROR;
     struct span line;
 
     if (lines.fd >= 0)
-        while ((state = lines_next(&lines, &line)) == LINE_WHOLE || state == LINE_TOO_LONG)
-            if (state == LINE_WHOLE && !intents_note(intents, line)) {
+        while (noted && ((state = lines_next(&lines, &line)) == LINE_WHOLE || state == LINE_TOO_LONG)) {
+            if (state == LINE_WHOLE && newest)
+                noted = note_claims(reading, name->text, lines.number, line);
+            if (noted && state == LINE_WHOLE && !intents_note(intents, line)) {
                 errno = ENOMEM;
                 state = LINE_ERROR;
                 break;
             }
-    if (state == LINE_ERROR)
+        }
+    if (noted && state == LINE_ERROR)
         fail(reading, name->text, "cannot read it");
 
     lines_free(&lines);
     if (lines.fd >= 0)
         close(lines.fd);
-    return state != LINE_ERROR;
+    return noted && state != LINE_ERROR;
 }
 
 /* Finds the intents that have no end. */
@@ -303,7 +321,7 @@ static bool find_open(struct reading *reading)
     }
     for (size_t i = 0; done && i < reading->count; i++)
         if (i + 1 == reading->count || reading->names[i + 1].first_seq > reading->open_from)
-            done = note_segment(reading, &reading->names[i], intents);
+            done = note_segment(reading, i, intents);
     return done;
 }
 
@@ -336,4 +354,5 @@ void recovery_free(struct recovery *recovery)
         return;
     entry_list_free(&recovery->records);
     intents_free(&recovery->intents);
+    claims_state_free(&recovery->claims);
 }

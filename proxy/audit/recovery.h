@@ -5,6 +5,7 @@
 
 #include "proxy/audit/chain.h"
 #include "proxy/audit/checkpoint.h"
+#include "proxy/audit/claims_state.h"
 #include "proxy/audit/directory.h"
 #include "proxy/audit/entry.h"
 
@@ -26,9 +27,10 @@ bool intents_note(struct intents *intents, struct span line);
 void intents_end(struct intents *intents, struct span line);
 
 struct recovery {
-    struct chain chain;        /* the log so far */
-    struct entry_list records; /* to be written first in the new segment: what was cut off */
-    struct intents intents;    /* left open: somebody has to look what became of them */
+    struct chain chain;         /* the log so far */
+    struct entry_list records;  /* to be written first in the new segment: what was cut off */
+    struct intents intents;     /* left open: somebody has to look what became of them */
+    struct claims_state claims; /* what is claimed */
 };
 
 /* Reads the directory. The segments from the one that the newest checkpoint ends in are checked line by line

@@ -109,7 +109,7 @@ static const char *begin_segment(struct journal *journal, struct entry_list *rec
     struct segment *segment = NULL;
     const char *why = "out of memory";
 
-    if (add_header(journal, &list)) {
+    if (add_header(journal, &list) && journal_claims_add_state(journal, &list)) {
         STAILQ_CONCAT(&list, records);
         segment = segment_create(&journal->home, &journal->chain, &list, &why);
     }
@@ -118,6 +118,7 @@ static const char *begin_segment(struct journal *journal, struct entry_list *rec
         segment_close(journal->segment);
         journal->segment = segment;
         journal->begun_size = journal->chain.tree.size;
+        journal->begun_bytes = segment_size(segment);
         journal->begun_us = clock_monotonic_us();
         journal->rotate_after = 0;
         journal->fault = NULL;
@@ -180,16 +181,23 @@ static int64_t old_at(const struct journal *journal)
     return at < journal->rotate_after ? journal->rotate_after : at;
 }
 
+/* One that began long, with much that is claimed, may grow to twice that: else each line would make a new
+ * one. */
+static bool is_long(const struct journal *journal)
+{
+    size_t limit = journal->settings.segment_bytes, size = segment_size(journal->segment);
+
+    return limit != 0 && size >= limit && size >= 2 * journal->begun_bytes;
+}
+
 /* A new segment when this one is long or old enough. When that cannot be had the old one is still good. */
 static void rotate(struct journal *journal)
 {
     struct entry_list none = STAILQ_HEAD_INITIALIZER(none);
-    size_t limit = journal->settings.segment_bytes;
     int64_t now = clock_monotonic_us();
     const char *why;
 
-    if (((limit == 0 || segment_size(journal->segment) < limit) && now < old_at(journal)) ||
-        now < journal->rotate_after)
+    if ((!is_long(journal) && now < old_at(journal)) || now < journal->rotate_after)
         return;
     FAULT_POINT("journal-before-rotation");
     bool first_failure = journal->rotate_after == 0;
@@ -238,15 +246,26 @@ static void take_group(struct entry_list *batch, struct entry_list *group)
     }
 }
 
-/* Makes a group durable; whoever waits for it is told. NULL, or why it cannot be: the group is then still in
- * the list. */
+/* Makes a group durable but for what is refused what it claims; whoever waits for it is told. NULL, or why it
+ * cannot be: the group is then still in the list. */
 static const char *commit_group(struct journal *journal, struct entry_list *group)
 {
+    struct entry_list refused = STAILQ_HEAD_INITIALIZER(refused);
     uint64_t first_seq = chain_next(&journal->chain);
-    const char *fault = segment_append(journal->segment, &journal->chain, group);
+    const char *fault = NULL;
 
-    if (fault != NULL)
+    journal_claims_ask(journal, group, &refused);
+    if (!STAILQ_EMPTY(group))
+        fault = segment_append(journal->segment, &journal->chain, group);
+    if (fault != NULL) {
+        journal_claims_give_back(journal, group, &refused);
+        STAILQ_CONCAT(group, &refused);
         return fault;
+    }
+    journal_claims_settle(journal, group);
+    port_complete(journal, &refused, false);
+    if (STAILQ_EMPTY(group))
+        return NULL;
     FAULT_POINT("journal-before-completion");
     histogram_add(&journal->groups, &histogram_counts, chain_next(&journal->chain) - first_seq);
     note_mutations(journal, first_seq, group);

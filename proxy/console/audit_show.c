@@ -60,7 +60,8 @@ static const char *describe(struct span stage)
         {"outcome", "how it ended"},
         {"refused", "the gate did not let it through"},
         {"reconciled", "what was found out later about how it ended"},
-        {"approval", "somebody agreed to it"},
+        {"approval", "others had to agree to it"},
+        {"breaker", "it overran a budget that stays shut now"},
         {"read", "it was read"},
         {"dry-run", "it was only tried"},
     };

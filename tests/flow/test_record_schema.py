@@ -92,7 +92,8 @@ def test_records(record, changes, valid):
 
 def test_an_approval():
     record = {"stage": "approval", "prev": "0" * 64, "seq": 7, "time": "2026-01-01T00:00:00.000000Z", "principal": "second",
-              "request_id": "11111111-2222-4333-8444-555555555555", "detail": "the registry moved"}
+              "approval": "11111111-2222-4333-8444-555555555555", "result": "given", "detail": "the registry moved",
+              "claims": [{"claim": "give", "id": "11111111-2222-4333-8444-555555555555", "person": "second", "principal": "second"}]}
     assert not faults_of(record)
-    for wrong in ({"principal": ""}, {"request_id": "7"}, {"approver": "second"}):
+    for wrong in ({"principal": ""}, {"approval": "7"}, {"approver": "second"}, {"result": "used"}, {"claims": []}):
         assert faults_of({**record, **wrong}), wrong

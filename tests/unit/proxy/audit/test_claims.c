@@ -1,0 +1,609 @@
+/* What is claimed, against a model that knows nothing but the history: every answer is found anew by reading
+ * all of it. */
+#include "proxy/audit/claims_state.h"
+#include "proxy/audit/record.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define SECOND INT64_C(1000000)
+#define EVENTS 600
+#define ROUNDS 60
+#define START  (INT64_C(1790000000) * SECOND)
+
+enum event_kind { INTENT, END, ASK, GIVE, WITHDRAW, VOID, RESET, TRIP };
+enum end { OPEN, UNKNOWN, NOT_SENT, DONE, FOUND_PRESENT, FOUND_UNKNOWN };
+
+#define NONE     (-1)
+#define WINDOW_S 20
+#define ASK_S    60
+#define MOST     3
+
+/* Small numbers stand for all names; NONE: it claims none. */
+struct event {
+    enum event_kind kind;
+    int64_t time_us;
+    int request; /* of an intent: which one; of an end: whose */
+    int key, same, twin, approval, budgets[2];
+    enum end end;
+    int principal, person, facts, targets;
+};
+
+struct history {
+    struct event events[EVENTS];
+    int count;
+};
+
+/* ---- the model ---- */
+
+static enum end end_of(const struct history *history, int request)
+{
+    enum end end = OPEN;
+
+    for (int i = 0; i < history->count; i++)
+        if (history->events[i].kind == END && history->events[i].request == request)
+            end = history->events[i].end;
+    return end;
+}
+
+static bool is_open(const struct history *history, int request)
+{
+    return end_of(history, request) == OPEN || end_of(history, request) == UNKNOWN;
+}
+
+static enum claim_result model_key(const struct history *history, int key, int same, int64_t now_us)
+{
+    for (int i = 0; i < history->count; i++) {
+        const struct event *event = &history->events[i];
+
+        if (event->kind != INTENT || event->key != key || end_of(history, event->request) == NOT_SENT ||
+            (event->time_us + CLAIM_KEY_S * SECOND <= now_us && !is_open(history, event->request)))
+            continue;
+        if (event->same != same)
+            return CLAIM_KEY_OTHER;
+        switch (end_of(history, event->request)) {
+        case OPEN:
+            return CLAIM_KEY_IN_FLIGHT;
+        case UNKNOWN:
+        case FOUND_UNKNOWN:
+            return CLAIM_KEY_UNKNOWN;
+        default:
+            return CLAIM_KEY_DONE;
+        }
+    }
+    return CLAIMS_TAKEN;
+}
+
+static enum claim_result model_twin(const struct history *history, int twin)
+{
+    for (int i = 0; i < history->count; i++)
+        if (history->events[i].kind == INTENT && history->events[i].twin == twin &&
+            is_open(history, history->events[i].request))
+            return CLAIM_TWIN_IN_FLIGHT;
+    return CLAIMS_TAKEN;
+}
+
+static const struct event *model_asked(const struct history *history, int approval)
+{
+    for (int i = 0; i < history->count; i++)
+        if (history->events[i].kind == ASK && history->events[i].approval == approval)
+            return &history->events[i];
+    return NULL;
+}
+
+static bool model_live(const struct history *history, int approval, int64_t now_us)
+{
+    const struct event *asked = model_asked(history, approval);
+
+    if (asked == NULL || asked->time_us + ASK_S * SECOND <= now_us)
+        return false;
+    for (int i = 0; i < history->count; i++) {
+        const struct event *event = &history->events[i];
+
+        if (event->approval == approval &&
+            (event->kind == VOID || (event->kind == INTENT && end_of(history, event->request) != NOT_SENT)))
+            return false;
+    }
+    return true;
+}
+
+/* Does what that principal gave still stand? */
+static bool model_stands(const struct history *history, int approval, int principal, int *person)
+{
+    bool stands = false;
+
+    for (int i = 0; i < history->count; i++) {
+        const struct event *event = &history->events[i];
+
+        if (event->approval != approval || event->principal != principal)
+            continue;
+        if (event->kind == GIVE)
+            *person = event->person;
+        stands = event->kind == GIVE || (stands && event->kind != WITHDRAW);
+    }
+    return stands;
+}
+
+static unsigned model_people(const struct history *history, int approval)
+{
+    unsigned people = 0;
+    int person = NONE;
+
+    for (int principal = 0; principal < 4; principal++) /* nobody agrees twice as two principals */
+        people += model_stands(history, approval, principal, &person);
+    return people;
+}
+
+static size_t model_spent(const struct history *history, int budget, int64_t now_us, bool *tripped)
+{
+    size_t spent = 0;
+
+    *tripped = false;
+    for (int i = 0; i < history->count; i++) {
+        const struct event *event = &history->events[i];
+
+        if (event->kind == RESET && event->budgets[0] == budget) {
+            spent = 0;
+            *tripped = false;
+        }
+        *tripped |= event->kind == TRIP && event->budgets[0] == budget;
+        if (event->kind == INTENT && (event->budgets[0] == budget || event->budgets[1] == budget) &&
+            end_of(history, event->request) != NOT_SENT && event->time_us > now_us - WINDOW_S * SECOND)
+            spent++;
+    }
+    return spent;
+}
+
+static enum claim_result model_budget(const struct history *history, int budget, int64_t now_us)
+{
+    bool tripped;
+    size_t spent = model_spent(history, budget, now_us, &tripped);
+
+    if (budget == 1 && (tripped || spent >= MOST)) /* the breaker */
+        return CLAIM_BREAKER_OPEN;
+    return spent >= MOST ? CLAIM_BUDGET_SPENT : CLAIMS_TAKEN;
+}
+
+/* The approval that waits for a request; NONE. */
+static int model_pending(const struct history *history, int same, int64_t now_us)
+{
+    for (int i = 0; i < history->count; i++)
+        if (history->events[i].kind == ASK && history->events[i].same == same &&
+            model_live(history, history->events[i].approval, now_us))
+            return history->events[i].approval;
+    return NONE;
+}
+
+static enum claim_result model_intent(const struct history *history, const struct event *event)
+{
+    enum claim_result result = CLAIMS_TAKEN;
+    const struct event *asked;
+
+    if (event->key != NONE)
+        result = model_key(history, event->key, event->same, event->time_us);
+    if (result == CLAIMS_TAKEN && event->twin != NONE)
+        result = model_twin(history, event->twin);
+    if (result == CLAIMS_TAKEN && event->approval != NONE) {
+        asked = model_asked(history, event->approval);
+        if (!model_live(history, event->approval, event->time_us) || asked->same != event->same)
+            result = CLAIM_NOT_APPROVED;
+        else if (asked->facts != event->facts || asked->targets < event->targets)
+            result = CLAIM_APPROVAL_STALE;
+        else if (model_people(history, event->approval) < 2)
+            result = CLAIM_NOT_APPROVED;
+    }
+    for (int i = 0; i < 2 && result == CLAIMS_TAKEN; i++)
+        if (event->budgets[i] != NONE)
+            result = model_budget(history, event->budgets[i], event->time_us);
+    return result;
+}
+
+static enum claim_result model_ask(const struct history *history, const struct event *event)
+{
+    int pending = model_pending(history, event->same, event->time_us);
+    int waiting = 0;
+
+    if (pending != NONE) {
+        const struct event *asked = model_asked(history, pending);
+
+        return asked->facts == event->facts && asked->targets >= event->targets ? CLAIM_PENDING_ALREADY
+                                                                                : CLAIM_APPROVAL_STALE;
+    }
+    for (int i = 0; i < history->count; i++)
+        waiting += history->events[i].kind == ASK && history->events[i].principal == event->principal &&
+                   model_live(history, history->events[i].approval, event->time_us);
+    return waiting >= 2 ? CLAIM_TOO_MANY : CLAIMS_TAKEN;
+}
+
+static enum claim_result model(const struct history *history, const struct event *event)
+{
+    bool live = model_live(history, event->approval, event->time_us), tripped;
+    int person = NONE;
+
+    switch (event->kind) {
+    case INTENT:
+        return model_intent(history, event);
+    case ASK:
+        return model_ask(history, event);
+    case GIVE:
+        if (!live)
+            return CLAIM_NOT_FOUND;
+        for (int principal = 0; principal < 4; principal++)
+            if (model_stands(history, event->approval, principal, &person) &&
+                (principal == event->principal || person == event->person))
+                return CLAIM_GIVEN_BEFORE;
+        return CLAIMS_TAKEN;
+    case WITHDRAW:
+        return live && model_stands(history, event->approval, event->principal, &person) ? CLAIMS_TAKEN
+                                                                                         : CLAIM_NOT_FOUND;
+    case VOID:
+        return live ? CLAIMS_TAKEN : CLAIM_NOT_FOUND;
+    case RESET:
+        return model_spent(history, event->budgets[0], event->time_us, &tripped) > 0 || tripped
+                   ? CLAIMS_TAKEN
+                   : CLAIM_NOT_FOUND;
+    default:
+        return CLAIMS_TAKEN;
+    }
+}
+
+/* ---- events as records ---- */
+
+struct texts {
+    char texts[16][64];
+    size_t count;
+};
+
+__attribute__((format(printf, 2, 3))) static struct span say(struct texts *texts, const char *format, ...)
+{
+    char *text = texts->texts[texts->count++];
+    va_list arguments;
+
+    assert_true(texts->count <= 16);
+    va_start(arguments, format);
+    (void)vsnprintf(text, sizeof *texts->texts, format, arguments);
+    va_end(arguments);
+    return span_of(text);
+}
+
+static size_t claims_of(const struct event *event, struct texts *texts, struct claim *claims)
+{
+    static const enum claim_kind kinds[] = {
+        [ASK] = CLAIM_ASK,   [GIVE] = CLAIM_GIVE,   [WITHDRAW] = CLAIM_WITHDRAW,
+        [VOID] = CLAIM_VOID, [RESET] = CLAIM_RESET, [TRIP] = CLAIM_TRIP};
+    struct claim approval = {.kind = CLAIM_APPROVAL,
+                             .id = say(texts, "approval-%d", event->approval),
+                             .request = say(texts, "request-%d", event->same),
+                             .facts = say(texts, "facts-%d", event->facts),
+                             .targets = (uint64_t)event->targets,
+                             .projects = CLAIM_NO_RADIUS,
+                             .people = 2,
+                             .seconds = ASK_S,
+                             .limit = 2,
+                             .rule = SPAN("two-people"),
+                             .principal = say(texts, "principal-%d", event->principal),
+                             .person = say(texts, "person-%d", event->person)};
+    size_t count = 0;
+
+    approval.projects = event->targets == 0 ? CLAIM_NO_RADIUS : 7;
+    approval.targets = event->targets == 0 ? CLAIM_NO_RADIUS : (uint64_t)event->targets;
+    if (event->kind != INTENT) {
+        approval.kind = kinds[event->kind];
+        approval.scope = say(texts, "rule-%d\nall", event->budgets[0]);
+        approval.seconds = event->kind == TRIP ? WINDOW_S : ASK_S;
+        claims[0] = approval;
+        return 1;
+    }
+    for (int i = 0; i < 2; i++)
+        if (event->budgets[i] != NONE)
+            claims[count++] = (struct claim){.kind = CLAIM_BUDGET,
+                                             .scope = say(texts, "rule-%d\nall", event->budgets[i]),
+                                             .requests = MOST,
+                                             .seconds = WINDOW_S,
+                                             .until_reset = event->budgets[i] == 1};
+    if (event->approval != NONE)
+        claims[count++] = approval;
+    if (event->twin != NONE)
+        claims[count++] = (struct claim){.kind = CLAIM_TWIN, .scope = say(texts, "twin-%d", event->twin)};
+    if (event->key != NONE)
+        claims[count++] = (struct claim){
+            .kind = CLAIM_KEY, .scope = say(texts, "key-%d", event->key), .request = approval.request};
+    return count;
+}
+
+/* The event as a line of the log; to be freed with record_free. */
+static struct record line_of(const struct event *event, struct texts *texts, const struct claim *claims,
+                             size_t count)
+{
+    static const enum record_stage stages[] = {
+        [INTENT] = STAGE_INTENT,     [ASK] = STAGE_APPROVAL,  [GIVE] = STAGE_APPROVAL,
+        [WITHDRAW] = STAGE_APPROVAL, [VOID] = STAGE_APPROVAL, [RESET] = STAGE_BREAKER,
+        [TRIP] = STAGE_BREAKER};
+    struct record record = {0};
+    struct record_fields fields = {.time_us = event->time_us,
+                                   .request_id = say(texts, "id-%d", event->request)};
+    struct text text = {0};
+
+    if (event->kind != END) {
+        fields.stage = stages[event->kind];
+        claims_write(claims, count, &text);
+        assert_false(text.failed);
+        fields.claims = (struct span){text.data, text.length};
+    } else {
+        fields.stage = event->end >= FOUND_PRESENT ? STAGE_RECONCILED : STAGE_OUTCOME;
+        fields.sent = event->end == NOT_SENT ? RECORD_FALSE : RECORD_TRUE;
+        if (event->end == DONE) {
+            fields.status = record_number(201);
+            fields.replay = SPAN("{\"body\":\"{\\\"data\\\":1}\"}");
+        } else if (event->end == FOUND_PRESENT) {
+            fields.result = SPAN("present");
+        } else {
+            fields.result = event->end == NOT_SENT ? SPAN("not-sent") : SPAN("unknown");
+        }
+    }
+    assert_true(record_build(&fields, &record));
+    text_free(&text);
+    return record;
+}
+
+static struct span line_text(const struct record *record)
+{
+    return (struct span){record->text.data, record->text.length - 1};
+}
+
+/* ---- the whole state as one text ---- */
+
+static bool on_part(void *arg, struct span part)
+{
+    text_add(arg, part.data, part.length);
+    text_add(arg, "\n", 1);
+    return true;
+}
+
+static struct text dump(struct claims_state *state, int64_t now_us)
+{
+    struct text text = {0};
+
+    claims_state_sweep(state, now_us);
+    assert_true(claims_state_write(state, on_part, &text));
+    assert_false(text.failed);
+    return text;
+}
+
+static void assert_same(struct claims_state *one, struct claims_state *other, int64_t now_us)
+{
+    struct text left = dump(one, now_us), right = dump(other, now_us);
+
+    assert_string_equal(left.data != NULL ? left.data : "", right.data != NULL ? right.data : "");
+    assert_int_equal(one->book.spendings, other->book.spendings);
+    assert_int_equal(one->book.replays, other->book.replays);
+    assert_int_equal(one->book.requests, other->book.requests);
+    text_free(&left);
+    text_free(&right);
+}
+
+static bool on_state(void *arg, struct span part)
+{
+    json_t *json = json_loadb(part.data, part.length, 0, NULL);
+
+    assert_non_null(json);
+    assert_null(claims_state_add(arg, json));
+    json_decref(json);
+    return true;
+}
+
+/* The state as a new segment's head says it. */
+static struct claims_state reborn(const struct claims_state *state)
+{
+    struct claims_state copy = {0};
+
+    assert_true(claims_state_write(state, on_state, &copy));
+    return copy;
+}
+
+/* ---- random histories ---- */
+
+struct play {
+    struct history history;
+    struct claims_state state;  /* as the writer has it */
+    struct claims_state reread; /* as a start after it would */
+    uint64_t random;
+    int64_t now_us;
+    int requests, approvals;
+    unsigned seen[CLAIM_RESULTS]; /* answers */
+};
+
+static int pick(struct play *play, int count)
+{
+    play->random = play->random * 6364136223846793005u + 1442695040888963407u;
+    return (int)((play->random >> 33) % (unsigned)count);
+}
+
+static int maybe(struct play *play, int count)
+{
+    return pick(play, 2) == 0 ? NONE : pick(play, count);
+}
+
+/* A request that is under way, if a few guesses find one. */
+static int any_open(struct play *play)
+{
+    int request = 0;
+
+    for (int i = 0; i < 20; i++) {
+        request = pick(play, play->requests + 1);
+        if (request < play->requests && is_open(&play->history, request) &&
+            end_of(&play->history, request) == OPEN)
+            break;
+    }
+    return request;
+}
+
+static struct event any_event(struct play *play)
+{
+    static const enum event_kind kinds[] = {INTENT, INTENT, INTENT, INTENT, END,      END,  END,  ASK,
+                                            ASK,    GIVE,   GIVE,   GIVE,   WITHDRAW, VOID, RESET};
+    struct event event = {.kind = kinds[pick(play, 15)], .time_us = play->now_us};
+
+    event.request = event.kind == END ? any_open(play) : play->requests++;
+    event.key = maybe(play, 3);
+    event.same = pick(play, 3);
+    event.twin = maybe(play, 3);
+    event.approval = event.kind == ASK      ? play->approvals++
+                     : event.kind == INTENT ? (pick(play, 3) > 0 ? NONE : pick(play, play->approvals + 1))
+                                            : pick(play, play->approvals + 1);
+    if (event.approval != NONE && event.kind != ASK && play->approvals > 2 && pick(play, 4) > 0)
+        event.approval = play->approvals - 1 - pick(play, 2); /* one that may be live */
+    event.budgets[0] = event.kind == RESET ? pick(play, 2) : maybe(play, 1);
+    event.budgets[1] = event.kind == RESET ? NONE : maybe(play, 2) == 1 ? 1 : NONE;
+    if (event.kind == INTENT && pick(play, 3) == 0) /* nothing else that it could fail for */
+        event.key = event.twin = event.approval = NONE, event.budgets[0] = 0;
+    event.end = UNKNOWN + (enum end)pick(play, 5);
+    event.principal = pick(play, 4);
+    event.person = pick(play, 4) > 0 ? event.principal : pick(play, 4);
+    event.facts = pick(play, 5) == 0;
+    event.targets = 1 + (pick(play, 5) == 0);
+    if (event.kind == INTENT && event.key == NONE && event.twin == NONE && event.approval == NONE &&
+        event.budgets[0] == NONE && event.budgets[1] == NONE)
+        event.twin = 0;
+    if (event.kind == INTENT && event.approval != NONE && pick(play, 3) > 0) { /* as it was asked for */
+        const struct event *asked = model_asked(&play->history, event.approval);
+
+        if (asked != NULL)
+            event.same = asked->same, event.facts = asked->facts, event.targets = asked->targets;
+    }
+    return event;
+}
+
+static void remember(struct play *play, const struct event *event)
+{
+    assert_true(play->history.count < EVENTS);
+    play->history.events[play->history.count++] = *event;
+}
+
+/* The writer's part in one record that claims. */
+static void take(struct play *play, struct event *event)
+{
+    struct texts texts = {.count = 0};
+    struct claim claims[CLAIMS_MOST];
+    struct claim_verdict verdict;
+    size_t count = claims_of(event, &texts, claims);
+    struct record record = line_of(event, &texts, claims, count);
+    const struct claims_record claimed = {event->time_us, say(&texts, "id-%d", event->request),
+                                          line_text(&record), claims, count};
+    enum claim_result expected = model(&play->history, event);
+
+    claims_state_take(&play->state, &claimed, &verdict);
+    if (verdict.result != expected)
+        fail_msg("event %d: %s, not %s", play->history.count, claim_result_name(verdict.result),
+                 claim_result_name(expected));
+    play->seen[verdict.result]++;
+    if (expected == CLAIMS_TAKEN)
+        remember(play, event);
+    if (expected == CLAIM_KEY_DONE && verdict.status != 0) {
+        assert_int_equal(verdict.status, 201);
+        assert_true(span_is(verdict.replay, "{\"body\":\"{\\\"data\\\":1}\"}"));
+    }
+    if (expected == CLAIM_BREAKER_OPEN) {
+        struct event trip = *event;
+
+        trip.kind = TRIP;
+        trip.budgets[0] = 1;
+        bool tripped;
+        (void)model_spent(&play->history, 1, event->time_us, &tripped);
+        if (!tripped)
+            take(play, &trip);
+    }
+    record_free(&record);
+}
+
+/* Lines that became durable, as a start reads them. */
+static void reread(struct play *play, int from)
+{
+    for (; from < play->history.count; from++) {
+        struct texts texts = {.count = 0};
+        struct claim claims[CLAIMS_MOST];
+        const struct event *event = &play->history.events[from];
+        size_t count = event->kind != END ? claims_of(event, &texts, claims) : 0;
+        struct record record = line_of(event, &texts, claims, count);
+
+        assert_null(claims_state_read(&play->reread, line_text(&record)));
+        if (event->kind == END)
+            assert_null(claims_state_read(&play->state, line_text(&record)));
+        record_free(&record);
+    }
+}
+
+/* One group of records: ends, and what claims, which is made durable or not. */
+static void play_group(struct play *play)
+{
+    int before = play->history.count, size = 1 + pick(play, 4);
+    bool fails = pick(play, 4) == 0;
+
+    for (int i = 0; i < size; i++) {
+        struct event event = any_event(play);
+
+        if (event.kind != END)
+            take(play, &event);
+        else if (event.request < play->requests && is_open(&play->history, event.request) && !fails &&
+                 play->history.count == before) { /* ends count behind their group: one alone */
+            remember(play, &event);
+            break;
+        }
+        play->now_us += pick(play, 3) * SECOND / 2;
+    }
+    if (fails) {
+        claims_state_take_back(&play->state);
+        play->history.count = before;
+        assert_same(&play->state, &play->reread, play->now_us);
+        return;
+    }
+    claims_state_keep(&play->state, play->now_us);
+    reread(play, before);
+}
+
+static void random_histories_are_as_the_model_says(void **state)
+{
+    unsigned seen[CLAIM_RESULTS] = {0};
+    (void)state;
+
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        struct play play = {.random = round, .now_us = START};
+
+        while (play.history.count < EVENTS - 20) {
+            play_group(&play);
+            play.now_us += pick(&play, 20) == 0 ? pick(&play, 40) * SECOND : 1000;
+            if (pick(&play, 60) == 0)
+                play.now_us += pick(&play, 2) * CLAIM_KEY_S * SECOND;
+            if (pick(&play, 10) == 0)
+                assert_same(&play.state, &play.reread, play.now_us);
+            if (pick(&play, 10) == 0) {
+                struct claims_state copy = reborn(&play.state);
+
+                assert_same(&play.state, &copy, play.now_us);
+                claims_state_free(&play.reread);
+                play.reread = copy;
+            }
+        }
+        for (unsigned i = 0; i < CLAIM_RESULTS; i++)
+            seen[i] += play.seen[i];
+        claims_state_free(&play.state);
+        claims_state_free(&play.reread);
+    }
+    for (enum claim_result result = CLAIMS_TAKEN; result <= CLAIM_GIVEN_BEFORE; result++)
+        if (seen[result] < ROUNDS / 4)
+            fail_msg("%s was answered %u times only", claim_result_name(result), seen[result]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(random_histories_are_as_the_model_says),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
