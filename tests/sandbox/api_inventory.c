@@ -1,18 +1,27 @@
 /* Targets and projects: what an integration brought in, and what is orphaned when it is deleted. */
 #include "tests/sandbox/paging.h"
 
+/* What a target is related to; the API may leave it out. */
+static void add_relations(struct call *call, const struct target *target)
+{
+    call_add_member(call, ",\"relationships\":{\"integration\":{\"data\":{\"type\":\"integration\",\"id\":",
+                    target->integration_id);
+    call_add_member(call, ",\"attributes\":{\"integration_type\":", target->type ? target->type->name : NULL);
+    call_add_member(
+        call, "}}},\"organization\":{\"data\":{\"type\":\"organization\",\"id\":", call->organization->id);
+    text_add_string(&call->answer->body, "}}}");
+}
+
 static void add_target(struct call *call, const struct target *target)
 {
     text_add_string(&call->answer->body, "{\"type\":\"target\"");
     call_add_member(call, ",\"id\":", target->record.id);
     call_add_member(call, ",\"attributes\":{\"display_name\":", target->display_name);
     call_add_member(call, ",\"is_private\":true,\"created_at\":", target->created_at);
-    call_add_member(call, "},\"relationships\":{\"integration\":{\"data\":{\"type\":\"integration\",\"id\":",
-                    target->integration_id);
-    call_add_member(call, ",\"attributes\":{\"integration_type\":", target->type ? target->type->name : NULL);
-    call_add_member(
-        call, "}}},\"organization\":{\"data\":{\"type\":\"organization\",\"id\":", call->organization->id);
-    text_add_string(&call->answer->body, "}}}}");
+    text_add_string(&call->answer->body, "}");
+    if (!target->unrelated)
+        add_relations(call, target);
+    text_add_string(&call->answer->body, "}");
 }
 
 static void add_project(struct call *call, const struct project *project)

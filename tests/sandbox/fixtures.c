@@ -146,8 +146,8 @@ static bool read_integration(struct reading *reading, json_t *object)
 
 static bool read_target(struct reading *reading, json_t *object)
 {
-    static const char *const known[] = {"id",          "integration_id", "display_name",
-                                        "source_type", "created_at",     NULL};
+    static const char *const known[] = {
+        "id", "integration_id", "display_name", "source_type", "created_at", "unrelated", NULL};
     struct target target = {.created_at = MADE_AT};
     json_t *owner = json_object_get(object, "integration_id");
     const char *display_name = "a target";
@@ -157,6 +157,7 @@ static bool read_target(struct reading *reading, json_t *object)
         !read_string(reading, object, "display_name", &display_name) ||
         !read_time(reading, object, "created_at", target.created_at))
         return false;
+    target.unrelated = json_is_true(json_object_get(object, "unrelated"));
     if (owner != NULL && !json_is_null(owner)) {
         if (!read_uuid(reading, object, "integration_id", target.integration_id))
             return false;

@@ -232,6 +232,8 @@ static void write_target(const struct record *record, struct text *out)
 
     write_string(out, "{\"id\":", record->id);
     write_string(out, ",\"integration_id\":", target->integration_id);
+    if (target->unrelated)
+        text_add_string(out, ",\"unrelated\":true");
     write_string(out, ",\"display_name\":", target->display_name);
     write_string(out, ",\"source_type\":", target->type ? target->type->name : NULL);
     write_string(out, ",\"created_at\":", target->created_at);

@@ -32,6 +32,7 @@ struct target {
     const struct integration_type *type;  /* of the integration that it came from */
     char *display_name;
     char created_at[STAMP_SIZE];
+    bool unrelated;  /* the API leaves out what it is related to */
     size_t projects; /* how many name this target */
 };
 
