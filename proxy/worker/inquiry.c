@@ -204,7 +204,7 @@ static enum hanging look_at_target(const struct inquiry *inquiry, json_t *target
     json_t *relation = json_object_get(json_object_get(target, "relationships"), "integration");
     json_t *data = json_object_get(relation, "data"), *id = json_object_get(data, "id");
 
-    if (json_is_null(data))
+    if (json_is_null(data) || json_is_null(id)) /* an orphan already */
         return HANGS_ELSEWHERE;
     if (!json_is_string(id))
         return HANGS_UNSAID;
