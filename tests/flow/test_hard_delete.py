@@ -126,7 +126,7 @@ UNREADABLE = {
     "another integration": {"body": describes().replace(ECR, HUB)}, "no id": {"body": describes().replace('"id"', '"ident"')},
     "no attributes": {"body": describes().replace("attributes", "attribs")}, "no type": {"body": describes(integration_type=None)},
     "a broker that is neither on nor off": {"body": describes(has_broker="no")},
-    "too large": {"large_body": 200000}, "an encoding": {"encoding": "gzip"},
+    "too large": {"body": describes(profile_name="x" * 70000)}, "too large by far": {"large_body": 200000}, "an encoding": {"encoding": "gzip"},
     "closes before": {"close": "before"}, "closes in the middle": {"close": "middle"}, "resets": {"reset": True},
     "no HTTP": {"raw": "no HTTP at all\r\n\r\n"}, "too short": {"truncate": 20}, "more than asked": {"surplus": "x"},
     "100 first": {"interim": 100}, "silence": {"delay_ms": 60000}, "drips": {"drip_ms": 500},
@@ -303,6 +303,29 @@ def test_a_list_without_end(make_gate, make_upstream):
         before = len(upstream.received)
         assert intent_of(gate, delete(gate))["radius"]["known"] is False
         assert len(upstream.received) - before == reads
+
+
+def test_pages_that_overlap(make_gate, make_upstream):
+    """What came in between moves the pages: nothing is counted twice, by whatever spelling of its id."""
+    ids = [f"dddddddd-0000-4000-8000-00000000000{number}" for number in range(4)]
+    pages = [ids[:3], [ids[2].upper(), ids[3]]]
+
+    def script(connection, received):
+        if received.method == "DELETE":
+            connection.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        elif "/targets?" in received.target:
+            second = "starting_after" in received.target
+            related = {"relationships": {"integration": {"data": {"type": "integration", "id": ECR.upper()}}}}
+            document = {"data": [{"type": "target", "id": one, **related} for one in pages[second]],
+                        "links": {} if second else {"next": "/x?starting_after=v1.Zm9v"}}
+            connection.sendall(answer(body=json.dumps(document).encode()))
+        else:
+            connection.sendall(describe(received))
+        return True
+
+    gate = make_gate(make_upstream(script, scripted_asked=True))
+    radius = intent_of(gate, delete(gate))["radius"]
+    assert (radius["known"], radius["targets"], [one["id"] for one in radius["listed"]]) == (True, 4, ids)
 
 
 def test_only_when_needed(make_gate, sandbox):
