@@ -1,15 +1,15 @@
 #include "proxy/control.h"
 
-#include "policies/policy_summary.h"
 #include "proxy/admin/admin.h"
 #include "proxy/audit/journal.h"
 #include "proxy/audit/keys.h"
+#include "proxy/audit/owed.h"
 #include "proxy/audit/reconcile.h"
-#include "proxy/audit/record.h"
 #include "proxy/base/log.h"
 #include "proxy/listen/takeover.h"
 #include "proxy/observe/access_log.h"
 #include "proxy/ship/ship.h"
+#include "proxy/swap.h"
 #include "proxy/tls/server.h"
 #include "proxy/upstream/upstream.h"
 #include "proxy/worker/worker.h"
@@ -27,6 +27,7 @@ struct control {
     struct event_base *base;
     struct journal_port *port;
     struct reconciler *reconciler;
+    struct swap *swap; /* puts rulesets in force */
     struct admin_view
         view; /* the ruleset in force is in it; `stopping`: the first SIGTERM or SIGINT was seen */
     struct admin *admin;
@@ -36,38 +37,6 @@ struct control {
 };
 
 /* ---- records ---- */
-
-/* What it tells of has happened, so it is owed even while the journal is broken or not open yet. */
-static void append(struct control *control, const struct record_fields *fields)
-{
-    struct record record = {0};
-    bool built = record_build(fields, &record);
-
-    record.owed = true;
-    if (!built || !journal_append(control->port, &record, NULL, NULL))
-        journal_missed(control->task.service->journal, 1);
-    record_free(&record);
-}
-
-/* A policy comes into force, in place of the one before (NULL: none). */
-static void record_policy(struct control *control, const struct policy *before, const struct policy *policy)
-{
-    struct text changes = {0};
-    struct record_fields fields = {
-        .stage = STAGE_POLICY,
-        .time_us = clock_now_us(),
-        .cause = span_of(before != NULL ? "signal" : "start"),
-        .policy = span_of(policy_digest(policy)),
-        .principals = record_number(policy_principal_count(policy)),
-        .uid = record_number(getuid()),
-    };
-
-    policy_summary_write(before, policy, &changes);
-    if (!changes.failed)
-        fields.changes = (struct span){changes.data, changes.length};
-    append(control, &fields);
-    text_free(&changes);
-}
 
 /* The key of the masks is in use from now on; `before`, another one until now (NULL: the gate starts). */
 static void record_key(struct control *control, const char *before)
@@ -83,7 +52,7 @@ static void record_key(struct control *control, const char *before)
         .key_before = span_of(before),
         .uid = record_number(getuid()),
     };
-    append(control, &fields);
+    journal_owe(control->task.service->journal, control->port, &fields);
 }
 
 /* ---- signals ---- */
@@ -107,20 +76,6 @@ static bool renew_key(struct control *control, char *error, size_t error_size)
     return true;
 }
 
-/* Puts a ruleset in force. */
-static void swap(struct control *control, struct ruleset *next)
-{
-    ruleset_inherit(next, control->view.ruleset);
-    for (unsigned i = 0; i < control->task.worker_count; i++)
-        worker_swap(control->task.workers[i], next);
-    reconcile_swap(control->reconciler, next);
-    record_policy(control, ruleset_policy(control->view.ruleset), ruleset_policy(next));
-    ruleset_release(control->view.ruleset);
-    control->view.ruleset = next;
-    control->view.ruleset_since_us = clock_now_us();
-    log_event(LOG_INFO, "reload", "in force: policy %s", policy_digest(ruleset_policy(next)));
-}
-
 /* Something could not be read anew; what was in use stays so. Of several, the first is shown to those who ask
  * whether the gate is ready. */
 static void reload_failed(struct control *control, const char *format, ...)
@@ -128,17 +83,17 @@ static void reload_failed(struct control *control, const char *format, ...)
 
 static void reload_failed(struct control *control, const char *format, ...)
 {
-    struct admin_view *view = &control->view;
-    char why[sizeof view->reload.why];
+    struct reload *reload = &control->view.parts_reload;
+    char why[sizeof reload->why];
     va_list arguments;
 
     va_start(arguments, format);
     (void)vsnprintf(why, sizeof why, format, arguments);
     va_end(arguments);
     log_event(LOG_ERROR, "reload", "%s", why);
-    if (!view->reload.failed)
-        memcpy(view->reload.why, why, sizeof why);
-    view->reload.failed = true;
+    if (!reload->failed)
+        memcpy(reload->why, why, sizeof why);
+    reload->failed = true;
 }
 
 /* All but contract, policy and held keys. */
@@ -167,24 +122,16 @@ static void on_reload(int signal_number, short what, void *arg)
 {
     struct control *control = arg;
     struct service *service = control->task.service;
-    struct problems problems = {0};
     (void)signal_number;
     (void)what;
 
-    control->view.reload.time_us = clock_now_us();
-    control->view.reload.failed = false;
-    struct ruleset *next = ruleset_load(service->config, true, &problems);
-    log_problems("reload", &problems);
-    problems_free(&problems);
+    control->view.parts_reload.time_us = clock_now_us();
+    control->view.parts_reload.failed = false;
     reload_parts(control);
-    if (next == NULL)
-        reload_failed(control, "contract, policy and credentials in force stay as they were");
-    if (control->view.reload.failed)
-        COUNT(service, reloads_failed);
-    else
+    if (swap_reload(control->swap) && !control->view.parts_reload.failed)
         COUNT(service, reloads);
-    if (next != NULL)
-        swap(control, next);
+    else
+        COUNT(service, reloads_failed);
 }
 
 static void on_reopen(int signal_number, short what, void *arg)
@@ -255,6 +202,12 @@ static bool make_parts(struct control *control)
         (control->reconciler = reconcile_new(service, control->base, control->port)) == NULL)
         return false;
     control->view.reconciler = control->reconciler;
+    const struct swap_task swap = {.base = control->base,
+                                   .port = control->port,
+                                   .reconciler = control->reconciler,
+                                   .view = &control->view};
+    if ((control->swap = swap_new(&swap)) == NULL)
+        return false;
     return watch_signals(control);
 }
 
@@ -285,9 +238,7 @@ struct control *control_new(const struct control_task *task, char *error, size_t
 
 void control_run(struct control *control, struct ruleset *ruleset)
 {
-    control->view.ruleset = ruleset_hold(ruleset);
-    control->view.ruleset_since_us = clock_now_us();
-    record_policy(control, NULL, ruleset_policy(ruleset));
+    swap_begin(control->swap, ruleset);
     record_key(control, NULL);
     reconcile_begin(control->reconciler, ruleset);
     (void)event_base_dispatch(control->base);
@@ -315,7 +266,7 @@ void control_free(struct control *control)
             event_free(control->events[i]);
     admin_close(control->admin);
     reconcile_free(control->reconciler);
-    ruleset_release(control->view.ruleset);
+    swap_free(control->swap);
     journal_port_free(control->port);
     if (control->base != NULL)
         event_base_free(control->base);

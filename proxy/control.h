@@ -22,9 +22,9 @@ struct control;
  * message. The task is copied. */
 struct control *control_new(const struct control_task *task, char *error, size_t error_size);
 
-/* Runs in the calling thread until SIGTERM or SIGINT, or until another gate has taken over. SIGHUP: policy,
- * contract, credentials and the CA file are read anew; when anything is wrong with them, the old ones stay.
- * SIGUSR1: the access log is reopened. */
+/* Takes the caller's reference of the ruleset over, and runs in the calling thread until SIGTERM or SIGINT,
+ * or until another gate has taken over. SIGHUP: policy, contract, credentials and all else that is read from
+ * files is read anew; what is wrong leaves the old in use. SIGUSR1: the access log is reopened. */
 void control_run(struct control *control, struct ruleset *ruleset);
 
 /* Another process answers at the admin listener from now on. NULL allowed. */

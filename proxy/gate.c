@@ -34,6 +34,7 @@
 
 struct gate {
     struct service service;
+    struct ruleset *ruleset; /* to begin with; NULL once the control thread has it */
     struct worker **workers;
     unsigned worker_count; /* made */
     unsigned started;
@@ -64,7 +65,7 @@ static bool open_tls(struct service *service)
     return !wanted || service->tls != NULL;
 }
 
-static bool open_service(struct service *service, bool took_over)
+static bool open_service(struct service *service, const struct ruleset *ruleset, bool took_over)
 {
     const struct config *config = service->config;
     char error[1024] = "";
@@ -80,6 +81,7 @@ static bool open_service(struct service *service, bool took_over)
         .keep_days = config->audit.keep_days,
         .checkpoint_records = config->audit.checkpoint_records,
         .checkpoint_seconds = config->audit.checkpoint_seconds,
+        .manifest = ruleset_manifest(ruleset),
         .checkpoint_command = (const char *const *)config->audit.checkpoint_command,
     };
 
@@ -247,8 +249,9 @@ static void bound_connections(struct service *service)
         config->limits.connections, all, left);
 }
 
-static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_file)
+static bool serve(struct gate *gate, const char *port_file)
 {
+    struct ruleset *ruleset = gate->ruleset;
     char error[512] = "";
 
     if (!listen_all(gate))
@@ -256,7 +259,7 @@ static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_f
     if (!confine_process(gate->service.config, ruleset, port_file, error, sizeof error))
         return complain("process", error);
     bound_connections(&gate->service);
-    if (!open_service(&gate->service, takeover_took(gate->takeover)) || !make_workers(gate, ruleset))
+    if (!open_service(&gate->service, ruleset, takeover_took(gate->takeover)) || !make_workers(gate, ruleset))
         return false;
     const struct control_task task = {
         .service = &gate->service,
@@ -273,14 +276,15 @@ static bool serve(struct gate *gate, struct ruleset *ruleset, const char *port_f
     announce(gate);
     if (!takeover_serves(gate->takeover, error, sizeof error))
         return complain("takeover", error);
+    gate->ruleset = NULL;
     control_run(gate->control, ruleset);
     return true;
 }
 
 bool gate_run(const struct config *config, struct ruleset *ruleset, const char *port_file)
 {
-    struct gate gate = {.service = {.config = config}};
-    bool served = serve(&gate, ruleset, port_file);
+    struct gate gate = {.service = {.config = config}, .ruleset = ruleset};
+    bool served = serve(&gate, port_file);
 
     if (!stop_workers(&gate)) {
         log_event(LOG_ERROR, "stop", "a worker hangs; the process ends without it");
@@ -290,6 +294,7 @@ bool gate_run(const struct config *config, struct ruleset *ruleset, const char *
     sockets_close(&gate.sockets);
     free_workers(&gate);
     close_service(&gate.service);
+    ruleset_release(gate.ruleset);
     if (served)
         log_event(LOG_INFO, "stop", "stopped");
     return served;

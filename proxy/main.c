@@ -85,6 +85,8 @@ static const struct command commands[] = {
      "\n"
      "Otherwise reads one secret from stdin: printf %s \"$SECRET\" | portcullis token\n",
      NULL},
+    {"manifest", console_manifest, "COMMAND ...", "Signs a set of policy and contract, and verifies one.",
+     NULL, NULL},
     {"audit", console_audit, "COMMAND DIR ...", "Verifies, searches and proves the audit journal.", NULL,
      NULL},
     {0},

@@ -64,12 +64,14 @@ static bool check_policy(const struct admin_view *view, char why[static WHY], st
     }
     add_text(details, "digest", policy_digest(ruleset_policy(view->ruleset)));
     add_time(details, "since", view->ruleset_since_us);
-    if (view->reload.time_us == 0)
+    const struct reload *policy = &view->policy_reload, *parts = &view->parts_reload;
+    int64_t time_us = policy->time_us > parts->time_us ? policy->time_us : parts->time_us;
+    if (time_us == 0)
         return true;
-    add_text(details, "last_reload", view->reload.failed ? "failed" : "done");
-    add_time(details, "last_reload_time", view->reload.time_us);
-    if (view->reload.failed)
-        add_text(details, "last_reload_why", view->reload.why);
+    add_text(details, "last_reload", policy->failed || parts->failed ? "failed" : "done");
+    add_time(details, "last_reload_time", time_us);
+    if (policy->failed || parts->failed)
+        add_text(details, "last_reload_why", policy->failed ? policy->why : parts->why);
     return true;
 }
 

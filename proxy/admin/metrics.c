@@ -53,15 +53,20 @@ static void write_info(struct text *page, const char *name, const char *help, co
 
 static void write_policy(const struct admin_view *view, struct text *page)
 {
+    int64_t policy_us = view->policy_reload.time_us, parts_us = view->parts_reload.time_us;
+
     if (view->ruleset != NULL)
         write_info(page, "policy_info", "The policy in force", "digest",
                    policy_digest(ruleset_policy(view->ruleset)));
     exposition_single(page, "policy_time_seconds", "gauge", "When it came into force, since the epoch",
                       (uint64_t)view->ruleset_since_us, MICROSECONDS);
     exposition_single(page, "reload_successful", "gauge", "Did the last reload succeed, or was there none",
-                      !view->reload.failed, 1);
+                      !view->policy_reload.failed && !view->parts_reload.failed, 1);
     exposition_single(page, "reload_time_seconds", "gauge", "When the last reload was, since the epoch",
-                      (uint64_t)view->reload.time_us, MICROSECONDS);
+                      (uint64_t)(policy_us > parts_us ? policy_us : parts_us), MICROSECONDS);
+    exposition_single(page, "policies_replaced", "gauge",
+                      "Policies that were replaced and that running requests still hold",
+                      view->rulesets_replaced, 1);
 }
 
 static void write_reconciled(const struct admin_view *view, struct text *page)

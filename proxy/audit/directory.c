@@ -1,5 +1,7 @@
 #include "proxy/audit/directory.h"
 
+#include "proxy/base/file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,53 +15,6 @@
 #include <unistd.h>
 
 #define LOCK_NAME "journal.lock"
-
-/* Makes one directory and its name durable. */
-static bool make_one(const char *path)
-{
-    if (mkdir(path, 0700) != 0)
-        return errno == EEXIST;
-
-    const char *slash = strrchr(path, '/');
-    char *parent = slash == NULL   ? strdup(".")
-                   : slash == path ? strdup("/")
-                                   : strndup(path, (size_t)(slash - path));
-    int fd = parent != NULL ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-
-    free(parent); /* keeps errno */
-    if (fd < 0)
-        return false;
-    bool synced = fsync(fd) == 0;
-    int fault = errno;
-    close(fd);
-    errno = fault;
-    return synced;
-}
-
-bool directory_make(const char *path, char *error, size_t error_size)
-{
-    char *copy = strdup(path);
-    size_t length = copy != NULL ? strlen(copy) : 0;
-    bool made = copy != NULL;
-
-    while (length > 1 && copy[length - 1] == '/')
-        copy[--length] = '\0';
-    for (size_t at = 1; made && at <= length; at++)
-        if (copy[at] == '/' || copy[at] == '\0') {
-            char end = copy[at];
-
-            copy[at] = '\0';
-            made = make_one(copy);
-            if (made)
-                copy[at] = end;
-        }
-    int fault = errno;
-    if (!made)
-        snprintf(error, error_size, "%s: cannot make the directory: %s", copy ? copy : path, strerror(fault));
-    free(copy);
-    errno = fault;
-    return made;
-}
 
 static bool fail(const char *path, const char *what, const char **passing, char *error, size_t error_size)
 {

@@ -12,10 +12,6 @@ struct directory {
     int lock; /* the lock file, locked for as long as it is open */
 };
 
-/* Makes the directory where it is missing (0700, with what is missing above it). False (errno) with a
- * message. */
-bool directory_make(const char *path, char *error, size_t error_size);
-
 /* Makes the directory, refuses one that others may write to, takes the lock. False with a message; where the
  * reason may pass by itself, *passing says it in short (static), else it is NULL. */
 bool directory_open(struct directory *directory, const char *path, const char **passing, char *error,

@@ -1,4 +1,5 @@
 #include "proxy/audit/journal_internal.h"
+#include "proxy/audit/vouched.h"
 #include "proxy/base/clock.h"
 
 #include <errno.h>
@@ -73,6 +74,8 @@ static struct journal *make(const struct journal_settings *settings, const struc
         return NULL;
     }
     journal->settings = *settings;
+    if (settings->manifest != NULL)
+        journal->manifest = *settings->manifest;
     journal->retry_ms = retry_ms;
     journal->home.io = io;
     journal->home.directory = (struct directory){.fd = -1, .lock = -1};
@@ -146,6 +149,17 @@ json_t *journal_take_open(struct journal *journal)
     journal->inherited = NULL;
     pthread_mutex_unlock(&journal->lock);
     return open;
+}
+
+bool journal_take_manifest(struct journal *journal, const struct manifest *manifest, char *error,
+                           size_t error_size)
+{
+    pthread_mutex_lock(&journal->lock);
+    bool taken = manifest->serial == 0 || vouched_may_follow(&journal->manifest, manifest, error, error_size);
+    if (taken && manifest->serial != 0)
+        journal->manifest = *manifest;
+    pthread_mutex_unlock(&journal->lock);
+    return taken;
 }
 
 bool journal_usable(const struct journal *journal, const char **why)

@@ -21,6 +21,7 @@
 struct event_base;
 struct json_t;
 struct journal;
+struct manifest;
 struct journal_port; /* one event loop's end of the queue */
 
 /* Texts must outlive the journal. */
@@ -38,6 +39,7 @@ struct journal_settings {
     unsigned checkpoint_seconds; /* or that long after the last one, when there are new lines; 0: never */
     unsigned
         await_ms; /* how long journal_await is worth it while another process holds the lock; 0: not at all */
+    const struct manifest *manifest; /* of the policy that the gate starts with; NULL: none is demanded */
     const char *const *checkpoint_command; /* argv, NULL-terminated: is given every checkpoint; NULL: none */
 };
 
@@ -114,6 +116,11 @@ void journal_missed(struct journal *journal, unsigned long count);
 
 /* May mutations be forwarded? And if not, why (static or stable text)? Any thread. */
 bool journal_usable(const struct journal *journal, const char **why);
+
+/* Is a set with this manifest no older than the newest that the log knows? Then it is the newest from now on,
+ * and stays so: with serial 0 (none is demanded) nothing changes. False with a message. Any thread. */
+bool journal_take_manifest(struct journal *journal, const struct manifest *manifest, char *error,
+                           size_t error_size);
 
 /* What the journal says of itself. */
 struct journal_status {

@@ -9,6 +9,7 @@
 #include "proxy/audit/recovery.h"
 #include "proxy/audit/segment.h"
 #include "proxy/audit/unsettled.h"
+#include "proxy/service/manifest.h"
 
 #include <pthread.h>
 
@@ -39,6 +40,7 @@ struct journal {
     int64_t await_until;       /* when they are told that it is not; monotonic; 0: nobody is taken any more */
     json_t *inherited;         /* intents of earlier runs without an end, until somebody takes them */
     struct keeper *keeper;     /* NULL until it is open */
+    struct manifest manifest;  /* the newest that is known */
     bool stopping;
     struct journal_status status; /* what of it the writer knows, and `missed` */
 

@@ -1,6 +1,7 @@
 /* Opening a journal: everything from the lock to the first segment, at the gate's start or later. */
 #include "proxy/audit/checkpoints.h"
 #include "proxy/audit/journal_internal.h"
+#include "proxy/audit/vouched.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/log.h"
 
@@ -130,6 +131,23 @@ static void note_open(struct journal *journal, const struct intents *intents)
     }
 }
 
+/* Is the policy that the gate has no older than the newest that the log knows? Where no manifest is demanded,
+ * what the log knows is kept for a gate that demands one again. */
+static bool is_vouched(struct journal *journal, const struct manifest *newest, char *error, size_t error_size)
+{
+    char why[512] = "";
+
+    pthread_mutex_lock(&journal->lock);
+    bool right =
+        journal->manifest.serial == 0 || vouched_may_follow(newest, &journal->manifest, why, sizeof why);
+    if (journal->manifest.serial == 0)
+        journal->manifest = *newest;
+    pthread_mutex_unlock(&journal->lock);
+    if (!right)
+        (void)snprintf(error, error_size, "%s: %s", journal->settings.directory, why);
+    return right;
+}
+
 /* Goes on where the log ends, with a segment of this run. */
 static bool go_on(struct journal *journal, struct recovery *recovery, const char **passing, char *error,
                   size_t error_size)
@@ -183,6 +201,7 @@ bool opening_try(struct journal *journal, const char **passing, char *error, siz
         open_signer(journal, passing, error, error_size) &&
         make_folder(journal, passing, error, error_size) &&
         recovery_read(directory, note_signer_key(journal->signer), &recovery, passing, error, error_size) &&
+        is_vouched(journal, &recovery.manifest, error, error_size) &&
         go_on(journal, &recovery, passing, error, error_size)) {
         finish(journal, &recovery);
         recovery_free(&recovery);

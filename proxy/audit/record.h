@@ -56,12 +56,13 @@ struct record_fields {
     struct span before;      /* the integration before a change, masked, already canonical JSON */
     struct span approval;    /* id of one */
     struct span body;        /* masked, already canonical JSON */
-    struct span cause;       /* of a policy: "start" or "signal" */
+    struct span cause;       /* of a policy: "start", "signal" or "file" */
     struct span changed;     /* pointers of what an update changed, already canonical JSON */
     struct span changes;     /* from the policy before, already canonical JSON */
     struct span claims;      /* as claims_write has them */
     struct span client;      /* address */
     struct span certificate; /* name in a client's certificate */
+    struct span contract;    /* digest */
     struct span credential;  /* presented to the upstream: "own" or "gate" */
     struct span detail;
     struct span edge; /* the tree before a segment, already canonical JSON */
@@ -91,7 +92,7 @@ struct record_fields {
     struct span version;
 
     struct record_number answer_bytes, bytes, count, duration_us, first_seq, format, last_seq, open_from,
-        part, principals, run, status, tree_size, uid, upstream_status;
+        part, principals, run, serial, status, tree_size, uid, upstream_status;
     enum record_flag sent; /* may the request have reached the upstream? */
 };
 

@@ -4,6 +4,7 @@
 #include "proxy/audit/checkpoints.h"
 #include "proxy/audit/cut.h"
 #include "proxy/audit/lines.h"
+#include "proxy/audit/vouched.h"
 #include "proxy/base/clock.h"
 
 #include <dirent.h>
@@ -279,8 +280,8 @@ static bool note_claims(struct reading *reading, const char *name, uint64_t numb
                                      : fail_damaged(reading, name, number, wrong);
 }
 
-/* Takes note of every intent and outcome in the segment. What cannot be read as a record is passed over here:
- * `audit verify` is there to judge it. */
+/* Takes note of every intent, outcome and manifest in the segment. What cannot be read as a record is passed
+ * over here: `audit verify` is there to judge it. */
 static bool note_segment(struct reading *reading, size_t index, struct intents *intents)
 {
     const struct segment_name *name = &reading->names[index];
@@ -292,9 +293,12 @@ static bool note_segment(struct reading *reading, size_t index, struct intents *
 
     if (lines.fd >= 0)
         while (noted && ((state = lines_next(&lines, &line)) == LINE_WHOLE || state == LINE_TOO_LONG)) {
-            if (state == LINE_WHOLE && newest)
+            if (state != LINE_WHOLE)
+                continue;
+            vouched_note(&reading->recovery->manifest, line);
+            if (newest)
                 noted = note_claims(reading, name->text, lines.number, line);
-            if (noted && state == LINE_WHOLE && !intents_note(intents, line)) {
+            if (noted && !intents_note(intents, line)) {
                 errno = ENOMEM;
                 state = LINE_ERROR;
                 break;

@@ -8,6 +8,7 @@
 #include "proxy/audit/claims_state.h"
 #include "proxy/audit/directory.h"
 #include "proxy/audit/entry.h"
+#include "proxy/service/manifest.h"
 
 #include <jansson.h>
 
@@ -29,6 +30,7 @@ void intents_end(struct intents *intents, struct span line);
 struct recovery {
     struct chain chain;         /* the log so far */
     struct entry_list records;  /* to be written first in the new segment: what was cut off */
+    struct manifest manifest;   /* the newest that the log knows; serial 0: none */
     struct intents intents;     /* left open: somebody has to look what became of them */
     struct claims_state claims; /* what is claimed */
 };

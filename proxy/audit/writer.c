@@ -1,5 +1,6 @@
 #include "proxy/audit/check.h"
 #include "proxy/audit/journal_internal.h"
+#include "proxy/audit/vouched.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/fault_point.h"
 #include "proxy/base/log.h"
@@ -21,20 +22,26 @@ struct work {
 static bool add_header(struct journal *journal, struct entry_list *list)
 {
     uint64_t first_seq = chain_next(&journal->chain);
+    struct manifest manifest;
     char edge[CHAIN_EDGE];
 
     chain_write_edge(&journal->chain.tree, edge);
-    return entry_add(list, &(struct record_fields){
-                               .stage = STAGE_SEGMENT,
-                               .time_us = clock_now_us(),
-                               .edge = span_of(edge),
-                               .first_seq = record_number(first_seq),
-                               .format = record_number(SEGMENT_FORMAT),
-                               .open_from = record_number(unsettled_from(&journal->unsettled, first_seq)),
-                               .origin = span_of(note_signer_key(journal->signer)->name),
-                               .run = record_number(journal->run),
-                               .tree_size = record_number(journal->chain.tree.size),
-                           });
+    struct record_fields fields = {
+        .stage = STAGE_SEGMENT,
+        .time_us = clock_now_us(),
+        .edge = span_of(edge),
+        .first_seq = record_number(first_seq),
+        .format = record_number(SEGMENT_FORMAT),
+        .open_from = record_number(unsettled_from(&journal->unsettled, first_seq)),
+        .origin = span_of(note_signer_key(journal->signer)->name),
+        .run = record_number(journal->run),
+        .tree_size = record_number(journal->chain.tree.size),
+    };
+    pthread_mutex_lock(&journal->lock);
+    manifest = journal->manifest;
+    pthread_mutex_unlock(&journal->lock);
+    vouched_tell(&manifest, &fields);
+    return entry_add(list, &fields);
 }
 
 static bool add_missed(struct entry_list *list, unsigned long count)

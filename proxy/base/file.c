@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define READ_BYTES 16384
@@ -64,6 +65,79 @@ char *path_beside(const char *beside, const char *path)
         absolute = NULL;
     free(working);
     return absolute;
+}
+
+/* Makes one directory and its name durable. */
+static bool make_one(const char *path)
+{
+    if (mkdir(path, 0700) != 0)
+        return errno == EEXIST;
+
+    const char *slash = strrchr(path, '/');
+    char *parent = slash == NULL   ? strdup(".")
+                   : slash == path ? strdup("/")
+                                   : strndup(path, (size_t)(slash - path));
+    int fd = parent != NULL ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+    free(parent); /* keeps errno */
+    if (fd < 0)
+        return false;
+    bool synced = fsync(fd) == 0;
+    int fault = errno;
+    close(fd);
+    errno = fault;
+    return synced;
+}
+
+bool directory_make(const char *path, char *error, size_t error_size)
+{
+    char *copy = strdup(path);
+    size_t length = copy != NULL ? strlen(copy) : 0;
+    bool made = copy != NULL;
+
+    while (length > 1 && copy[length - 1] == '/')
+        copy[--length] = '\0';
+    for (size_t at = 1; made && at <= length; at++)
+        if (copy[at] == '/' || copy[at] == '\0') {
+            char end = copy[at];
+
+            copy[at] = '\0';
+            made = make_one(copy);
+            if (made)
+                copy[at] = end;
+        }
+    int fault = errno;
+    if (!made)
+        snprintf(error, error_size, "%s: cannot make the directory: %s", copy ? copy : path, strerror(fault));
+    free(copy);
+    errno = fault;
+    return made;
+}
+
+static int64_t nanoseconds(struct timespec time)
+{
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+struct file_mark file_mark(const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) != 0)
+        return (struct file_mark){.inode = 0};
+    return (struct file_mark){
+        .device = status.st_dev,
+        .inode = status.st_ino,
+        .bytes = (uint64_t)status.st_size,
+        .modified_ns = nanoseconds(status.st_mtim),
+        .changed_ns = nanoseconds(status.st_ctim),
+    };
+}
+
+bool file_mark_equal(const struct file_mark *one, const struct file_mark *other)
+{
+    return one->device == other->device && one->inode == other->inode && one->bytes == other->bytes &&
+           one->modified_ns == other->modified_ns && one->changed_ns == other->changed_ns;
 }
 
 const char *path_shown(const char *path)

@@ -58,8 +58,12 @@ void log_problems(const char *event, const struct problems *problems)
 {
     for (size_t i = 0; i < problems->count; i++) {
         const struct problem *problem = &problems->items[i];
-        log_event(problem->severity == SEVERITY_ERROR ? LOG_ERROR : LOG_WARNING, event, "%s:%u:%u: %s (%s)",
-                  problem->file, problem->line, problem->column, problem->message, problem->pointer);
+        const enum log_level level = problem->severity == SEVERITY_ERROR ? LOG_ERROR : LOG_WARNING;
+        if (problem->line > 0)
+            log_event(level, event, "%s:%u:%u: %s (%s)", problem->file, problem->line, problem->column,
+                      problem->message, problem->pointer);
+        else
+            log_event(level, event, "%s: %s", problem->file, problem->message);
     }
 }
 

@@ -100,6 +100,19 @@ static const struct setting table[] = {
     {"contract", SETTING_FILE, AT(contract), 0, 0, false, NULL,
      "The OpenAPI document of the operations that exist; all others are answered 404."},
     {"policy", SETTING_FILE, AT(policy), 0, 0, false, NULL, "The policy file: who may do what where."},
+    {"policy_watch", SETTING_SWITCH, AT(policy_watch), 0, 0, false, "true",
+     "Are policy, contract, manifest and the files that the policy names read anew when they change? false "
+     "leaves that to SIGHUP."},
+    {"policy_shadow", SETTING_FILE, AT(policy_shadow), 0, 0, true, "null",
+     "A candidate for the policy, judged beside it: it decides nothing, and what it would decide otherwise "
+     "is "
+     "counted and logged; null for none."},
+
+    {"manifest.file", SETTING_FILE, AT(manifest.file), 0, 0, true, "null",
+     "Signed note that names policy, contract and a serial: others than these, or older ones, are refused; "
+     "null demands none."},
+    {"manifest.key", SETTING_VERIFIER, AT(manifest.key), 0, 0, true, "null",
+     "Public key that it must be signed by, as `portcullis manifest key` prints it."},
 
     {"facts.radius", SETTING_CHOICE, AT(facts.radius), 0, 0, false, "\"always\"",
      "Is what hangs on an integration looked up before each delete, or only when a rule looks at it?"},
@@ -284,6 +297,7 @@ bool setting_is_text(const struct setting *setting)
     case SETTING_SOCKET:
     case SETTING_KEY:
     case SETTING_NAME:
+    case SETTING_VERIFIER:
     case SETTING_SYSLOG:
     case SETTING_WEBHOOK:
     case SETTING_ACCOUNT:
@@ -349,6 +363,8 @@ static const char *kind_name(enum setting_kind kind)
         [SETTING_SECRET] = "source of a secret",
         [SETTING_CHOICE] = "one of",
         [SETTING_ACCOUNT] = "name",
+        [SETTING_SWITCH] = "true or false",
+        [SETTING_VERIFIER] = "public key",
     };
 
     return names[kind];

@@ -88,6 +88,13 @@ struct config {
 
     char *contract; /* absolute paths */
     char *policy;
+    char *policy_shadow; /* a candidate that only observes; NULL: none */
+    bool policy_watch;   /* these files, and those that they name, are read anew when they change */
+
+    struct {
+        char *file; /* absolute; NULL: none is demanded */
+        char *key;  /* public, as note_key_read takes it; given where `file` is */
+    } manifest;
 
     struct {                 /* what the gate asks the API before a change */
         unsigned radius;     /* enum config_radius */

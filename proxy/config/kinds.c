@@ -2,6 +2,7 @@
 #include "proxy/config/place.h"
 #include "proxy/config/reading.h"
 #include "proxy/config/value.h"
+#include "proxy/note/note.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -229,6 +230,28 @@ static void read_account(struct reading *reading, const struct setting *setting,
         store_text(reading, setting, pointer, strdup(text));
 }
 
+static void read_switch(struct reading *reading, const struct setting *setting, const char *pointer,
+                        json_t *value)
+{
+    if (json_is_boolean(value))
+        *(bool *)place(reading, setting) = json_is_true(value);
+    else
+        config_wrong(reading, pointer, setting, "must be true or false");
+}
+
+static void read_verifier(struct reading *reading, const struct setting *setting, const char *pointer,
+                          json_t *value)
+{
+    const char *text = json_string_value(value), *fault = "not a text";
+    struct note_key key;
+
+    if (text != NULL && note_key_read(span_of(text), &key, &fault))
+        store_text(reading, setting, pointer, strdup(text));
+    else
+        problems_add(reading->problems, SEVERITY_ERROR, &reading->config->document, pointer,
+                     "%s must be a public key of signed notes, or null: this is %s", setting->name, fault);
+}
+
 static void read_listeners(struct reading *reading, const struct setting *setting, const char *pointer,
                            json_t *value)
 {
@@ -298,6 +321,8 @@ static setting_reader *const readers[SETTING_KINDS] = {
     [SETTING_SECRET] = read_secret,
     [SETTING_CHOICE] = read_choice,
     [SETTING_ACCOUNT] = read_account,
+    [SETTING_SWITCH] = read_switch,
+    [SETTING_VERIFIER] = read_verifier,
 };
 
 void config_read_value(struct reading *reading, const struct setting *setting, const char *pointer,

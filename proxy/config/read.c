@@ -262,6 +262,18 @@ static void check_outside(struct reading *reading, const char *path, const char 
                      "%s must not lie inside audit.directory", name);
 }
 
+static void check_manifest(struct reading *reading)
+{
+    const struct config *config = reading->config;
+
+    if (config->manifest.file != NULL && config->manifest.key == NULL)
+        problems_add(reading->problems, SEVERITY_ERROR, &config->document, "/manifest/file",
+                     "manifest.file needs manifest.key, the public key that it is signed by");
+    else if (config->manifest.file == NULL && config->manifest.key != NULL)
+        problems_add(reading->problems, SEVERITY_ERROR, &config->document, "/manifest/key",
+                     "manifest.key is for manifest.file, which is not set");
+}
+
 static void read_settings(struct reading *reading)
 {
     size_t count;
@@ -276,6 +288,7 @@ static void read_settings(struct reading *reading)
     resolve_public_url(reading);
     config_tls_check(reading->config, reading->problems);
     check_admin(reading);
+    check_manifest(reading);
     config_networks_check(reading->config, reading->problems);
     check_outside(reading, reading->config->audit.keys, "/audit/keys", "audit.keys");
     check_outside(reading, reading->config->ship.state, "/ship/state", "ship.state");

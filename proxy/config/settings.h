@@ -26,6 +26,8 @@ enum setting_kind {
     SETTING_SECRET,       /* struct config_secret */
     SETTING_CHOICE,       /* unsigned: index of one of its words; an enum has its values in that order */
     SETTING_ACCOUNT,      /* char *: name of a user or group of this machine */
+    SETTING_SWITCH,       /* bool */
+    SETTING_VERIFIER,     /* char *: a public key of signed notes (note/note.h), as written */
     SETTING_KINDS
 };
 

@@ -30,6 +30,7 @@ int console_explain(int argc, char **argv);
 int console_matrix(int argc, char **argv);
 int console_test(int argc, char **argv);
 int console_token(int argc, char **argv);
+int console_manifest(int argc, char **argv);
 int console_audit(int argc, char **argv);
 
 /* Runs the command of a group that argv[1] names, or answers --help; `group` is what is typed before it. The

@@ -56,7 +56,6 @@ int console_serve(int argc, char **argv)
     output_problems(&problems);
     problems_free(&problems);
     bool served = ruleset != NULL && gate_run(config, ruleset, options.port_file);
-    ruleset_release(ruleset);
     config_free(config);
     return served ? CONSOLE_DONE : CONSOLE_BAD;
 }

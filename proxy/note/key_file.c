@@ -1,6 +1,6 @@
 #include "proxy/note/key_file.h"
 
-#include "proxy/audit/directory.h"
+#include "proxy/base/file.h"
 #include "proxy/base/secret.h"
 
 #include <errno.h>

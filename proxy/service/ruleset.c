@@ -12,6 +12,10 @@
 
 struct ruleset {
     atomic_uint references;
+    struct watched_files files; /* that it was read from; marks from before that */
+    char contract_digest[DIGEST_TEXT_SIZE], policy_digest[DIGEST_TEXT_SIZE];
+    struct manifest manifest; /* serial 0: none is demanded */
+    struct policy *shadow;    /* NULL: none */
     struct contract *contract;
     struct policy *policy;
     struct credentials *credentials;
@@ -20,17 +24,36 @@ struct ruleset {
     size_t organizations;
 };
 
-/* Reads a file as a document; false with the problem noted. document_free either way. */
-static bool read_document(struct document *document, const char *path, struct problems *problems)
+/* Takes note of a file before it is read. */
+static void note_file(struct ruleset *ruleset, const char *path, struct problems *problems)
 {
-    const char *name = path_shown(path), *fault;
-    struct text text = {0};
-    bool right = file_read(path, FILE_LIMIT, &text, &fault);
+    if (!watched_files_add(&ruleset->files, path))
+        problems_add_at(problems, "", 0, 0, "memory is out");
+}
 
-    if (!right)
-        problems_add_at(problems, name, 0, 0, "cannot read it: %s", fault);
-    else
-        right = document_read(document, name, (struct span){text.data, text.length}, problems);
+static bool read_text(struct ruleset *ruleset, const char *path, struct text *text, struct problems *problems)
+{
+    const char *fault;
+
+    note_file(ruleset, path, problems);
+    if (file_read(path, FILE_LIMIT, text, &fault))
+        return true;
+    problems_add_at(problems, path_shown(path), 0, 0, "cannot read it: %s", fault);
+    return false;
+}
+
+/* Reads a file as a document, and its digest; false with the problem noted. document_free either way. */
+static bool read_document(struct ruleset *ruleset, struct document *document, const char *path,
+                          char digest[DIGEST_TEXT_SIZE], struct problems *problems)
+{
+    struct text text = {0};
+    bool right = read_text(ruleset, path, &text, problems);
+
+    if (right) {
+        const struct span bytes = {text.data, text.length};
+        manifest_digest(bytes, digest);
+        right = document_read(document, path_shown(path), bytes, problems);
+    }
     text_free(&text);
     return right;
 }
@@ -39,7 +62,8 @@ static void load_contract(struct ruleset *ruleset, const struct config *config, 
 {
     struct document document = {0};
 
-    if (config->contract != NULL && read_document(&document, config->contract, problems))
+    if (config->contract != NULL &&
+        read_document(ruleset, &document, config->contract, ruleset->contract_digest, problems))
         ruleset->contract = contract_compile(&document, problems);
     document_free(&document);
 }
@@ -81,16 +105,32 @@ static bool load_rates(struct ruleset *ruleset, struct problems *problems)
     return right;
 }
 
+/* The files of credentials, which may change without the policy. */
+static void note_credentials(struct ruleset *ruleset, const struct config *config, struct problems *problems)
+{
+    size_t count;
+    const struct credential_source *sources = policy_credentials(ruleset->policy, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        char *path = sources[i].kind == CREDENTIAL_FILE ? path_beside(config->policy, sources[i].name) : NULL;
+        if (path != NULL)
+            note_file(ruleset, path, problems);
+        free(path);
+    }
+}
+
 static void load_policy(struct ruleset *ruleset, const struct config *config, bool need_credentials,
                         struct problems *problems)
 {
     struct document document = {0};
 
-    if (config->policy != NULL && read_document(&document, config->policy, problems))
+    if (config->policy != NULL &&
+        read_document(ruleset, &document, config->policy, ruleset->policy_digest, problems))
         ruleset->policy = policy_compile(&document, problems);
     if (ruleset->policy != NULL) {
         ruleset->organizations = count_organizations(&document);
         policy_terms_check(ruleset->policy, &document, clock_now_us() / 1000000, problems);
+        note_credentials(ruleset, config, problems);
         ruleset->credentials =
             credentials_load(ruleset->policy, &document, config->policy, need_credentials, problems);
         if (load_rates(ruleset, problems) && ruleset->contract != NULL)
@@ -99,8 +139,60 @@ static void load_policy(struct ruleset *ruleset, const struct config *config, bo
     document_free(&document);
 }
 
+/* What the manifest says of the two files, against what they are; NULL when it is right. */
+static const char *manifest_fault(const struct ruleset *ruleset, const struct manifest *manifest)
+{
+    if (strcmp(manifest->policy, ruleset->policy_digest) != 0)
+        return "it is of another policy: the set was copied by half, or changed after it was signed";
+    if (strcmp(manifest->contract, ruleset->contract_digest) != 0)
+        return "it is of another contract: the set was copied by half, or changed after it was signed";
+    return NULL;
+}
+
+/* Holds what was read against the manifest. What does not fit is an error, or a warning where it is not
+ * `needed`: a set must be complete before it can be signed. */
+static void load_manifest(struct ruleset *ruleset, const struct config *config, bool needed,
+                          struct problems *problems)
+{
+    const struct document named = {.name = (char *)(uintptr_t)path_shown(config->manifest.file)}; /* read */
+    struct text text = {0};
+    struct manifest manifest;
+    struct note_key key;
+    const char *fault = NULL;
+
+    note_file(ruleset, config->manifest.file, problems);
+    if (file_read(config->manifest.file, NOTE_BYTES, &text, &fault) &&
+        note_key_read(span_of(config->manifest.key), &key, &fault) &&
+        manifest_verify((struct span){text.data, text.length}, &key, &manifest, &fault))
+        fault = manifest_fault(ruleset, &manifest);
+    if (fault == NULL)
+        ruleset->manifest = manifest;
+    else
+        problems_add(problems, needed ? SEVERITY_ERROR : SEVERITY_WARNING, &named, "",
+                     "the manifest does not vouch for the set: %s", fault);
+    text_free(&text);
+}
+
+/* The candidate. What is wrong with it is noted, and there is none then; the policy does not suffer by it. */
+static void load_shadow(struct ruleset *ruleset, const struct config *config, struct problems *problems)
+{
+    struct document document = {0};
+    char digest[DIGEST_TEXT_SIZE];
+    size_t errors = problems->errors;
+
+    if (read_document(ruleset, &document, config->policy_shadow, digest, problems))
+        ruleset->shadow = policy_compile(&document, problems);
+    if (problems->errors > errors) {
+        policy_free(ruleset->shadow);
+        ruleset->shadow = NULL;
+    }
+    document_free(&document);
+}
+
 static void ruleset_free(struct ruleset *ruleset)
 {
+    watched_files_free(&ruleset->files);
+    policy_free(ruleset->shadow);
     free(ruleset->levels);
     rates_free(ruleset->rates);
     credentials_free(ruleset->credentials);
@@ -109,9 +201,11 @@ static void ruleset_free(struct ruleset *ruleset)
     free(ruleset);
 }
 
-struct ruleset *ruleset_load(const struct config *config, bool need_credentials, struct problems *problems)
+struct ruleset *ruleset_load_noting(const struct config *config, bool need_credentials,
+                                    struct watched_files *files, struct problems *problems)
 {
     struct ruleset *ruleset = calloc(1, sizeof *ruleset);
+    size_t errors = problems->errors;
 
     if (ruleset == NULL) {
         problems_add_at(problems, "", 0, 0, "memory is out");
@@ -120,12 +214,27 @@ struct ruleset *ruleset_load(const struct config *config, bool need_credentials,
     atomic_init(&ruleset->references, 1);
     load_contract(ruleset, config, problems);
     load_policy(ruleset, config, need_credentials, problems);
-    (void)malloc_trim(0); /* the parsed documents are many times as large as what is compiled of them */
+    if (config->manifest.file != NULL && config->manifest.key != NULL)
+        load_manifest(ruleset, config, need_credentials, problems);
     if (ruleset->contract != NULL && ruleset->policy != NULL && ruleset->credentials != NULL &&
-        ruleset->levels != NULL)
+        ruleset->levels != NULL && problems->errors == errors) {
+        if (config->policy_shadow != NULL)
+            load_shadow(ruleset, config, problems);
+        (void)malloc_trim(0); /* the parsed documents are many times as large as what is compiled of them */
         return ruleset;
+    }
+    ruleset_take_files(ruleset, files);
     ruleset_free(ruleset);
     return NULL;
+}
+
+struct ruleset *ruleset_load(const struct config *config, bool need_credentials, struct problems *problems)
+{
+    struct watched_files files = {0};
+    struct ruleset *ruleset = ruleset_load_noting(config, need_credentials, &files, problems);
+
+    watched_files_free(&files);
+    return ruleset;
 }
 
 struct ruleset *ruleset_hold(struct ruleset *ruleset)
@@ -138,6 +247,32 @@ void ruleset_release(struct ruleset *ruleset)
 {
     if (ruleset != NULL && atomic_fetch_sub_explicit(&ruleset->references, 1, memory_order_acq_rel) == 1)
         ruleset_free(ruleset);
+}
+
+bool ruleset_is_last(const struct ruleset *ruleset)
+{
+    return atomic_load_explicit(&ruleset->references, memory_order_acquire) == 1;
+}
+
+void ruleset_take_files(struct ruleset *ruleset, struct watched_files *files)
+{
+    *files = ruleset->files;
+    ruleset->files = (struct watched_files){0};
+}
+
+const struct manifest *ruleset_manifest(const struct ruleset *ruleset)
+{
+    return &ruleset->manifest;
+}
+
+const char *ruleset_contract_digest(const struct ruleset *ruleset)
+{
+    return ruleset->contract_digest;
+}
+
+const struct policy *ruleset_shadow(const struct ruleset *ruleset)
+{
+    return ruleset->shadow;
 }
 
 const struct contract *ruleset_contract(const struct ruleset *ruleset)

@@ -7,19 +7,42 @@
 #include "policies/contract.h"
 #include "policies/policy.h"
 #include "proxy/config/config.h"
+#include "proxy/service/file_watch.h"
+#include "proxy/service/manifest.h"
 
 struct rates;
 struct ruleset;
 
-/* Loads everything that the configuration names. With `need_credentials` false, credential files and
- * variables are only warned of. NULL when there are errors; all of them, and warnings, are in `problems`. A
- * path that the configuration lacks (config_examine) is passed over, and the result NULL. The caller holds
- * one reference. */
+/* Loads everything that the configuration names. With `need_credentials` false (nobody is to be served by
+ * it), credential files and variables, and the manifest, are only warned of. NULL when there are errors; all
+ * of them, and warnings, are in `problems`. Those of the shadow alone are noted, too, and the result has no
+ * shadow then. A path that the configuration lacks (config_examine) is passed over, and the result NULL. The
+ * caller holds one reference. */
 struct ruleset *ruleset_load(const struct config *config, bool need_credentials, struct problems *problems);
+
+/* The same; where the result is NULL, *files (empty before) are those that were read until it was. */
+struct ruleset *ruleset_load_noting(const struct config *config, bool need_credentials,
+                                    struct watched_files *files, struct problems *problems);
 
 /* One reference more / less (the last one frees). Any thread. */
 struct ruleset *ruleset_hold(struct ruleset *ruleset);
 void ruleset_release(struct ruleset *ruleset);
+
+/* Does nobody but the caller hold it? Then nobody will: only a holder can give it on. */
+bool ruleset_is_last(const struct ruleset *ruleset);
+
+/* Gives the files that it was read from, with their marks from before that, to the caller, who frees them.
+ * Before others hold it. */
+void ruleset_take_files(struct ruleset *ruleset, struct watched_files *files);
+
+/* The manifest that vouches for it; serial 0 where none is demanded. */
+const struct manifest *ruleset_manifest(const struct ruleset *ruleset);
+
+/* SHA-256 of the contract's bytes: "sha256:<64 hex digits>". */
+const char *ruleset_contract_digest(const struct ruleset *ruleset);
+
+/* The candidate that is judged beside the policy; NULL for none. */
+const struct policy *ruleset_shadow(const struct ruleset *ruleset);
 
 const struct contract *ruleset_contract(const struct ruleset *ruleset);
 const struct policy *ruleset_policy(const struct ruleset *ruleset);

@@ -1,7 +1,7 @@
 #include "proxy/ship/ship.h"
 
-#include "proxy/audit/directory.h"
 #include "proxy/audit/journal.h"
+#include "proxy/base/file.h"
 #include "proxy/base/log.h"
 #include "proxy/observe/exposition.h"
 #include "proxy/ship/shipper.h"

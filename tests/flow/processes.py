@@ -262,6 +262,7 @@ class Gate(Process):
             "upstream": {"url": upstream if isinstance(upstream, str) else upstream.url},
             "contract": str(ROOT / "conf" / "integrations.openapi.json"),
             "policy": self.policy_file.name,
+            "policy_watch": False,  # tests say when it is read anew
             "audit": {"directory": self.audit_directory.name, "keys": f"{name}.keys"},
             "access_log": self.access_file.name,
         }

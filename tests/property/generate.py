@@ -45,6 +45,9 @@ BODIES = ["/body/data/attributes/profile_name", "/body/data/attributes/integrati
 NUMBERS = [-1, 0, 1, 2, 3, 17, 18]
 
 
+RULES = False  # not judged by the gate yet
+
+
 def token_of(name):
     return f"{name}-made-up-token"
 
@@ -57,7 +60,8 @@ def moment(time):
     return time.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-RULES = False  # not judged by the gate yet
+def read(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 class Generator:
@@ -82,6 +86,7 @@ class Generator:
             policy["principals"][name] = self.principal(name)
         for organization in self.some(ORGANIZATIONS, 2) + (["*"] if self.chance(0.5) else []):
             policy["organizations"][organization] = self.organization()
+        policy["organizations"].get("*", {}).pop("enforcement", None)
         if self.chance(0.85):
             policy["rules"] = [self.rule(number) for number in range(self.random.randint(1, 6))]
         if self.chance(0.15):
@@ -110,7 +115,7 @@ class Generator:
         return versions
 
     def principal(self, name):
-        principal = {"tokens": [digest(token_of(name))] + ([digest(token_of(name + "2"))] if self.chance(0.2) else [])}
+        principal = {"tokens": [self.token(token_of(name))] + ([self.token(token_of(name + "2"))] if self.chance(0.2) else [])}
         if self.chance(0.5):
             principal["certificates"] = [f"uri:spiffe://example/{name}"] + ([f"dns:{name}.example"] if self.chance(0.5) else [])
             principal["identity"] = self.pick(["both", "either", "either"])
@@ -121,6 +126,18 @@ class Generator:
         if self.chance(0.35):
             principal["break_glass"] = {"requests": self.random.randint(1, 5), "seconds": 3600}
         return principal
+
+    def token(self, text):
+        return {"digest": digest(text), **self.bounds()} if self.chance(0.25) else digest(text)
+
+    def bounds(self):
+        """Mostly such that most of the time lies between them."""
+        begin = BEGINNING + datetime.timedelta(hours=self.random.randint(0, 24 * 5))
+        end = BEGINNING + datetime.timedelta(hours=self.random.randint(24 * 5, 24 * 14))
+        bounds = {"not_before": moment(begin), "not_after": moment(end)}
+        if self.chance(0.5):
+            del bounds[self.pick(["not_before", "not_after"])]
+        return bounds
 
     def organization(self):
         organization = {"grants": [self.grant() for _ in range(self.random.randint(3, 9))]}
@@ -136,6 +153,8 @@ class Generator:
             grant["roles"] = [self.pick(["viewer", "editor", "editor", "editor", "some"])]
         if self.chance(0.3) or "roles" not in grant:
             grant["permissions"] = self.some(PERMISSIONS, 1, 2)
+        if self.chance(0.15):
+            grant.update(self.bounds())
         if self.chance(0.08):
             grant["deny"] = self.some(PERMISSIONS, 1, 2)
             if self.chance(0.4):
@@ -150,7 +169,7 @@ class Generator:
         rule = {"id": f"rule-{number}", "reason": f"Because of {number}."}
         if effect == "lock":
             return self.lock(rule)
-        reads = effect != "budget" and self.chance(0.25)
+        reads = effect in ("deny", "reason") and self.chance(0.4)
         if reads or self.chance(0.5):
             rule["operations"] = self.some(READS if reads else CHANGES) + (self.some(CHANGES, 0, 2) if reads else [])
         if self.chance(0.35):
@@ -271,9 +290,8 @@ class Generator:
         client = self.client(policy)
         if client is not None:
             request["client"] = client
-        if RULES:
-            self.add_facts(case)
-        else:
+        self.add_facts(case)
+        if not RULES:
             request["headers"] = {name: value for name, value in request["headers"].items() if name not in ("Portcullis-Reason", "Portcullis-Break-Glass")}
         return case
 
@@ -314,11 +332,15 @@ class Generator:
             for condition in rule.get("when", []) + rule.get("unless", []):
                 for window in condition.get("during", []):
                     edges += self.edges_of(window)
+        if self.chance(0.3) or not edges:
+            timed = [token for one in policy["principals"].values() for token in one.get("tokens", []) if isinstance(token, dict)]
+            timed += [grant for one in policy["organizations"].values() for grant in one["grants"]]
+            edges = [read(one[name]) for one in timed for name in ("not_before", "not_after") if name in one]
         time = self.pick(edges) if edges and self.chance(0.7) else BEGINNING + datetime.timedelta(seconds=self.random.randint(0, 14 * 86400))
         return time + datetime.timedelta(seconds=self.pick([-1, 0, 0, 1, 0]))
 
     def edges_of(self, window):
-        edges = [datetime.datetime.fromisoformat(window[name].replace("Z", "+00:00")) for name in ("after", "before") if name in window]
+        edges = [read(window[name]) for name in ("after", "before") if name in window]
         midnight = BEGINNING + datetime.timedelta(days=self.random.randint(0, 13))
         edges += [midnight + datetime.timedelta(hours=int(window[name][:2]), minutes=int(window[name][3:])) for name in ("from", "to") if name in window]
         return edges + ([midnight] if "days" in window else [])

@@ -32,13 +32,16 @@ MUTATIONS = [Mutation(*row) for row in [
     # Permission
     ("a denial wins over nothing", "policies/policy_lookup.c", "    access.allowed &= ~access.denied;\n", ""),
     ("grants of all organisations are forgotten", "policies/policy_lookup.c",
-     "    access_add(policy, (struct grant_pair){EVERYWHERE, principal->index}, &access);\n", ""),
-    ("denials are not collected", "policies/policy_lookup.c", "        access->denied |= policy->grants[at].denied;\n", ""),
+     "    access_add(policy, (struct grant_pair){EVERYWHERE, principal->index}, now, &access);\n", ""),
+    ("denials are not collected", "policies/policy_lookup.c", "        access->denied |= grant->denied;\n", ""),
     ("edit does not cover deleting", "policies/permission.c", "EDIT = CREATE | UPDATE | DELETE | SETTINGS_EDIT,", "EDIT = CREATE | UPDATE | SETTINGS_EDIT,"),
     ("updating is changing settings", "policies/permission.c", "SETTINGS_EDIT = 1u << 4,", "SETTINGS_EDIT = UPDATE,"),
     ("some of the permission will do", "policies/gate_permission.c",
      "if (operation->permission == 0 || (operation->permission & ~access.allowed) != 0)", "if (operation->permission == 0)"),
     ("no credential is needed", "policies/gate_permission.c", "return !tokenless || gate_credential(input, out) != CREDENTIAL_OWN;", "return true;"),
+    ("a grant's time does not matter", "policies/policy_lookup.c",
+     "return grant->term == ALWAYS || term_at(&policy->terms[grant->term], now) == TERM_RUNNING;", "return true;"),
+    ("a token's time does not matter", "policies/identify.c", "term != NULL && term_at(term, request->now) != TERM_RUNNING", "false"),
     # Body
     ("the id in the body is not looked at", "policies/gate_body.c", "if (!span_equal_nocase(text, resource)) {", "if (false) {"),
     ("any media type will do", "policies/gate_body.c", "        verdict = check_media_type(request, out);\n", "        verdict = VERDICT_PASS;\n"),

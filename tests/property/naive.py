@@ -52,7 +52,6 @@ class Request:
 def judge(policy, contract, case):
     """The verdict: a dictionary as `portcullis test --json` prints one, without its names and its prose."""
     request = Request(case)
-    observed = None
     try:
         gate_spelling(request)
         gate_operation(request, contract)
@@ -60,24 +59,23 @@ def judge(policy, contract, case):
         gate_version(request, policy)
         gate_parameters(request, contract)
         watching = enforcement(policy, request.organization) == "observe"
-        rule = None
-        try:
-            rule = gate_permission(request, policy)
-        except Refused as refusal:
-            if not watching or refusal.code == "portcullis-no-credential":
-                raise
-            observed = refusal
+        rule, refusal = gate_permission(request, policy)
+        observed = refusal
+        if refusal and not watching:
+            raise refusal
+        need_credential(request, policy)
         gate_body(request, contract)
-        obligations = ["journal"] if request.operation.changes else []
-        try:
-            obligations += gate_rules(request, policy)
-        except Refused as refusal:
-            if not watching:
-                raise
-            observed = observed or refusal
+        obligations, refusal = gate_rules(request, policy)
+        observed = observed or refusal
+        if refusal and not watching:
+            raise refusal
     except Refused as refusal:
         return {"verdict": "refuse", "gate": refusal.gate, "rule": refusal.rule, "status": refusal.status, "code": refusal.code,
                 "obligations": [], "would_refuse": None, "said": request.said}
+    if watching:
+        obligations = [one for one in obligations if not one.startswith("approval:")]
+    if request.operation.changes:
+        obligations.append("journal")
     return {"verdict": "allow", "gate": None, "rule": rule, "status": None, "code": None, "obligations": sorted(obligations),
             "would_refuse": observed and would_refuse(observed), "said": request.said}
 
@@ -166,9 +164,9 @@ def valid_token(token, digest, time):
 
 
 def in_time(timed, time):
-    """not_before <= time < not_after, of those that are given."""
+    """From not_before to not_after, of those that are given; both of these seconds are included."""
     return (("not_before" not in timed or read_moment(timed["not_before"]) <= time)
-            and ("not_after" not in timed or time < read_moment(timed["not_after"])))
+            and ("not_after" not in timed or time <= read_moment(timed["not_after"])))
 
 
 # Version.
@@ -231,7 +229,8 @@ def gate_parameters(request, contract):
 # Permission.
 
 def gate_permission(request, policy):
-    """The pointer to the grant that gives the permission: the first in the organisation, else the first under "*". A denial is named likewise."""
+    """The pointer to the grant that gives the permission: the first in the organisation, else the first under "*"; or the refusal, with the
+    pointer to the grant that denies it."""
     grants = []
     for organization in (request.organization, "*"):
         for id_, one in policy.get("organizations", {}).items():
@@ -241,15 +240,14 @@ def gate_permission(request, policy):
     wanted = request.operation.permission
     for pointer, grant in grants:
         if wanted in spread(grant.get("deny", [])):
-            raise Refused("permission", 403, "forbidden", pointer)
+            return None, Refused("permission", 403, "forbidden", pointer)
     for pointer, grant in grants:
         given = list(grant.get("permissions", []))
         for role in grant.get("roles", []):
             given += policy["roles"][role]
         if wanted in spread(given):
-            need_credential(request, policy)
-            return pointer
-    raise Refused("permission", 403, "forbidden")
+            return pointer, None
+    return None, Refused("permission", 403, "forbidden")
 
 
 def spread(permissions):
@@ -281,32 +279,43 @@ def gate_body(request, contract):
     id_ = request.body.get("data", {}).get("id")
     if id_ is not None and id_.lower() != request.resource:
         raise Refused("body", 400, "invalid-body")
+    if id_ is not None:  # what is sent on has the path's spelling
+        request.body = {**request.body, "data": {**request.body["data"], "id": request.resource}}
 
 
 # Rules.
 
 def gate_rules(request, policy):
-    """The obligations that rules bring."""
+    """The obligations that rules bring, and the first refusal."""
     applying = [rule for rule in policy.get("rules", []) if in_scope(rule, request) and holds(rule, request)]
-    for rule in applying:
-        if "deny" in rule:
-            raise refused_by(rule, "denied")
-    reason = request.header("portcullis-break-glass")
-    glass = reason is not None and request.operation.changes
-    if glass and "break_glass" not in policy["principals"][request.principal]:
-        raise Refused("rules", 403, "no-break-glass")
-    required = [(rule, rule["require"]) for rule in applying if "require" in rule and not glass]
-    for rule, require in required:
-        if "break_glass" in require:
-            raise refused_by(rule, "frozen")
-    for rule, require in required:
-        if "reason" in require:
-            given = request.header("portcullis-reason")
-            if given is None or not contracts.matches(require["reason"], given):
-                raise refused_by(rule, "reason-required")
+    glass = request.header("portcullis-break-glass") is not None
+    required = [] if glass else [(rule, rule["require"]) for rule in applying if "require" in rule]
     obligations = ["approval:" + rule["id"] for rule, require in required if "approval" in require]
     obligations += ["budget:" + rule["id"] for rule in applying if "budget" in rule]
-    return obligations + (["break-glass"] if glass else [])
+    obligations += ["break-glass"] if glass else []
+    return obligations, refusal_of_rules(request, policy, applying, required)
+
+
+def refusal_of_rules(request, policy, applying, required):
+    """What decides among the rules that apply: a denial, then a freeze, then a reason that is missing; among equals the first."""
+    for rule in applying:
+        if "deny" in rule:
+            return refused_by(rule, "denied")
+    if request.header("portcullis-break-glass") is not None and not (
+            request.operation.changes and "break_glass" in policy["principals"][request.principal]):
+        return Refused("rules", 403, "no-break-glass")
+    for rule, require in required:
+        if "break_glass" in require:
+            return refused_by(rule, "frozen")
+    for rule, require in required:
+        if "reason" in require and not gives_reason(request, require["reason"]):
+            return refused_by(rule, "reason-required")
+    return None
+
+
+def gives_reason(request, pattern):
+    given = request.header("portcullis-reason")
+    return given is not None and contracts.matches(pattern, given)
 
 
 def refused_by(rule, code):

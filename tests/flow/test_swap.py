@@ -1,0 +1,171 @@
+"""Another policy takes the place of the one in force: by a signal, or because a file changed; whole, or not at all."""
+
+import json
+import os
+import shutil
+import threading
+
+import world
+from checks import fields_of
+from processes import wait_until
+from world import READ, TOKENS
+
+ADMIN = {"admin": {"listen": "127.0.0.1:0"}}
+WATCHED = {"policy_watch": True, **ADMIN}
+
+
+def closed():
+    """A policy that lets nobody read."""
+    return world.policy(organizations={world.PAYMENTS: {"name": "payments", "grants": []}})
+
+
+def get(gate):
+    return gate.request("GET", READ.target, READ.token).status
+
+
+def outcomes(gate, count):
+    return wait_until(lambda: len(gate.reloads()) >= count and gate.reloads(), what=f"{count} reloads")
+
+
+def put(path, text):
+    """As careful programs write: another file, renamed over it."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def causes(gate):
+    return [record["cause"] for record in gate.journal() if record["stage"] == "policy"]
+
+
+def test_a_file_that_is_renamed_over_it_comes_into_force(make_gate, sandbox):
+    gate = make_gate(sandbox, config=WATCHED)
+    assert get(gate) == 200
+    put(gate.policy_file, json.dumps(closed()))
+    assert outcomes(gate, 1)[0]["detail"].startswith("in force")
+    assert get(gate) == 403
+    gate.write_policy(world.policy())  # in place
+    assert outcomes(gate, 2)[1]["detail"].startswith("in force")
+    assert get(gate) == 200
+    wait_until(lambda: causes(gate) == ["start", "file", "file"], what="the records of three policies")
+    assert gate.metrics()["portcullis_reloads_total{result=\"done\"}"] == 2
+
+
+def test_the_links_of_a_kubernetes_volume(make_gate, sandbox, tmp_path):
+    """policy.json -> ..data/policy.json, ..data -> ..1: what is swapped is the second link."""
+    volume = tmp_path / "volume"
+    for name, policy in (("..1", world.policy()), ("..2", closed())):
+        (volume / name).mkdir(parents=True)
+        (volume / name / "policy.json").write_text(json.dumps(policy))
+    (volume / "..data").symlink_to("..1")
+    (volume / "policy.json").symlink_to("..data/policy.json")
+    gate = make_gate(sandbox, config={"policy": str(volume / "policy.json"), **WATCHED})
+    assert get(gate) == 200
+    (volume / "..data_tmp").symlink_to("..2")
+    (volume / "..data_tmp").replace(volume / "..data")
+    shutil.rmtree(volume / "..1")
+    outcomes(gate, 1)
+    assert get(gate) == 403
+    # And once more: the watch follows the new way.
+    (volume / "..3").mkdir()
+    (volume / "..3/policy.json").write_text(json.dumps(world.policy()))
+    (volume / "..data_tmp").symlink_to("..3")
+    (volume / "..data_tmp").replace(volume / "..data")
+    outcomes(gate, 2)
+    assert get(gate) == 200
+
+
+def test_a_wrong_policy_leaves_the_old_one_and_says_why(make_gate, sandbox):
+    gate = make_gate(sandbox, config=WATCHED)
+    put(gate.policy_file, json.dumps(world.policy(principles={})))
+    said = outcomes(gate, 1)[0]
+    assert said["level"] == "error" and "stay as they were" in said["detail"]
+    assert get(gate) == 200
+    status, checks = gate.health()
+    assert status == 200 and checks["policy"]["last_reload"] == "failed"
+    assert "principles" in checks["policy"]["last_reload_why"]
+    metrics = gate.metrics()
+    assert metrics["portcullis_reload_successful"] == 0 and metrics["portcullis_reloads_total{result=\"failed\"}"] == 1
+    # Whatever else happens beside it is no reason to try again; the right policy is.
+    (gate.directory / "unrelated").write_text("")
+    put(gate.policy_file, json.dumps(closed()))
+    assert outcomes(gate, 2)[1]["detail"].startswith("in force")
+    assert get(gate) == 403 and gate.metrics()["portcullis_reload_successful"] == 1
+    assert len(gate.reloads()) == 2
+
+
+def test_a_held_key_that_changes_is_taken_up(make_gate, sandbox, tmp_path):
+    """And one that is missing at first, which the policy that names it waits for."""
+    policy = world.policy()
+    policy["principals"]["viewer"]["upstream_token"] = {"file": "held.key"}
+    (tmp_path / "held.key").write_text("first-held-key")
+    gate = make_gate(sandbox, policy=policy, config=WATCHED)
+    assert get(gate) == 200
+    put(tmp_path / "held.key", "second-held-key")
+    outcomes(gate, 1)
+    assert get(gate) == 200
+    assert [fields_of(line, "authorization") for line in sandbox.ledger()] == [["Token first-held-key"], ["Token second-held-key"]]
+    policy["principals"]["viewer"]["upstream_token"] = {"file": "later.key"}
+    put(gate.policy_file, json.dumps(policy))
+    assert "later.key" in outcomes(gate, 2)[1]["detail"] + gate.stderr()
+    (tmp_path / "later.key").write_text("third-held-key")
+    assert outcomes(gate, 3)[2]["detail"].startswith("in force")
+    assert get(gate) == 200 and fields_of(sandbox.ledger()[-1], "authorization") == ["Token third-held-key"]
+
+
+def test_nobody_looks_where_that_is_not_wanted(make_gate, sandbox):
+    gate = make_gate(sandbox, config={"policy_watch": False, **ADMIN})
+    put(gate.policy_file, json.dumps(closed()))
+    assert get(gate) == 200
+    assert not [name for name in os.listdir(f"/proc/{gate.process.pid}/fd") if "inotify" in descriptor(gate, name)]
+    gate.reload()
+    assert get(gate) == 403
+
+
+def descriptor(gate, name):
+    try:
+        return os.readlink(f"/proc/{gate.process.pid}/fd/{name}")
+    except OSError:
+        return ""
+
+
+def mixable(letter):
+    """Two policies, each of whose answers is one of its own: who is let in, and with which key."""
+    policy = world.policy(organizations={world.PAYMENTS: {"name": "payments", "grants": [{"principal": f"viewer-{letter}", "roles": ["viewer"]}]}})
+    policy["principals"] = {f"viewer-{letter}": {"tokens": [world.digest(TOKENS["viewer"])], "upstream_token": {"file": f"{letter}.key"}}}
+    return policy
+
+
+def test_no_request_is_judged_by_a_mixture(make_gate, sandbox, tmp_path):
+    """Under load, principal (by token), grant (by principal) and held key (by index) are all of one policy, and the record of the policy that
+    the access log names is the one that it was judged by."""
+    for letter in "ab":
+        (tmp_path / f"{letter}.key").write_text(f"key-of-{letter}")
+    gate = make_gate(sandbox, policy=mixable("a"), config=ADMIN)
+    done, wrong, count = threading.Event(), [], [0, 0, 0, 0]
+
+    def load(index):
+        while not done.is_set():
+            status = get(gate)
+            count[index] += 1
+            if status != 200:
+                wrong.append(status)
+
+    clients = [threading.Thread(target=load, args=(index,)) for index in range(len(count))]
+    for client in clients:
+        client.start()
+    for turn in range(12):
+        put(gate.policy_file, json.dumps(mixable("ba"[turn % 2])))
+        assert gate.reload()["detail"].startswith("in force")
+    done.set()
+    for client in clients:
+        client.join()
+    assert wrong == [] and sum(count) >= 12
+    lines = gate.access_log(sum(count))
+    ledger = sandbox.ledger()
+    assert len(lines) == len(ledger) == sum(count)
+    keys = {fields_of(line, "x-request-id")[0]: fields_of(line, "authorization")[0] for line in ledger}
+    pairs = {(line["principal"], keys[line["request_id"]]) for line in lines}
+    assert pairs == {("viewer-a", "Token key-of-a"), ("viewer-b", "Token key-of-b")}
+    # All that was replaced is given back, by the control thread.
+    wait_until(lambda: gate.metrics()["portcullis_policies_replaced"] == 0, what="the replaced policies to be freed")
