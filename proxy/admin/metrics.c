@@ -69,6 +69,25 @@ static void write_policy(const struct admin_view *view, struct text *page)
                       view->rulesets_replaced, 1);
 }
 
+/* Only where a shadow is wanted. */
+static void write_shadow(const struct admin_view *view, struct text *page)
+{
+    struct shadow_tally *all;
+
+    if (view->service->config->policy_shadow == NULL)
+        return;
+    if ((all = calloc(1, sizeof *all)) == NULL) {
+        page->failed = true;
+        return;
+    }
+    for (unsigned i = 0; i < view->worker_count; i++)
+        shadow_tally_gather(worker_shadow(view->workers[i]), all);
+    exposition_single(page, "shadow_loaded", "gauge", "Is the shadow judged, or is something wrong with it",
+                      view->ruleset != NULL && ruleset_shadow(view->ruleset) != NULL, 1);
+    shadow_tally_write(all, page);
+    free(all);
+}
+
 static void write_reconciled(const struct admin_view *view, struct text *page)
 {
     struct reconcile_status status;
@@ -104,6 +123,7 @@ void metrics_write(const struct admin_view *view, struct text *page)
     write_certificate(service, page);
     upstream_write(service->upstream, page);
     write_policy(view, page);
+    write_shadow(view, page);
     journal_write_metrics(service->journal, page);
     write_reconciled(view, page);
     ship_write(service->ship, page);

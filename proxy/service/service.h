@@ -3,6 +3,7 @@
 #ifndef PROXY_SERVICE_SERVICE_H
 #define PROXY_SERVICE_SERVICE_H
 
+#include "proxy/base/log.h"
 #include "proxy/config/config.h"
 #include "proxy/limits/room.h"
 #include "proxy/observe/counters.h"
@@ -32,6 +33,7 @@ struct service {
     struct address_count *addresses;  /* has its own lock */
     struct room room;                 /* atomic */
     struct counters counters;         /* atomic */
+    struct log_limit shadow_told;     /* atomic; of lines on what a candidate for the policy says */
 };
 
 #endif

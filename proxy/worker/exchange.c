@@ -313,10 +313,13 @@ void exchange_judge(struct exchange *exchange)
     };
 
     decide(&input, &exchange->request, &exchange->arena, &exchange->decision);
+    if (ruleset_shadow(exchange->ruleset) != NULL)
+        exchange_ask_shadow(exchange);
 }
 
 void exchange_go_on(struct exchange *exchange)
 {
+    exchange_ask_shadow_again(exchange);
     if (is_tried(exchange))
         exchange_reply_dry_run(exchange);
     else

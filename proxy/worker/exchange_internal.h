@@ -3,6 +3,7 @@
 #define PROXY_WORKER_EXCHANGE_INTERNAL_H
 
 #include "proxy/http/trace.h"
+#include "proxy/observe/shadow_tally.h"
 #include "proxy/service/ruleset.h"
 #include "proxy/upstream/upstream.h"
 #include "proxy/worker/exchange.h"
@@ -23,6 +24,12 @@ enum exchange_state {
     EXCHANGE_STATES,
 };
 
+/* What a candidate for the policy says of the request (exchange_shadow.c). */
+struct shadow_view {
+    enum shadow_result result;
+    const char *gate, *rule, *rule_id, *code; /* whose word makes the difference; each may be NULL */
+};
+
 /* Invariants:
  *  1. call != NULL only in EXCHANGE_FORWARDED.
  *  2. inquiry != NULL exactly in EXCHANGE_PREPARING.
@@ -39,6 +46,7 @@ struct exchange {
     struct arena arena;
     struct request request;
     struct decision decision;
+    struct shadow_view shadow;
     struct trace trace;
     char request_id[UUID_TEXT];
     struct upstream_owner fingerprint; /* of the credential to present; once judged to pass */
@@ -201,6 +209,16 @@ void exchange_record_dry_run(struct exchange *exchange);
 
 /* exchange_record.c: appends the body as judged, secrets masked; false when memory is out. */
 bool exchange_mask_body(const struct exchange *exchange, struct text *masked);
+
+/* exchange_shadow.c: judges the candidate beside the decision that stands; there must be one. */
+void exchange_ask_shadow(struct exchange *exchange);
+
+/* exchange_shadow.c: the request goes on, and all that is learnt before is known: where the candidate could not say
+ * without it, it is asked again. */
+void exchange_ask_shadow_again(struct exchange *exchange);
+
+/* exchange_shadow.c: the request ends: counts what the candidate said of it. */
+void exchange_count_shadow(const struct exchange *exchange);
 
 /* exchange_log.c: the access log line. */
 void exchange_log(struct exchange *exchange);

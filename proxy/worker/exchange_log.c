@@ -81,6 +81,19 @@ static void add_verdict(struct text *line, const struct exchange *exchange)
         word(line, NAME("code"), span_of(decision->refusal.code));
 }
 
+static void add_shadow(struct text *line, const struct exchange *exchange)
+{
+    const struct shadow_view *view = &exchange->shadow;
+
+    if (!shadow_disagrees(view->result))
+        return;
+    text_add_format(line, ",\"shadow\":{\"result\":\"%s\"", shadow_result_name(view->result));
+    word(line, NAME("gate"), span_of(view->gate));
+    member(line, NAME("rule"), span_of(view->rule));
+    word(line, NAME("code"), span_of(view->code));
+    text_add(line, "}", 1);
+}
+
 /* How long the upstream took; below 0 when it was not asked. */
 static int64_t upstream_us(const struct exchange *exchange, int64_t now)
 {
@@ -146,6 +159,10 @@ void exchange_log(struct exchange *exchange)
     member(line, NAME("resource"), decision->resource);
     member(line, NAME("version"), decision->version);
     add_verdict(line, exchange);
+    if (exchange->shadow.result != SHADOW_UNASKED) {
+        add_shadow(line, exchange);
+        exchange_count_shadow(exchange);
+    }
     member(line, NAME("error"), span_of(exchange->failure));
     add_times(line, exchange, now);
     text_add_string(line, "}\n");

@@ -334,6 +334,11 @@ const struct tally *worker_tally(const struct worker *worker)
     return &worker->tally;
 }
 
+const struct shadow_tally *worker_shadow(const struct worker *worker)
+{
+    return &worker->shadow;
+}
+
 bool worker_start(struct worker *worker)
 {
     return pthread_create(&worker->thread, NULL, run, worker) == 0;

@@ -7,6 +7,7 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/entropy.h"
 #include "proxy/limits/lag.h"
+#include "proxy/observe/shadow_tally.h"
 #include "proxy/observe/tally.h"
 #include "proxy/observe/version_watch.h"
 #include "proxy/service/ruleset.h"
@@ -65,6 +66,7 @@ struct worker {
     bool lagging;   /* the loop is too slow: new requests are refused */
     bool accepting; /* the listeners are enabled */
 
+    struct shadow_tally shadow; /* what a candidate for the policy says */
     struct tally tally;
     _Atomic int64_t ticked_us; /* when its loop last turned, monotonic; 0: it has not begun, or has ended */
 
@@ -110,6 +112,7 @@ int64_t worker_silence(const struct worker *worker, int64_t now_us);
 
 /* What it has counted. Any thread. */
 const struct tally *worker_tally(const struct worker *worker);
+const struct shadow_tally *worker_shadow(const struct worker *worker);
 
 /* Frees a worker whose thread ended or never started. */
 void worker_free(struct worker *worker);

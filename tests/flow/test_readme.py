@@ -27,7 +27,7 @@ README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
 TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "cases.json", "cases", "table.json", "case members", "versions", "refusals", "stages",
-         "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "rotation", "settings", "limits", "files",
+         "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "shadow results", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "rotation", "settings", "limits", "files",
          "packages", "targets", "flags", "faults", "layers"}
 
 
@@ -585,12 +585,20 @@ def test_lost_signing_key(make_gate, sandbox):
 def test_access_members():
     written = set(re.findall(r'\b(?:member|word|number)\(line, NAME\("([a-z_]+)"\)', source("proxy/worker/exchange_log.c")))
     assert len(written) > 15
-    assert first_names("access members") == written | {"time"}
+    assert first_names("access members") == written | {"time", "shadow"}
+
+
+def test_shadow_results():
+    written = set(re.findall(r'\[SHADOW_\w+\] = "([a-z-]+)"', source("proxy/observe/shadow_tally.c")))
+    assert len(written) > 5
+    assert first_names("shadow results") == written - {"unasked"}
 
 
 def test_metrics(make_gate, sandbox):
-    gate = make_gate(sandbox, config={"admin": {"listen": "127.0.0.1:0"}})
-    # So that every family has something to show: a version of the upstream's, a refusal, one of the wire guard's.
+    gate = make_gate(sandbox, start=False, config={"admin": {"listen": "127.0.0.1:0"}, "policy_shadow": "shadow.json"})
+    (gate.directory / "shadow.json").write_text('{"principals": {}, "organizations": {}}')
+    gate.start()
+    # So that every family has something to show: a version of the upstream's, a shadow's other view, a refusal, one of the wire guard's.
     assert gate.request("GET", READ.target, READ.token).status == 200
     assert gate.raw(b"GET / HTTP/1.1\r\nHost : x\r\n\r\n").startswith(b"HTTP/1.1 400 ")
     gate.access_log(2)
