@@ -82,7 +82,7 @@ step 'A delete that policy permits, in another organisation, is forwarded:' \
     "curl -sS -i -X DELETE -H 'Authorization: Token demo-deployer-token' '$permitted?version=2024-10-15'" ' 204 '
 step 'The journal: the refusal, then the intent that was on disk before the delete went out, and its outcome:' \
     "grep -h deleteIntegration $run/audit/*.jsonl" '"refused".*"intent".*"outcome"'
-step 'What the API saw: the read and the one delete:' \
+step 'What the API saw: the read, what the gate asked before the delete, the one delete:' \
     "cat $run/ledger.jsonl" '"GET".*"DELETE"'
 
 # Runs a step's command as it is printed, shows what comes out, and checks it.

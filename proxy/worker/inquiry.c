@@ -43,13 +43,13 @@ static void add_path(const struct inquiry *inquiry, const char *collection, stru
     text_add_string(target, collection);
 }
 
-static void add_escaped(struct text *target, const char *value)
+static void add_escaped(struct text *target, struct span value)
 {
-    for (; *value != '\0'; value++) {
-        if (ascii_is_unreserved(*value))
-            text_add(target, value, 1);
+    for (size_t i = 0; i < value.length; i++) {
+        if (ascii_is_unreserved(value.data[i]))
+            text_add(target, value.data + i, 1);
         else
-            text_add_format(target, "%%%02X", (unsigned)(unsigned char)*value);
+            text_add_format(target, "%%%02X", (unsigned)(unsigned char)value.data[i]);
     }
 }
 
@@ -63,15 +63,15 @@ static void write_target(const struct inquiry *inquiry, struct text *target)
         add_path(inquiry, "/integrations/", target);
         text_add(target, subject->integration.data, subject->integration.length);
         text_add_string(target, inquiry->step == AT_SETTINGS ? "/settings?version=" : "?version=");
-        text_add(target, subject->version.data, subject->version.length);
+        add_escaped(target, subject->version);
         break;
     case AT_TARGETS:
         add_path(inquiry,
                  "/targets?version=" RADIUS_VERSION "&limit=100&exclude_empty=false&source_types=", target);
-        add_escaped(target, survey_type(inquiry->survey));
+        add_escaped(target, span_of(survey_type(inquiry->survey)));
         if (inquiry->cursor[0] != '\0') {
             text_add_string(target, "&starting_after=");
-            add_escaped(target, inquiry->cursor);
+            add_escaped(target, span_of(inquiry->cursor));
         }
         break;
     case AT_PROJECTS:

@@ -79,6 +79,14 @@ def test_with_the_key_of_the_gate(make_gate, sandbox):
     assert seen == ["Token the-key-of-the-gate-0001"] * 5
 
 
+def test_metrics(make_gate, sandbox):
+    gate = make_gate(sandbox, config={"admin": {"listen": "127.0.0.1:0"}})
+    delete(gate)
+    delete(gate, ABSENT)
+    metrics = gate.metrics()
+    assert metrics["portcullis_facts_requests_total"] == 5 and metrics["portcullis_facts_failures_total"] == 1
+
+
 def test_a_refusal_by_policy_asks_nothing(gate, sandbox):
     assert_error(delete(gate, token=TOKENS["viewer"]), 403, "forbidden")
     assert_error(delete(gate, token="stranger"), 401, "unauthenticated")
