@@ -186,7 +186,7 @@ void journal_claims_ask(struct journal *journal, struct entry_list *entries, str
     struct entry_list all = STAILQ_HEAD_INITIALIZER(all);
     struct entry *entry;
 
-    STAILQ_FOREACH (entry, entries, next)
+    for (entry = STAILQ_FIRST(entries); entry != NULL; entry = STAILQ_NEXT(entry, next))
         if (entry->claims != NULL)
             break;
     if (entry == NULL)
@@ -228,14 +228,14 @@ void journal_claims_settle(struct journal *journal, const struct entry_list *ent
     int64_t now_us = INT64_MIN;
 
     pthread_mutex_lock(&journal->claims_lock);
-    STAILQ_FOREACH (entry, entries, next)
+    for (entry = STAILQ_FIRST(entries); entry != NULL; entry = STAILQ_NEXT(entry, next))
         if (entry->claims != NULL && entry->claims->record.time_us > now_us)
             now_us = entry->claims->record.time_us;
     if (now_us != INT64_MIN)
         claims_state_keep(&journal->claims, now_us);
     else
         book_keep(&journal->claims.book);
-    STAILQ_FOREACH (entry, entries, next)
+    for (entry = STAILQ_FIRST(entries); entry != NULL; entry = STAILQ_NEXT(entry, next))
         settle(journal, entry);
     pthread_mutex_unlock(&journal->claims_lock);
 }
@@ -244,7 +244,7 @@ static void say_lost(const struct entry_list *entries)
 {
     struct entry *entry;
 
-    STAILQ_FOREACH (entry, entries, next)
+    for (entry = STAILQ_FIRST(entries); entry != NULL; entry = STAILQ_NEXT(entry, next))
         if (entry->claims != NULL) {
             entry->claims->verdict = (struct claim_verdict){.result = CLAIMS_LOST};
             entry->kept = false;

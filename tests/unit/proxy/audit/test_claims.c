@@ -179,24 +179,27 @@ static int model_pending(const struct history *history, int same, int64_t now_us
     return NONE;
 }
 
+static enum claim_result model_approval(const struct history *history, const struct event *event)
+{
+    const struct event *asked = model_asked(history, event->approval);
+
+    if (!model_live(history, event->approval, event->time_us) || asked->same != event->same)
+        return CLAIM_NOT_APPROVED;
+    if (asked->facts != event->facts || asked->targets < event->targets)
+        return CLAIM_APPROVAL_STALE;
+    return model_people(history, event->approval) < 2 ? CLAIM_NOT_APPROVED : CLAIMS_TAKEN;
+}
+
 static enum claim_result model_intent(const struct history *history, const struct event *event)
 {
     enum claim_result result = CLAIMS_TAKEN;
-    const struct event *asked;
 
     if (event->key != NONE)
         result = model_key(history, event->key, event->same, event->time_us);
     if (result == CLAIMS_TAKEN && event->twin != NONE)
         result = model_twin(history, event->twin);
-    if (result == CLAIMS_TAKEN && event->approval != NONE) {
-        asked = model_asked(history, event->approval);
-        if (!model_live(history, event->approval, event->time_us) || asked->same != event->same)
-            result = CLAIM_NOT_APPROVED;
-        else if (asked->facts != event->facts || asked->targets < event->targets)
-            result = CLAIM_APPROVAL_STALE;
-        else if (model_people(history, event->approval) < 2)
-            result = CLAIM_NOT_APPROVED;
-    }
+    if (result == CLAIMS_TAKEN && event->approval != NONE)
+        result = model_approval(history, event);
     for (int i = 0; i < 2 && result == CLAIMS_TAKEN; i++)
         if (event->budgets[i] != NONE)
             result = model_budget(history, event->budgets[i], event->time_us);

@@ -1,5 +1,6 @@
 /* Claims in a real journal: races, failing disks, rotation, deaths at any of the writer's calls. */
 #include "proxy/audit/claims.h"
+#include "proxy/audit/scan.h"
 #include "tests/unit/proxy/audit/support.h"
 
 #include <stdatomic.h>
@@ -218,17 +219,17 @@ static void an_approval_is_used_once(void **state)
 {
     static const struct {
         enum record_stage stage;
-        const char *what;
         enum claim_result result;
+        const char *what;
         size_t listed; /* behind it */
     } steps[] = {
-        {STAGE_APPROVAL, "give", CLAIM_NOT_FOUND, 0},    {STAGE_INTENT, "use", CLAIM_NOT_APPROVED, 0},
-        {STAGE_APPROVAL, "ask", CLAIMS_TAKEN, 1},        {STAGE_APPROVAL, "ask", CLAIM_PENDING_ALREADY, 1},
-        {STAGE_INTENT, "use", CLAIM_NOT_APPROVED, 1},    {STAGE_APPROVAL, "give", CLAIMS_TAKEN, 1},
-        {STAGE_APPROVAL, "give", CLAIM_GIVEN_BEFORE, 1}, {STAGE_APPROVAL, "take back", CLAIMS_TAKEN, 1},
-        {STAGE_INTENT, "use", CLAIM_NOT_APPROVED, 1},    {STAGE_APPROVAL, "give", CLAIMS_TAKEN, 1},
-        {STAGE_INTENT, "use", CLAIMS_TAKEN, 0},          {STAGE_INTENT, "use", CLAIM_NOT_APPROVED, 0},
-        {STAGE_APPROVAL, "void", CLAIM_NOT_FOUND, 0},
+        {STAGE_APPROVAL, CLAIM_NOT_FOUND, "give", 0},    {STAGE_INTENT, CLAIM_NOT_APPROVED, "use", 0},
+        {STAGE_APPROVAL, CLAIMS_TAKEN, "ask", 1},        {STAGE_APPROVAL, CLAIM_PENDING_ALREADY, "ask", 1},
+        {STAGE_INTENT, CLAIM_NOT_APPROVED, "use", 1},    {STAGE_APPROVAL, CLAIMS_TAKEN, "give", 1},
+        {STAGE_APPROVAL, CLAIM_GIVEN_BEFORE, "give", 1}, {STAGE_APPROVAL, CLAIMS_TAKEN, "take back", 1},
+        {STAGE_INTENT, CLAIM_NOT_APPROVED, "use", 1},    {STAGE_APPROVAL, CLAIMS_TAKEN, "give", 1},
+        {STAGE_INTENT, CLAIMS_TAKEN, "use", 0},          {STAGE_INTENT, CLAIM_NOT_APPROVED, "use", 0},
+        {STAGE_APPROVAL, CLAIM_NOT_FOUND, "void", 0},
     };
     struct journal *journal = NULL;
     struct end end = {0};
@@ -529,9 +530,14 @@ static void assert_nothing_forgotten(struct journal *journal, const char *path)
         ssize_t length;
 
         assert_non_null(stream);
-        while ((length = getline(&line, &room, stream)) > 0)
+        while ((length = getline(&line, &room, stream)) > 0) {
+            const struct span text = {line, (size_t)length - 1};
+            struct scan scan;
+
+            assert_true(scan_line(text, &scan) && scan.fault == NULL);
             if (strstr(line, "\"stage\":\"state\"") == NULL)
-                assert_null(claims_state_read(&state, (struct span){line, (size_t)length - 1}));
+                assert_null(claims_state_read(&state, text));
+        }
         free(line);
         fclose(stream);
         free(file);
@@ -612,7 +618,7 @@ static void deaths_free_nothing_and_lose_nothing(void **state)
     int first = 0, told = 0;
 
     for (unsigned round = 0; round < LIVES; round++, first += WISHES) {
-        int ends[2], request, status, acknowledged[WISHES];
+        int ends[2], request, status, acknowledged[WISHES] = {0};
         size_t count = 0;
 
         assert_int_equal(pipe(ends), 0);
