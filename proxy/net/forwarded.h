@@ -5,8 +5,8 @@
 #ifndef PROXY_NET_FORWARDED_H
 #define PROXY_NET_FORWARDED_H
 
-#include "policies/request.h"
 #include "policies/network.h"
+#include "policies/request.h"
 
 /* The caller is trusted. True: *client is the right-most address of the list that is not trusted, or, where
  * all are, the left-most one. False: there is no address to be had, the caller is the client. An entry that

@@ -8,8 +8,8 @@
 #ifndef PROXY_NET_PROXY_HEADER_H
 #define PROXY_NET_PROXY_HEADER_H
 
-#include "policies/span.h"
 #include "policies/network.h"
+#include "policies/span.h"
 
 #include <stdint.h>
 
