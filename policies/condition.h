@@ -62,7 +62,7 @@ struct condition {
         struct pattern *pattern;
         bool exists;
         int64_t above;
-        const struct network *networks;
+        struct network *networks;
         const struct window *windows;
     };
 };

@@ -16,6 +16,7 @@ static const struct gate gates[] = {
     {"parameters", gate_parameters, describe_parameters},
     {"permission", gate_permission, describe_permission},
     {"body", gate_body, describe_body},
+    {"rules", gate_rules, describe_rules},
 };
 
 #define GATES (sizeof gates / sizeof *gates)
@@ -58,6 +59,27 @@ int gate_credential(const struct decide_input *input, const struct decision *dec
     return own != CREDENTIAL_OWN ? own : policy_organization_credential(input->policy, decision->listed);
 }
 
+bool decision_observe(struct decision *decision)
+{
+    if (!decision->observing || decision->verdict != VERDICT_REFUSE || !decision->refusal.observable)
+        return false;
+    if (decision->observed.gate == NULL)
+        decision->observed =
+            (struct observed){.gate = decision->gate, .rule = decision->rule, .refusal = decision->refusal};
+    decision->refusal = (struct refusal){0};
+    decision->verdict = VERDICT_PASS;
+    return true;
+}
+
+/* What let a request pass that is only observed: the grant where there is one, else that nothing is enforced.
+ */
+static void let_pass(const struct decide_input *input, struct decision *out, const char *grant)
+{
+    out->rule = grant ? grant : policy_enforcement_pointer(input->policy, out->listed, out->arena);
+    if (out->rule == NULL)
+        out->verdict = gate_refuse_memory(out);
+}
+
 static void oblige(const struct decide_input *input, struct decision *out)
 {
     if (out->operation->effect != EFFECT_READ)
@@ -82,9 +104,12 @@ void decide(const struct decide_input *input, const struct request *request, str
         identify(input->policy, request, out);
     for (size_t i = 0; i < GATES && out->verdict == VERDICT_PASS; i++) {
         out->gate = gates[i].name;
+        const char *rule = out->rule;
         out->verdict = gates[i].check(input, request, out);
+        if (out->verdict == VERDICT_REFUSE && decision_observe(out))
+            let_pass(input, out, rule);
     }
-    if (out->verdict == VERDICT_PASS)
+    if (out->verdict != VERDICT_REFUSE)
         oblige(input, out);
 }
 
@@ -106,7 +131,14 @@ size_t decide_report(const struct decide_input *input, const struct decision *de
         *report = (struct gate_report){.gate = gates[i].name, .state = GATE_NOT_REACHED, .looked_at = ""};
         if (!reached)
             continue;
-        if (decided && decision->verdict != VERDICT_PASS) {
+        if (decided && decision->verdict == VERDICT_NEED) {
+            report->state = GATE_NEEDS;
+            report->looked_at = "what the API alone knows is needed first";
+        } else if (decision->observed.gate == gates[i].name) {
+            const struct refusal_error *error = decision->observed.refusal.errors;
+            report->state = GATE_OBSERVED;
+            report->looked_at = error && error->detail ? error->detail : decision->observed.refusal.title;
+        } else if (decided && decision->verdict == VERDICT_REFUSE) {
             const struct refusal_error *error = decision->refusal.errors;
             report->state = GATE_REFUSED;
             report->looked_at = error && error->detail ? error->detail : decision->refusal.title;

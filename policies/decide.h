@@ -144,6 +144,14 @@ void decide(const struct decide_input *input, const struct request *request, str
 /* Drops what a decision holds besides the arena. */
 void decision_free(struct decision *decision);
 
+/* Fills a refusal by the rule: kind, detail, and `rule` and `reason` in its meta. For whoever carries out
+ * approvals and budgets: what they add to it is theirs. */
+void rule_refuse(struct decision *decision, const struct rule *rule);
+
+/* Takes a refusal that is observable where the policy is only observed: notes it in `observed` (the first one
+ * is kept) and lets the request pass. False, and nothing is changed, where it is to be enforced. */
+bool decision_observe(struct decision *decision);
+
 /* One gate's answer, for explain: the gates in order, with what each said. */
 struct gate_report {
     const char *gate;

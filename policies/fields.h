@@ -15,7 +15,8 @@ enum field_use {
                       Forwarded, X-Real-IP, Cookie, …) */
     FIELD_OURS,    /* written anew by the gate: Host, Content-Length, Content-Type, Authorization,
                       Accept-Encoding, Via, traceparent, X-Request-Id, … */
-    FIELD_CONTROL, /* Portcullis-*: an order to the gate; one that it does not know is refused */
+    FIELD_ORDER,   /* an order to the gate that it knows: never passed on */
+    FIELD_CONTROL, /* any other Portcullis-*: an order that it does not know is refused */
 };
 
 enum field_use field_use(struct span name);

@@ -16,9 +16,9 @@ typedef enum verdict gate_check(const struct decide_input *input, const struct r
 typedef const char *gate_describe(const struct decide_input *input, const struct decision *decision);
 
 gate_check gate_spelling, gate_operation, gate_identity, gate_version, gate_parameters, gate_permission,
-    gate_body;
+    gate_body, gate_rules;
 gate_describe describe_spelling, describe_operation, describe_identity, describe_version, describe_parameters,
-    describe_permission, describe_body;
+    describe_permission, describe_body, describe_rules;
 
 /* Fills a refusal with one error, and returns VERDICT_REFUSE. `rule` is a stable word or a JSON pointer. */
 enum verdict gate_refuse(struct decision *out, enum refusal_kind kind, const char *rule, const char *detail,

@@ -55,6 +55,7 @@ enum verdict gate_operation(const struct decide_input *input, const struct reque
     out->operation = match.operation;
     out->organization = uuid_segment(out, match.operation->organization);
     out->listed = policy_organization(input->policy, out->organization);
+    out->observing = policy_observes(input->policy, out->listed);
     out->resource = uuid_segment(out, match.operation->resource);
     if (request->has_content && match.operation->body == NULL)
         return gate_refuse(out, REFUSE_UNEXPECTED_CONTENT, "unexpected-content",

@@ -95,6 +95,7 @@ enum verdict gate_permission(const struct decide_input *input, const struct requ
 {
     const struct operation *operation = out->operation;
     struct access access = {0};
+    enum verdict verdict = VERDICT_PASS;
 
     (void)request;
     /* Grants and denials are by UUID. Under any other name for an organisation a denial would not be found,
@@ -102,9 +103,13 @@ enum verdict gate_permission(const struct decide_input *input, const struct requ
     if (operation->organization < 0 || out->organization.data != NULL)
         access = policy_access(input->policy, out->principal, out->listed, out->now);
     if (operation->permission == 0 || (operation->permission & ~access.allowed) != 0)
-        return forbid(input, &access, out);
+        verdict = forbid(input, &access, out);
+    if (verdict == VERDICT_REFUSE && !out->observing)
+        return verdict;
     if (!has_credential(input, out))
         return refuse_uncredited(out);
+    if (verdict == VERDICT_REFUSE)
+        return verdict;
     out->rule = policy_grant_pointer(input->policy, out->principal, out->listed, operation->permission, false,
                                      out->now, out->arena);
     return out->rule != NULL ? VERDICT_PASS : gate_refuse_memory(out);

@@ -1,6 +1,9 @@
 /* Is the request spelled in the one way that leaves no doubt about what it means? */
 #include "policies/fields.h"
 #include "policies/gate.h"
+#include "policies/utf8.h"
+
+#define ORDER_LONGEST 500 /* characters of what a client tells in one */
 
 /* Does the policy take the version from a field of that name? */
 static bool is_version_field(const struct policy *policy, struct span name)
@@ -64,6 +67,50 @@ static struct span connection_fault(const struct decide_input *input, const stru
     return fault;
 }
 
+static bool is_told(struct span value)
+{
+    return text_characters(value) - 1 < ORDER_LONGEST; /* 1 at least */
+}
+
+static bool is_true(struct span value)
+{
+    return span_is(value, "?1");
+}
+
+/* The orders that a client can give in a field of our own, by the name behind "Portcullis-". */
+static const struct {
+    const char *name;
+    bool (*is_right)(struct span value);
+    size_t offset; /* in struct orders: a span, or a boolean */
+    bool flag;
+    const char *form;
+} known_orders[] = {
+    {"Portcullis-Reason", is_told, offsetof(struct orders, reason), false,
+     " must be 1 to 500 characters of UTF-8, with no control character among them."},
+    {"Portcullis-Break-Glass", is_told, offsetof(struct orders, break_glass), false,
+     " must be 1 to 500 characters of UTF-8, with no control character among them: why the glass is broken."},
+    {"Portcullis-Dry-Run", is_true, offsetof(struct orders, dry_run), true, " must be ?1 (RFC 8941)."},
+};
+
+/* Takes an order down. One that stands in no row is read elsewhere. */
+static enum verdict take_order(const struct field *field, struct decision *out)
+{
+    for (size_t i = 0; i < sizeof known_orders / sizeof *known_orders; i++) {
+        void *member = (char *)&out->orders + known_orders[i].offset;
+        if (!field_name_equal(field->name, span_of(known_orders[i].name)))
+            continue;
+        if (!known_orders[i].is_right(field->value))
+            return refuse_field(out, REFUSE_MALFORMED_FIELD, "malformed-order", "The header field ",
+                                field->name, known_orders[i].form);
+        if (known_orders[i].flag)
+            *(bool *)member = true;
+        else
+            *(struct span *)member = field->value;
+        break;
+    }
+    return VERDICT_PASS;
+}
+
 static enum verdict check_orders(const struct decide_input *input, const struct request *request,
                                  struct decision *out)
 {
@@ -72,11 +119,15 @@ static enum verdict check_orders(const struct decide_input *input, const struct 
     if (fault.length > 0)
         return refuse_field(out, REFUSE_MALFORMED_FIELD, "connection", "Connection must not name ", fault,
                             ": the gate decides by that field.");
-    for (size_t i = 0; i < request->field_count; i++)
-        if (field_use_at(request, i) == FIELD_CONTROL)
+    for (size_t i = 0; i < request->field_count; i++) {
+        enum field_use use = field_use_at(request, i);
+        if (use == FIELD_CONTROL)
             return refuse_field(
                 out, REFUSE_MALFORMED_FIELD, "unknown-order", "The header field ", request->fields[i].name,
                 " is an order that the gate does not know. Nothing was done; leave the field out.");
+        if (use == FIELD_ORDER && take_order(&request->fields[i], out) != VERDICT_PASS)
+            return VERDICT_REFUSE;
+    }
     return VERDICT_PASS;
 }
 

@@ -71,8 +71,9 @@ static void shrink_credentials(struct policy *policy)
 
 static void compile_members(struct compiler *compiler)
 {
-    static const char *const known[] = {"$schema",       "description", "api_versions", "principals", "roles",
-                                        "organizations", "audit",       "reconcile",    "rate_limit", NULL};
+    static const char *const known[] = {"$schema",    "description",   "api_versions", "principals",
+                                        "roles",      "organizations", "audit",        "reconcile",
+                                        "rate_limit", "rules",         "enforcement",  NULL};
     const struct place root = {0};
     const struct place schema = {.above = &root, .member = "$schema"};
     json_t *object = compiler->document->root;
@@ -89,6 +90,8 @@ static void compile_members(struct compiler *compiler)
     organizations_compile(compiler, &root, json_object_get(object, "organizations"));
     reconcile_compile(compiler, &root, json_object_get(object, "reconcile"));
     audit_compile(compiler, &root, json_object_get(object, "audit"));
+    rules_compile(compiler, &root, json_object_get(object, "rules"));
+    compiler->policy->enforcement = enforcement_compile(compiler, &root, object);
     unused_check(compiler, &root);
     unheld_check(compiler, &root);
     note_rest(compiler);
@@ -125,6 +128,7 @@ struct policy *policy_compile(const struct document *document, struct problems *
     free(compiler.roles);
     free(compiler.granted);
     table_free(&compiler.roles_by_name);
+    table_free(&compiler.rules_by_id);
     if (problems->errors > errors_before) {
         policy_free(policy);
         return NULL;
@@ -139,6 +143,8 @@ void policy_free(struct policy *policy)
     if (policy == NULL)
         return;
     pattern_free(policy->pattern);
+    rules_free(policy);
+    rule_index_free(policy->rule_index);
     free(policy->principals);
     free(policy->tokens);
     free(policy->holders);

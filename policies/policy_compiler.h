@@ -21,6 +21,7 @@ struct compiler {
     struct role *roles;
     uint32_t role_count;
     struct table roles_by_name;
+    struct table rules_by_id;
     bool *granted; /* by principal: some grant allows it something */
 };
 
@@ -61,10 +62,11 @@ struct rate_limit break_glass_compile(struct compiler *compiler, const struct pl
 /* Reads the members `not_before` and `not_after` of the object: the index of its term. */
 uint32_t term_compile(struct compiler *compiler, const struct place *above, json_t *object);
 
-/* A member of the object that must be there and be a whole number from 1 to `most`; 0, and noted, otherwise.
+/* A member of the object that must be there and be a whole number from `least` to `most`; 0, and noted,
+ * otherwise.
  */
 unsigned number_compile(struct compiler *compiler, const struct place *above, json_t *object,
-                        const char *name, unsigned most);
+                        const char *name, unsigned least, unsigned most);
 
 /* Notes that nothing has the name, and which member of that section of the document comes nearest. `what` is
  * "principal", say. */
@@ -78,7 +80,11 @@ void owners_compile(struct compiler *compiler, const struct place *root, json_t 
 void roles_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void audit_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void organizations_compile(struct compiler *compiler, const struct place *root, json_t *value);
+void rules_compile(struct compiler *compiler, const struct place *root, json_t *value); /* after principals */
 void reconcile_compile(struct compiler *compiler, const struct place *root, json_t *value);
+
+/* Reads a member `enforcement` of the object. */
+enum enforcement enforcement_compile(struct compiler *compiler, const struct place *above, json_t *object);
 
 /* Makes the table of the grants, once all are read. */
 void grants_index(struct policy *policy);

@@ -145,7 +145,8 @@ static uint32_t organization_index(struct compiler *compiler, const struct place
 static void organization_compile(struct compiler *compiler, const struct place *place, uint32_t index,
                                  json_t *value)
 {
-    static const char *const known[] = {"name", "upstream_token", "grants", "description", NULL};
+    static const char *const known[] = {"name",        "upstream_token", "grants",
+                                        "enforcement", "description",    NULL};
     const struct place name = {.above = place, .member = "name"};
     const struct place grants = {.above = place, .member = "grants"};
     struct organization *organization = &compiler->policy->organizations[index];
@@ -156,6 +157,11 @@ static void organization_compile(struct compiler *compiler, const struct place *
     members_check(compiler, place, value, known);
     (void)value_is(compiler, &name, json_object_get(value, "name"), JSON_STRING);
     organization->credential = credential_compile(compiler, place, value);
+    if (index != EVERYWHERE)
+        organization->enforcement = (uint8_t)enforcement_compile(compiler, place, value);
+    else if (json_object_get(value, "enforcement") != NULL)
+        note_error(compiler, place,
+                   "\"enforcement\" for every organization is a member of the policy itself");
 
     json_t *list = json_object_get(value, "grants");
     if (!value_is(compiler, &grants, list, JSON_ARRAY))

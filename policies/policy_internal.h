@@ -21,10 +21,14 @@ struct holder {       /* of a certificate */
     uint32_t principal;
 };
 
+/* What "enforcement" says. */
+enum enforcement { ENFORCEMENT_UNSAID, ENFORCEMENT_ENFORCE, ENFORCEMENT_OBSERVE };
+
 struct organization {
     unsigned char id[16];
     uint32_t first_grant; /* its grants stand together, in the order of the file */
     int credential;
+    uint8_t enforcement; /* enum enforcement; of "*" always unsaid */
 };
 
 struct grant {
@@ -51,6 +55,8 @@ struct policy {
     struct term *terms;
     struct credential_source *credentials;
     struct rule *rules;
+    struct rule_index *rule_index; /* once linked */
+    enum enforcement enforcement;
     struct audit_row *audit_rows; /* in `texts` */
     uint32_t audit_row_count;
     bool pre_image;
@@ -68,6 +74,10 @@ struct policy {
 struct grant_pair {
     uint32_t organization, principal;
 };
+
+/* Frees the rules, and their index. */
+void rules_free(struct policy *policy);
+void rule_index_free(struct rule_index *index);
 
 uint64_t hash_digest(const unsigned char digest[DIGEST_SIZE]);
 uint64_t hash_id(const unsigned char id[16]);

@@ -10,18 +10,18 @@
 #define BREAK_SECONDS_MOST 2678400
 
 unsigned number_compile(struct compiler *compiler, const struct place *above, json_t *object,
-                        const char *name, unsigned most)
+                        const char *name, unsigned least, unsigned most)
 {
     const struct place place = {.above = above, .member = name};
     json_t *value = json_object_get(object, name);
     json_int_t number = json_integer_value(value);
 
-    if (json_is_integer(value) && number >= 1 && number <= most)
+    if (json_is_integer(value) && number >= least && number <= most)
         return (unsigned)number;
     if (value == NULL)
         note_error(compiler, above, "lacks \"%s\"", name);
     else
-        note_error(compiler, &place, "must be a whole number from 1 to %u", most);
+        note_error(compiler, &place, "must be a whole number from %u to %u", least, most);
     return 0;
 }
 
@@ -34,8 +34,8 @@ static struct rate_limit limit_compile(struct compiler *compiler, const struct p
         return (struct rate_limit){0};
     members_check(compiler, place, value, known);
     return (struct rate_limit){
-        .requests = number_compile(compiler, place, value, "requests", requests_most),
-        .seconds = number_compile(compiler, place, value, "seconds", seconds_most),
+        .requests = number_compile(compiler, place, value, "requests", 1, requests_most),
+        .seconds = number_compile(compiler, place, value, "seconds", 1, seconds_most),
     };
 }
 

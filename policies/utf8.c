@@ -55,3 +55,18 @@ bool utf8_is_valid(struct span bytes)
     }
     return true;
 }
+
+size_t text_characters(struct span text)
+{
+    size_t count = 0;
+
+    for (size_t at = 0, length; at < text.length; at += length, count++) {
+        unsigned char c = (unsigned char)text.data[at];
+        length = utf8_sequence(text, at);
+        if (length == 0 || c < ' ' || c == 0x7f)
+            return SIZE_MAX;
+        if (c == 0xc2 && (unsigned char)text.data[at + 1] < 0xa0)
+            return SIZE_MAX;
+    }
+    return count;
+}

@@ -76,14 +76,15 @@ static size_t count_organizations(const struct document *policy)
     return json_object_size(organizations) - (json_object_get(organizations, "*") != NULL);
 }
 
-/* How much the journal is told of each operation; where contract and policy do not fit, the problem is noted
- * and there are no levels. */
-static void load_levels(struct ruleset *ruleset, const struct document *policy, struct problems *problems)
+/* Ties the policy to the contract: its rules, and how much the journal is told of each operation. Where the
+ * two do not fit, the problem is noted and there are no levels. */
+static void link_policy(struct ruleset *ruleset, const struct document *policy, struct problems *problems)
 {
     size_t count, errors = problems->errors;
     const struct operation *operations = contract_operations(ruleset->contract, &count);
 
     audit_levels_check(ruleset->policy, ruleset->contract, policy, problems);
+    (void)policy_link(ruleset->policy, ruleset->contract, policy, problems);
     if (problems->errors > errors)
         return;
     ruleset->levels = calloc(count + 1, sizeof *ruleset->levels);
@@ -134,7 +135,7 @@ static void load_policy(struct ruleset *ruleset, const struct config *config, bo
         ruleset->credentials =
             credentials_load(ruleset->policy, &document, config->policy, need_credentials, problems);
         if (load_rates(ruleset, problems) && ruleset->contract != NULL)
-            load_levels(ruleset, &document, problems);
+            link_policy(ruleset, &document, problems);
     }
     document_free(&document);
 }

@@ -304,6 +304,18 @@ static void carry_out(struct exchange *exchange)
         refuse_change(exchange, why);
 }
 
+/* What the judgement demands and this gate cannot carry out; NULL for nothing. */
+static const char *beyond_reach(const struct decision *decision)
+{
+    if ((decision->obligations & OBLIGE_APPROVAL) != 0)
+        return "A rule of the policy demands approval, which this gate cannot ask for yet. Nothing was sent "
+               "on.";
+    if ((decision->obligations & (OBLIGE_BUDGET | OBLIGE_BREAK_GLASS)) != 0)
+        return "A rule of the policy sets a budget, or the glass is to be broken; this gate cannot count "
+               "these yet. Nothing was sent on.";
+    return NULL;
+}
+
 void exchange_judge(struct exchange *exchange)
 {
     const struct decide_input input = {
@@ -311,10 +323,17 @@ void exchange_judge(struct exchange *exchange)
         .policy = ruleset_policy(exchange->ruleset),
         .scratch = exchange->worker->scratch,
     };
+    struct decision *decision = &exchange->decision;
 
-    decide(&input, &exchange->request, &exchange->arena, &exchange->decision);
+    decide(&input, &exchange->request, &exchange->arena, decision);
     if (ruleset_shadow(exchange->ruleset) != NULL)
         exchange_ask_shadow(exchange);
+    const char *beyond = decision->verdict == VERDICT_REFUSE ? NULL : beyond_reach(decision);
+    if (beyond != NULL) {
+        (void)exchange_refusal(exchange, REFUSE_INTERNAL, "rules", beyond);
+        decision->rule = "beyond-reach";
+        decision->obligations = 0;
+    }
 }
 
 void exchange_go_on(struct exchange *exchange)

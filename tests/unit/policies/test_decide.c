@@ -147,7 +147,7 @@ static void what_passes(void **state)
     const struct decision *decision = judge(world, "Token ann-token", "GET", LIST "/" UPPER V, NULL);
 
     assert_int_equal(decision->verdict, VERDICT_PASS);
-    assert_string_equal(decision->gate, "body");
+    assert_string_equal(decision->gate, "rules");
     assert_string_equal(decision->rule, "/organizations/" ORG "/grants/0");
     assert_string_equal(decision->principal->name, "ann");
     assert_string_equal(decision->operation->id, "getIntegration");
@@ -306,7 +306,7 @@ static void versions_say_what_is_allowed(void **state)
 static void reports(void **state)
 {
     static const char *const names[] = {"spelling",   "operation",  "identity", "version",
-                                        "parameters", "permission", "body"};
+                                        "parameters", "permission", "body", "rules"};
     struct world *world = *state;
     struct gate_report report[REPORTS];
 
@@ -334,6 +334,7 @@ static void reports(void **state)
     assert_string_equal(report[5].looked_at,
                         "org.integration.delete is granted by /organizations/" ORG "/grants/0");
     assert_string_equal(report[6].looked_at, "none, as the contract has it");
+    assert_string_equal(report[7].looked_at, "none is about this operation");
 }
 
 static void safe_methods(void **state)

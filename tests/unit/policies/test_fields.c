@@ -9,7 +9,7 @@
 
 static const char *const uses[] = {
     [FIELD_FORWARD] = "forward", [FIELD_HOP] = "hop",         [FIELD_CLAIM] = "claim",
-    [FIELD_OURS] = "ours",       [FIELD_CONTROL] = "control",
+    [FIELD_OURS] = "ours",       [FIELD_CONTROL] = "control", [FIELD_ORDER] = "order",
 };
 
 /* Two requests: `name` in Connection, and a field of that name in no Connection. */
