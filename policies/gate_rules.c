@@ -149,30 +149,46 @@ static enum verdict refuse_break_glass(struct decision *out)
 
 /* ---- the gate ---- */
 
-/* The strictest of the rules that apply decides. One that is not sure yet and goes before it has to be sure
- * first: the answer does not depend on which facts were at hand. */
-static enum verdict conclude(const struct weighing *weighing, struct decision *out)
+static void oblige(struct decision *out)
 {
-    enum rule_effect last = out->observing ? RULE_APPROVAL : RULE_REASON;
-
-    if (weighing->failed)
-        return gate_refuse_memory(out);
-    for (int effect = RULE_DENY; effect <= (int)last; effect++) {
-        if (weighing->first[effect] == NULL)
-            continue;
-        if (!weighing->sure[effect])
-            break;
-        rule_refuse(out, weighing->first[effect]);
-        return VERDICT_REFUSE;
-    }
-    out->needs = weighing->outlook.needs;
-    if (out->needs != 0)
-        return VERDICT_NEED;
     if (out->approvals != NULL)
         out->obligations |= OBLIGE_APPROVAL;
     if (out->budgets != NULL)
         out->obligations |= OBLIGE_BUDGET;
-    return VERDICT_PASS;
+}
+
+/* Where that is only observed, the request goes on: it spends from budgets, and nobody is asked to approve.
+ */
+static enum verdict refuse_by(struct decision *out, const struct rule *rule)
+{
+    out->approvals = NULL;
+    if (!out->observing)
+        out->budgets = NULL;
+    oblige(out);
+    rule_refuse(out, rule);
+    return VERDICT_REFUSE;
+}
+
+/* The strictest of the rules that apply decides. One that is not sure yet and goes before it has to be sure
+ * first: the answer does not depend on which facts were at hand. */
+static enum verdict conclude(const struct weighing *weighing, struct decision *out)
+{
+    int last = out->observing ? RULE_APPROVAL : RULE_REASON;
+
+    if (weighing->failed)
+        return gate_refuse_memory(out);
+    if (out->observing && weighing->outlook.needs != 0) /* what is spent there depends on them, too */
+        last = RULE_DENY - 1;
+    for (int effect = RULE_DENY; effect <= last; effect++) {
+        if (weighing->first[effect] == NULL)
+            continue;
+        if (!weighing->sure[effect])
+            break;
+        return refuse_by(out, weighing->first[effect]);
+    }
+    out->needs = weighing->outlook.needs;
+    oblige(out);
+    return out->needs != 0 ? VERDICT_NEED : VERDICT_PASS;
 }
 
 static enum verdict weigh_all(const struct decide_input *input, const struct request *request,

@@ -2,6 +2,7 @@
  * columns mean stands in the first of them, decisions_operations.tsv. Every case that fails is shown with its
  * file and line. */
 #include "policies/decide.h"
+#include "policies/moment.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,7 +75,8 @@ static struct world world_make(const char *policy_path)
         world.contract = contract_compile(&contract, &problems);
     if (document_read(&policy, policy_path, (struct span){policy_text.data, policy_text.length}, &problems))
         world.policy = policy_compile(&policy, &problems);
-    if (world.contract == NULL || world.policy == NULL || world.scratch == NULL)
+    if (world.contract == NULL || world.policy == NULL || world.scratch == NULL ||
+        !policy_link(world.policy, world.contract, &policy, &problems))
         give_up(&problems);
     problems_free(&problems);
     document_free(&contract);
@@ -114,8 +116,66 @@ static void expand(const char *from, struct text *out)
     }
 }
 
-/* The fields of a line: "Name: value | Name: value". */
-static size_t split_fields(char *line, struct field *fields)
+/* What a request comes with besides its fields. */
+struct around {
+    struct span client;
+    int64_t now;
+    struct facts facts;
+    bool asked; /* for facts */
+};
+
+static json_t *read_json(const char *text)
+{
+    json_t *value = json_loads(text, 0, NULL);
+
+    if (value == NULL) {
+        (void)fprintf(stderr, "not JSON: %s\n", text);
+        exit(1);
+    }
+    return value;
+}
+
+static struct fact_number read_number(const char *text)
+{
+    if (strcmp(text, "unknown") == 0)
+        return (struct fact_number){0};
+    return (struct fact_number){FACT_NUMBER_KNOWN, strtoull(text, NULL, 10)};
+}
+
+/* "@client", "@time", "@attributes", "@settings", "@targets", "@projects"; the facts may be "unknown". */
+static void set_around(struct around *around, const char *name, const char *text)
+{
+    bool failed = strcmp(text, "unknown") == 0;
+
+    if (strncmp(name, "@client", 7) == 0) {
+        around->client = span_of(text);
+    } else if (strncmp(name, "@time", 5) == 0) {
+        if (!moment_read(span_of(text), &around->now)) {
+            (void)fprintf(stderr, "no moment: %s\n", text);
+            exit(1);
+        }
+    } else {
+        unsigned fact = strncmp(name, "@attributes", 11) == 0 ? FACT_INTEGRATION
+                        : strncmp(name, "@settings", 9) == 0  ? FACT_SETTINGS
+                                                              : FACT_RADIUS;
+        around->asked = true;
+        if (failed && fact != FACT_RADIUS)
+            around->facts.failed |= fact;
+        else
+            around->facts.had |= fact;
+        if (!failed && fact == FACT_INTEGRATION)
+            around->facts.attributes = read_json(text);
+        else if (!failed && fact == FACT_SETTINGS)
+            around->facts.settings = read_json(text);
+        else if (strncmp(name, "@targets", 8) == 0)
+            around->facts.targets = read_number(text);
+        else if (strncmp(name, "@projects", 9) == 0)
+            around->facts.projects = read_number(text);
+    }
+}
+
+/* The fields of a line: "Name: value | Name: value". Names with "@" before them are of what is around. */
+static size_t split_fields(char *line, struct field *fields, struct around *around)
 {
     size_t count = 0;
 
@@ -127,19 +187,48 @@ static size_t split_fields(char *line, struct field *fields)
         size_t length = strlen(value);
         while (length > 0 && value[length - 1] == ' ')
             length--;
+        if (name[0] == '@') {
+            value[length] = '\0';
+            set_around(around, name, value);
+            continue;
+        }
         fields[count++] = (struct field){{name, (size_t)(colon - name)}, {value, length}};
     }
     return count;
 }
 
-/* "400 gate code", or "pass". */
+static void write_dues(const char *what, const struct rule_due *due, struct text *out)
+{
+    for (; due != NULL; due = due->next) {
+        text_add_format(out, " %s:%s", what, due->rule->id);
+        if (due->rule->effect == RULE_BUDGET)
+            text_add_format(out, "(%.*s)", (int)due->key.length, due->key.data);
+    }
+}
+
+/* "400 gate code"; or "pass", what is to be done besides the journal, and "would 403 gate code rule" for what
+ * is only observed; or "need" and the facts. */
 static void write_verdict(const struct decision *decision, struct text *out)
 {
-    if (decision->verdict == VERDICT_PASS)
-        text_add_string(out, "pass");
-    else
+    static const char *const facts[] = {" integration", " settings", " radius"};
+
+    if (decision->verdict == VERDICT_REFUSE) {
         text_add_format(out, "%d %s %s", decision->refusal.status, decision->gate,
                         decision->refusal.code + strlen("portcullis-"));
+        return;
+    }
+    text_add_string(out, decision->verdict == VERDICT_PASS ? "pass" : "need");
+    for (unsigned i = 0; i < 3 && decision->verdict == VERDICT_NEED; i++)
+        text_add_string(out, (decision->needs >> i & 1) != 0 ? facts[i] : "");
+    if (decision->verdict == VERDICT_NEED)
+        return;
+    if ((decision->obligations & OBLIGE_BREAK_GLASS) != 0)
+        text_add_string(out, " break-glass");
+    write_dues("approval", decision->approvals, out);
+    write_dues("budget", decision->budgets, out);
+    if (decision->observed.gate != NULL)
+        text_add_format(out, " would %d %s %s %s", decision->observed.refusal.status, decision->observed.gate,
+                        decision->observed.refusal.code + strlen("portcullis-"), decision->observed.rule);
 }
 
 /* What is forwarded, or the sources of the errors: pointers as they are ("#" before them), names of
@@ -149,7 +238,7 @@ static void write_where(const struct decision *decision, struct text *out)
     const char *separator = "";
 
     text_add(out, "", 0);
-    if (decision->verdict == VERDICT_PASS) {
+    if (decision->verdict != VERDICT_REFUSE) {
         text_add(out, decision->forward.data, decision->forward.length);
         return;
     }
@@ -165,7 +254,7 @@ static void write_where(const struct decision *decision, struct text *out)
 /* What holds for every decision, whatever the line says. */
 static bool is_sound(const struct decision *decision, const struct request *request, const char **why)
 {
-    bool passed = decision->verdict == VERDICT_PASS;
+    bool passed = decision->verdict != VERDICT_REFUSE;
     bool changes = passed && decision->operation->effect != EFFECT_READ;
 
     *why = NULL;
@@ -179,6 +268,16 @@ static bool is_sound(const struct decision *decision, const struct request *requ
         *why = "a change that passes is to be recorded, and nothing else";
     else if (passed && (decision->content.data != NULL) != (request->body.length > 0))
         *why = "content is forwarded where there was a body";
+    else if (((decision->obligations & OBLIGE_APPROVAL) != 0) != (passed && decision->approvals != NULL) &&
+             decision->verdict == VERDICT_PASS)
+        *why = "approvals and their obligation come together";
+    else if (((decision->obligations & OBLIGE_BUDGET) != 0) != (decision->budgets != NULL) &&
+             decision->verdict == VERDICT_PASS)
+        *why = "budgets and their obligation come together";
+    else if ((decision->verdict == VERDICT_NEED) != (decision->needs != 0))
+        *why = "facts are needed where that is the verdict, and nowhere else";
+    else if (decision->observed.gate != NULL && !decision->observing)
+        *why = "observed where the policy is enforced";
     else if (decision->refusal.status == 401 && decision->principal != NULL)
         *why = "401 for a known principal";
     else if (passed && decision->principal == NULL)
@@ -272,7 +371,8 @@ static bool run_case(const struct world *world, const char *place, struct text *
     struct text authorization = {0};
     struct arena arena;
     struct decision decision;
-    size_t count = 1 + split_fields(columns[FIELDS].data, fields + 1);
+    struct around around = {.now = world->now != 0 ? world->now : 1793016000}; /* a Monday at noon */
+    size_t count = 1 + split_fields(columns[FIELDS].data, fields + 1, &around);
 
     struct span names[FIELDS_MAX];
     size_t name_count = split_certificate(&columns[WHO], names);
@@ -286,13 +386,17 @@ static bool run_case(const struct world *world, const char *place, struct text *
         .has_content = columns[BODY].length > 0,
         .certificate_names = names,
         .certificate_name_count = name_count,
-        .now = world->now,
+        .client = around.client,
+        .now = around.now,
+        .facts = around.asked ? &around.facts : NULL,
     };
     arena_init(&arena);
     decide(&input, &request, &arena, &decision);
     bool right = compare(place, columns, &request, &decision);
     decision_free(&decision);
     arena_reset(&arena);
+    json_decref(around.facts.attributes);
+    json_decref(around.facts.settings);
     text_free(&authorization);
     return right;
 }
@@ -370,6 +474,9 @@ TABLE(parameters, POLICY)
 TABLE(permissions, POLICY)
 TABLE(terms, "tests/tables/decisions_terms.policy.json")
 TABLE(bodies, POLICY)
+TABLE(rules, "tests/tables/decisions_rules.policy.json")
+TABLE(rules_facts, "tests/tables/decisions_rules.policy.json")
+TABLE(observed, "tests/tables/decisions_observed.policy.json")
 
 int main(void)
 {
@@ -377,7 +484,8 @@ int main(void)
         cmocka_unit_test(operations),   cmocka_unit_test(spelling),    cmocka_unit_test(identity),
         cmocka_unit_test(certificates), cmocka_unit_test(versions),    cmocka_unit_test(loose_versions),
         cmocka_unit_test(parameters),   cmocka_unit_test(permissions), cmocka_unit_test(bodies),
-        cmocka_unit_test(terms),
+        cmocka_unit_test(terms),        cmocka_unit_test(rules),       cmocka_unit_test(rules_facts),
+        cmocka_unit_test(observed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
