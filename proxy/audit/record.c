@@ -61,6 +61,7 @@ static const struct member members[] = {
     MEMBER("principal", KIND_STRING, AT(principal)),
     MEMBER("principals", KIND_NUMBER, AT(principals)),
     MEMBER("radius", KIND_JSON, AT(radius)),
+    MEMBER("reason", KIND_STRING, AT(reason)),
     MEMBER("replay", KIND_JSON, AT(replay)),
     MEMBER("request_id", KIND_STRING, AT(request_id)),
     MEMBER("resource", KIND_STRING, AT(resource)),
@@ -83,6 +84,8 @@ static const struct member members[] = {
     MEMBER("upstream_request_id", KIND_STRING, AT(upstream_request_id)),
     MEMBER("upstream_status", KIND_NUMBER, AT(upstream_status)),
     MEMBER("version", KIND_STRING, AT(version)),
+    MEMBER("would_refuse", KIND_STRING, AT(would_refuse)),
+    MEMBER("would_rule", KIND_STRING, AT(would_rule)),
 };
 
 static const char *const stage_names[] = {

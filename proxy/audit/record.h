@@ -79,6 +79,7 @@ struct record_fields {
     struct span principal;
     struct span radius; /* what a hard delete orphans, already canonical JSON */
     struct span replay; /* how to answer the same request again, already canonical JSON */
+    struct span reason; /* the client's: Portcullis-Break-Glass, or else Portcullis-Reason */
     struct span request_id;
     struct span resource;
     struct span result;
@@ -90,6 +91,7 @@ struct record_fields {
     struct span trace_id;
     struct span upstream_request_id;
     struct span version;
+    struct span would_refuse, would_rule; /* code and rule of a refusal that was only observed */
 
     struct record_number answer_bytes, bytes, count, duration_us, first_seq, format, last_seq, open_from,
         part, principals, run, serial, status, tree_size, uid, upstream_status;

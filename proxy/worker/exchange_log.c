@@ -79,6 +79,10 @@ static void add_verdict(struct text *line, const struct exchange *exchange)
     member(line, NAME("rule"), span_of(decision->rule));
     if (decision->verdict == VERDICT_REFUSE)
         word(line, NAME("code"), span_of(decision->refusal.code));
+    if (decision->observed.gate != NULL) {
+        word(line, NAME("would_refuse"), span_of(decision->observed.refusal.code));
+        member(line, NAME("would_rule"), span_of(decision->observed.rule));
+    }
 }
 
 static void add_shadow(struct text *line, const struct exchange *exchange)
@@ -121,6 +125,8 @@ static void count(const struct exchange *exchange, int64_t now)
 {
     const struct decision *decision = &exchange->decision;
 
+    if (exchange->passed && decision->observed.gate != NULL)
+        COUNT(exchange->worker->service, would_refuse);
     tally_request(&exchange->worker->tally,
                   &(struct tally_request){
                       .operation = decision->operation ? decision->operation->id : NULL,

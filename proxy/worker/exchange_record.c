@@ -60,12 +60,15 @@ static struct record_fields common(struct exchange *exchange, enum record_stage 
         .organization = decision->organization,
         .policy = span_of(policy_digest(ruleset_policy(exchange->ruleset))),
         .principal = span_of(decision->principal ? decision->principal->name : NULL),
+        .reason = decision->orders.break_glass.data ? decision->orders.break_glass : decision->orders.reason,
         .request_id = span_of(exchange->request_id),
         .resource = decision->resource,
         .rule = span_of(decision->rule),
         .target = target_of(exchange),
         .trace_id = trace_id(&exchange->trace),
         .version = decision->version,
+        .would_refuse = span_of(decision->observed.refusal.code),
+        .would_rule = span_of(decision->observed.rule),
     };
 }
 

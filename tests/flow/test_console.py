@@ -239,7 +239,7 @@ def test_explain_a_refusal(make_config):
     assert judgement["verdict"] == "refuse"
     assert judgement["gate"] == "permission"
     assert states(judgement) == {"spelling": "passed", "operation": "passed", "identity": "passed", "version": "passed",
-                                 "parameters": "passed", "permission": "refused", "body": "not reached"}
+                                 "parameters": "passed", "permission": "refused", "body": "not reached", "rules": "not reached"}
     assert judgement["refusal"]["status"] == 403
     assert judgement["refusal"]["code"] == "portcullis-forbidden"
     assert judgement["refusal"]["meta"] == {"permission": "org.integration.delete", "organization": PAYMENTS, "principal": "viewer"}

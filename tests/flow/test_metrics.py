@@ -181,7 +181,7 @@ def test_figures_move_when_they_should_and_not_otherwise(make_gate, sandbox):
         after = figures()
         return {name.removeprefix("portcullis_"): after[name] - before.get(name, 0) for name in after if after[name] != before.get(name, 0)}
 
-    def asked(operation, verdict="pass", decided="body", status="2xx"):
+    def asked(operation, verdict="pass", decided="rules", status="2xx"):
         return f'requests_total{{operation="{operation}",verdict="{verdict}",gate="{decided}",status="{status}"}}'
 
     wait_until(lambda: figures() == figures(), what="figures at rest")

@@ -26,7 +26,7 @@ from world import READ
 README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
-TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "cases.json", "cases", "table.json", "case members", "versions", "refusals", "stages",
+TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "cases.json", "cases", "table.json", "case members", "versions", "rules", "rule values", "rule tests", "refusals", "stages",
          "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "shadow results", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "rotation", "settings", "limits", "files",
          "packages", "targets", "flags", "faults", "layers"}
 
@@ -430,7 +430,7 @@ def policy_members():
             for name, child in children:
                 if name not in ("description", "$schema"):
                     yield from walk(child, f"{path}.{name}" if path else name)
-        elif "$ref" in node.get("items", {}) and node["items"]["$ref"] == "#/$defs/grant":
+        elif "$ref" in node.get("items", {}) and node["items"]["$ref"] in ("#/$defs/grant", "#/$defs/rule"):
             yield from walk(node["items"], path + "[]")
         else:
             yield path, node
@@ -439,6 +439,19 @@ def policy_members():
                     yield from walk(one, path + "[]")
 
     return dict(walk(schema, ""))
+
+
+def test_rules(tmp_path):
+    """The example stands in the sample policy without an error, and the tables name what the compiler knows."""
+    (tmp_path / "policy.json").write_text(json.dumps({**json.loads(POLICY), **json.loads("{" + the_part("rules").text + "}")}))
+    (tmp_path / "portcullis.json").write_text(json.dumps({"contract": str(ROOT / "conf/integrations.openapi.json"), "policy": "policy.json"}))
+    assert "error" not in output(BUILD / "portcullis", "check", "-c", "portcullis.json", cwd=tmp_path)
+    subjects = re.search(r"subjects\[\] = \{(.*?)\n\};", source("policies/conditions_compile.c"), re.DOTALL)[1]
+    pointers = {"/" + first + (f"/{second}" if second else "") + ("/…" if deeper == "true" else "")
+                for first, second, deeper in re.findall(r'\{"(\w+)", (?:"(\w+)"|NULL), SUBJECT_\w+, (\w+)\}', subjects)}
+    assert first_names("rule values") == pointers
+    tests = re.search(r" tests\[\] = \{(.*?)\n\};", source("policies/tests_compile.c"), re.DOTALL)[1]
+    assert {name.split('"')[1] for name in first_names("rule tests")} == set(re.findall(r'\{"(\w+)", TEST_', tests))
 
 
 def test_policy_members():
