@@ -2,6 +2,7 @@
 
 #include "policies/policy_internal.h"
 
+/* The policy before the first: its version rules and all else that is said once are no rules. */
 static const struct policy nothing = {.principal_count = 0};
 
 /* Is this item of a policy in the other one too? */
@@ -87,6 +88,147 @@ static bool audit_row_kept(const struct policy *policy, uint32_t item, const str
     return policy_audit_level(other, row->operation, &level) && level == row->level;
 }
 
+/* ---- what principals have ---- */
+
+static bool same_limit(const struct rate_limit *one, const struct rate_limit *other)
+{
+    return one->requests == other->requests && (one->requests == 0 || one->seconds == other->seconds);
+}
+
+static bool rate_limit_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    const struct rate_limit *limit = &policy->principals[item].rate_limit;
+    uint32_t same = principal_in(policy, item, other);
+
+    return limit->requests == 0 ||
+           (same != TABLE_NONE && same_limit(limit, &other->principals[same].rate_limit));
+}
+
+static bool break_glass_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    const struct rate_limit *budget = &policy->principals[item].break_glass;
+    uint32_t same = principal_in(policy, item, other);
+
+    return budget->requests == 0 ||
+           (same != TABLE_NONE && same_limit(budget, &other->principals[same].break_glass));
+}
+
+static bool has_person(const struct policy *policy, const struct principal *principal, const char *name)
+{
+    for (uint32_t i = 0; i < principal->people_count; i++)
+        if (strcmp(policy->principals[principal->people[i]].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The people behind a principal, as a set. */
+static bool people_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    const struct principal *principal = &policy->principals[item];
+    uint32_t same = principal_in(policy, item, other);
+
+    if (same == TABLE_NONE)
+        return principal->people_count <= 1; /* itself at most */
+    if (principal->people_count != other->principals[same].people_count)
+        return false;
+    for (uint32_t i = 0; i < principal->people_count; i++)
+        if (!has_person(other, &other->principals[same], policy->principals[principal->people[i]].name))
+            return false;
+    return true;
+}
+
+/* ---- keys that the gate holds ---- */
+
+static bool same_credential(const struct policy *policy, int credential, const struct policy *other,
+                            int other_credential)
+{
+    if (credential == CREDENTIAL_OWN)
+        return true; /* it has none that could be lost */
+    if (other_credential == CREDENTIAL_OWN)
+        return false;
+    const struct credential_source *one = &policy->credentials[credential],
+                                   *same = &other->credentials[other_credential];
+    return one->kind == same->kind && strcmp(one->name, same->name) == 0;
+}
+
+/* Of each principal, then of each organisation, then that of reconciliation. */
+static uint32_t credential_places(const struct policy *policy)
+{
+    return policy->principal_count + policy->organization_count + (policy->credentials != NULL ? 1 : 0);
+}
+
+static bool credential_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    uint32_t same;
+
+    if (item < policy->principal_count) {
+        same = principal_in(policy, item, other);
+        return same_credential(policy, policy->principals[item].credential, other,
+                               same != TABLE_NONE ? other->principals[same].credential : CREDENTIAL_OWN);
+    }
+    item -= policy->principal_count;
+    if (item < policy->organization_count) {
+        same = organization_in(policy, item, other);
+        return same_credential(policy, policy->organizations[item].credential, other,
+                               same != TABLE_NONE && same < other->organization_count
+                                   ? other->organizations[same].credential
+                                   : CREDENTIAL_OWN);
+    }
+    return same_credential(policy, policy->reconcile.credential, other,
+                           other->credentials != NULL ? other->reconcile.credential : CREDENTIAL_OWN);
+}
+
+/* ---- what is said once ---- */
+
+static bool same_string(const char *one, const char *other)
+{
+    return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
+}
+
+static bool same_headers(const char *const *one, const char *const *other)
+{
+    for (; one != NULL && other != NULL && *one != NULL && *other != NULL; one++, other++)
+        if (strcmp(*one, *other) != 0)
+            return false;
+    return (one == NULL || *one == NULL) && (other == NULL || *other == NULL);
+}
+
+/* Which versions may be asked for. */
+static bool versions_kept(const struct policy *policy, const struct policy *other)
+{
+    const struct version_rules *one = &policy->versions, *same = &other->versions;
+
+    return same_string(one->pattern != NULL ? pattern_source(one->pattern) : NULL,
+                       same->pattern != NULL ? pattern_source(same->pattern) : NULL) &&
+           one->oldest == same->oldest && one->newest == same->newest &&
+           memcmp(one->allowed, same->allowed, sizeof one->allowed) == 0 && one->calendar == same->calendar &&
+           same_headers(one->headers, same->headers);
+}
+
+static bool times_kept(const struct policy *policy, const struct policy *other)
+{
+    const struct reconcile_settings *one = &policy->reconcile, *same = &other->reconcile;
+
+    return one->declined == same->declined && one->settle_s == same->settle_s &&
+           one->retry_s == same->retry_s && one->deadline_s == same->deadline_s;
+}
+
+static bool pre_image_kept(const struct policy *policy, const struct policy *other)
+{
+    return policy->pre_image == other->pre_image;
+}
+
+/* What a policy says once, and always says. */
+static bool (*const said_once[])(const struct policy *policy,
+                                 const struct policy *other) = {versions_kept, times_kept, pre_image_kept};
+
+#define SETTINGS ((uint32_t)(sizeof said_once / sizeof *said_once))
+
+static bool setting_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    return policy == &nothing || other == &nothing || said_once[item](policy, other);
+}
+
 /* ---- writing ---- */
 
 static uint32_t count_lost(const struct policy *policy, uint32_t count, item_kept *kept,
@@ -125,10 +267,15 @@ void policy_summary_write(const struct policy *before, const struct policy *now,
     } parts[] = {
         /* in the order of the names */
         {"audit", audit_row_kept, old->audit_row_count, now->audit_row_count, false},
+        {"break_glass", break_glass_kept, old->principal_count, now->principal_count, false},
         {"certificates", holder_kept, old->holder_count, now->holder_count, false},
+        {"credentials", credential_kept, credential_places(old), credential_places(now), false},
         {"grants", grant_kept, old->grant_count, now->grant_count, false},
         {"organizations", organization_kept, old->organization_count, now->organization_count, false},
+        {"people", people_kept, old->principal_count, now->principal_count, false},
         {"principals", principal_kept, old->principal_count, now->principal_count, true},
+        {"rate_limits", rate_limit_kept, old->principal_count, now->principal_count, false},
+        {"settings", setting_kept, SETTINGS, SETTINGS, false},
         {"tokens", token_kept, old->token_count, now->token_count, false}};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

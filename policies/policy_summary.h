@@ -8,14 +8,23 @@
 
 /* Appends the differences between two policies as canonical JSON:
  *
- *   {"audit":{"gained":0,"lost":0},"grants":{…},"organizations":{…},
- *    "principals":{"gained":1,"gained_names":["ci"],"lost":0,"lost_names":[]},"tokens":{…}}
+ *   {"audit":{"gained":0,"lost":0},"break_glass":{…},…,
+ *    "principals":{"gained":1,"gained_names":["ci"],"lost":0,"lost_names":[]},…,"tokens":{…}}
  *
- * What is in the one and not in the other counts: principals by name, tokens by digest, name and time,
- * organisations by id, grants by organisation, principal, time and what they allow and deny (a role is
- * what it stands for), rows of audit levels. Names beyond SUMMARY_NAMES are left out. `before` NULL: there
- * was none.
- */
+ * What is in the one and not in the other counts, and what is another one in both counts as gained and as
+ * lost:
+ *
+ *   audit          rows of audit levels
+ *   break_glass    budgets of principals for it
+ *   certificates   by name, principal and what it must show besides
+ *   credentials    keys that the gate holds, for principals, organisations and reconciliation: where they are
+ * from grants         by organisation, principal, time and what they allow and deny (a role is what it stands
+ * for) organizations  by id people         principals with other people behind them principals     by name;
+ * names beyond SUMMARY_NAMES are left out rate_limits    of principals, their own or everybody's settings
+ * what is said once: rules of versions, times of reconciliation, pre-images of updates tokens         by
+ * digest, principal, time and what it must show besides
+ *
+ * `before` NULL: there was none. */
 void policy_summary_write(const struct policy *before, const struct policy *now, struct text *out);
 
 #endif

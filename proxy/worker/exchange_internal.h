@@ -213,8 +213,8 @@ bool exchange_mask_body(const struct exchange *exchange, struct text *masked);
 /* exchange_shadow.c: judges the candidate beside the decision that stands; there must be one. */
 void exchange_ask_shadow(struct exchange *exchange);
 
-/* exchange_shadow.c: the request goes on, and all that is learnt before is known: where the candidate could not say
- * without it, it is asked again. */
+/* exchange_shadow.c: the request goes on, and all that is learnt before is known: where the candidate could
+ * not say without it, it is asked again. */
 void exchange_ask_shadow_again(struct exchange *exchange);
 
 /* exchange_shadow.c: the request ends: counts what the candidate said of it. */

@@ -18,13 +18,17 @@ static struct policy *compile(const char *text)
     return policy;
 }
 
-/* The numbers alone, in the order of the parts: "audit certificates grants organizations principals tokens",
- * each as
- * "+gained-lost". */
-static void write_short(const struct policy *before, const struct policy *now, struct text *out)
+#define PARTS 6
+
+static const char *const first_parts[PARTS] = {"audit",         "certificates", "grants",
+                                               "organizations", "principals",   "tokens"};
+static const char *const other_parts[PARTS] = {"break_glass", "credentials", "people",
+                                               "rate_limits", "settings",    "tokens"};
+
+/* The numbers of these parts alone, each as "+gained-lost". */
+static void write_short(const struct policy *before, const struct policy *now, const char *const *parts,
+                        struct text *out)
 {
-    static const char *const parts[] = {"audit",         "certificates", "grants",
-                                        "organizations", "principals",   "tokens"};
     struct text summary = {0};
 
     policy_summary_write(before, now, &summary);
@@ -33,7 +37,7 @@ static void write_short(const struct policy *before, const struct policy *now, s
     assert_non_null(root);
     char *canonical = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
     assert_string_equal(canonical, summary.data);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    for (size_t i = 0; i < PARTS; i++) {
         json_t *part = json_object_get(root, parts[i]);
         text_add_format(out, "%s+%lld-%lld", i > 0 ? " " : "",
                         (long long)json_integer_value(json_object_get(part, "gained")),
@@ -50,12 +54,32 @@ static void write_short(const struct policy *before, const struct policy *now, s
     "0']}},'roles':{'r':['org.integration.read']},'organizations':{'" A                                      \
     "':{'grants':[{'principal':'ci','roles':['r']}]}}}"
 
+struct row {
+    const char *before, *now, *summary;
+};
+
+static void compare(const struct row *rows, size_t count, const char *const *parts)
+{
+    unsigned failed = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct policy *before = rows[i].before != NULL ? compile(rows[i].before) : NULL;
+        struct policy *now = compile(rows[i].now);
+        struct text text = {0};
+
+        write_short(before, now, parts, &text);
+        fixture_expect(&failed, rows[i].now, text.data, rows[i].summary);
+        text_free(&text);
+        policy_free(before);
+        policy_free(now);
+    }
+    assert_int_equal(failed, 0);
+}
+
 static void differences(void **state)
 {
     (void)state;
-    static const struct {
-        const char *before, *now, *summary;
-    } rows[] = {
+    static const struct row rows[] = {
         {NULL, NOBODY, "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
         {NULL, ONE, "+0-0 +0-0 +1-0 +1-0 +1-0 +1-0"},
         {ONE, ONE, "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
@@ -113,20 +137,58 @@ static void differences(void **state)
          "{'principals':{'ci':{'certificates':['uri:a:b']},'cd':{'certificates':['dns:ci']}}}",
          "+0-0 +1-1 +0-0 +0-0 +0-0 +0-0"},
     };
-    unsigned failed = 0;
 
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        struct policy *before = rows[i].before != NULL ? compile(rows[i].before) : NULL;
-        struct policy *now = compile(rows[i].now);
-        struct text text = {0};
+    compare(rows, sizeof rows / sizeof *rows, first_parts);
+}
 
-        write_short(before, now, &text);
-        fixture_expect(&failed, rows[i].now, text.data, rows[i].summary);
-        text_free(&text);
-        policy_free(before);
-        policy_free(now);
-    }
-    assert_int_equal(failed, 0);
+#define WITH(principal, rest) "{'principals':{'ci':{" principal "},'a':{},'b':{}}" rest "}"
+
+static void differences_beyond_who_may_what(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {NULL, WITH("", ""), "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
+        /* a limit that is new, another, gone; everybody's is each one's */
+        {WITH("", ""), WITH("'rate_limit':{'requests':5,'seconds':9}", ""), "+0-0 +0-0 +0-0 +1-0 +0-0 +0-0"},
+        {WITH("'rate_limit':{'requests':5,'seconds':9}", ""),
+         WITH("'rate_limit':{'requests':6,'seconds':9}", ""), "+0-0 +0-0 +0-0 +1-1 +0-0 +0-0"},
+        {WITH("'rate_limit':{'requests':5,'seconds':9}", ""),
+         WITH("'rate_limit':{'requests':5,'seconds':8}", ""), "+0-0 +0-0 +0-0 +1-1 +0-0 +0-0"},
+        {WITH("'rate_limit':{'requests':5,'seconds':9}", ""), WITH("'rate_limit':null", ""),
+         "+0-0 +0-0 +0-0 +0-1 +0-0 +0-0"},
+        {WITH("", ""), WITH("", ",'rate_limit':{'requests':5,'seconds':9}"), "+0-0 +0-0 +0-0 +3-0 +0-0 +0-0"},
+        {WITH("'rate_limit':{'requests':5,'seconds':9}", ""),
+         WITH("", ",'rate_limit':{'requests':5,'seconds':9}"), "+0-0 +0-0 +0-0 +2-0 +0-0 +0-0"},
+        /* who may break the glass, and how often */
+        {WITH("", ""), WITH("'break_glass':{'requests':1,'seconds':9}", ""), "+1-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
+        {WITH("'break_glass':{'requests':1,'seconds':9}", ""),
+         WITH("'break_glass':{'requests':2,'seconds':9}", ""), "+1-1 +0-0 +0-0 +0-0 +0-0 +0-0"},
+        /* owners, who are people; their order does not matter */
+        {WITH("", ""), WITH("'owners':['a']", ""), "+0-0 +0-0 +1-1 +0-0 +0-0 +0-0"},
+        {WITH("'owners':['a','b']", ""), WITH("'owners':['b','a']", ""), "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
+        {WITH("'owners':['a']", ""), WITH("'owners':['b']", ""), "+0-0 +0-0 +1-1 +0-0 +0-0 +0-0"},
+        /* keys, of a principal, of an organisation, of reconciliation */
+        {WITH("", ""), WITH("'upstream_token':{'env':'A'}", ""), "+0-0 +1-0 +0-0 +0-0 +0-0 +0-0"},
+        {WITH("'upstream_token':{'env':'A'}", ""), WITH("'upstream_token':{'env':'B'}", ""),
+         "+0-0 +1-1 +0-0 +0-0 +0-0 +0-0"},
+        {WITH("'upstream_token':{'env':'A'}", ""), WITH("'upstream_token':{'file':'A'}", ""),
+         "+0-0 +1-1 +0-0 +0-0 +0-0 +0-0"},
+        {WITH("", ",'organizations':{'" A "':{'grants':[]}}"),
+         WITH("", ",'organizations':{'" A "':{'grants':[],'upstream_token':{'env':'A'}}}"),
+         "+0-0 +1-0 +0-0 +0-0 +0-0 +0-0"},
+        {WITH("", ",'organizations':{'" A "':{'grants':[],'upstream_token':{'env':'A'}}}"), WITH("", ""),
+         "+0-0 +0-1 +0-0 +0-0 +0-0 +0-0"},
+        {WITH("", ""), WITH("", ",'reconcile':{'upstream_token':{'env':'A'}}"),
+         "+0-0 +1-0 +0-0 +0-0 +0-0 +0-0"},
+        /* what is said once */
+        {WITH("", ""), WITH("", ",'api_versions':{'oldest':'2025-01-01'}"), "+0-0 +0-0 +0-0 +0-0 +1-1 +0-0"},
+        {WITH("", ",'api_versions':{'oldest':'2025-01-01'}"),
+         WITH("", ",'api_versions':{'stability':['ga']}"), "+0-0 +0-0 +0-0 +0-0 +1-1 +0-0"},
+        {WITH("", ""), WITH("", ",'reconcile':{'settle_seconds':7}"), "+0-0 +0-0 +0-0 +0-0 +1-1 +0-0"},
+        {WITH("", ""), WITH("", ",'audit':{'pre_image':true}"), "+0-0 +0-0 +0-0 +0-0 +1-1 +0-0"},
+    };
+
+    compare(rows, sizeof rows / sizeof *rows, other_parts);
 }
 
 /* Only so many are named; what a name holds cannot break the record. */
@@ -159,6 +221,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(differences),
+        cmocka_unit_test(differences_beyond_who_may_what),
         cmocka_unit_test(names_are_bounded),
     };
 
