@@ -214,7 +214,7 @@ static void conclude(struct exchange *exchange)
         exchange_turn_away(exchange);
     else if (refuse_obstacle(exchange, found))
         return;
-    else if ((needs & ~survey->facts.had) != 0)
+    else if ((needs & ~survey->facts.had) != 0 || exchange->decision.verdict != VERDICT_PASS)
         refuse_unread(exchange);
     else if (!is_as_demanded(exchange))
         turn_away(exchange, REFUSE_PRECONDITION,
