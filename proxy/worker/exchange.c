@@ -328,7 +328,8 @@ void exchange_judge(struct exchange *exchange)
     decide(&input, &exchange->request, &exchange->arena, decision);
     if (ruleset_shadow(exchange->ruleset) != NULL)
         exchange_ask_shadow(exchange);
-    const char *beyond = decision->verdict == VERDICT_REFUSE ? NULL : beyond_reach(decision);
+    const char *beyond =
+        decision->verdict == VERDICT_REFUSE || decision->orders.dry_run ? NULL : beyond_reach(decision);
     if (beyond != NULL) {
         (void)exchange_refusal(exchange, REFUSE_INTERNAL, "rules", beyond);
         decision->rule = "beyond-reach";

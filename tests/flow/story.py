@@ -9,8 +9,8 @@ from world import CREATE, DELETE, READ, TOKENS, UPDATE
 
 # Stages that the gate can write; conf/audit-record.schema.json has them too.
 STAGES = {"intent", "outcome", "refused", "read", "reconciled", "unauthenticated", "policy", "key", "segment", "start", "stop",
-          "recovered", "missed", "removed"}
-RESERVED = {"approval", "dry-run", "breaker", "state"}  # readers know them, nothing writes them yet
+          "recovered", "missed", "removed", "dry-run"}
+RESERVED = {"approval", "breaker", "state"}  # readers know them, nothing writes them yet
 LEVELS = {"levels": {"getIntegration": "request-response", "listIntegrations": "metadata", "createIntegration": "request-response",
                      "updateIntegrationSettings": "metadata"}}
 
@@ -54,6 +54,7 @@ def ask_for_everything(gate, sandbox):
         target = operation.target if operation is not DELETE else operation.target.replace(world.ECR, world.HUB)
         assert gate.request(operation.method, target, operation.token, body=operation.body).status < 300
     assert gate.request("DELETE", DELETE.target, TOKENS["viewer"]).status == 403
+    assert gate.request("DELETE", DELETE.target, DELETE.token, headers={"Portcullis-Dry-Run": "?1"}).status == 200
     assert gate.request("POST", CREATE.target, CREATE.token, body={"data": 1}).status == 400
     assert gate.request("GET", READ.target, TOKENS["nobody"]).status == 403
     assert gate.request("GET", READ.target, "nobody's-token").status == 401
