@@ -16,7 +16,8 @@ supported = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/nul
 OPTIMIZE ?= -O2
 SANITIZE ?=
 PACKAGES := libevent_core libevent_extra libevent_pthreads libevent_openssl jansson libpcre2-8 openssl libseccomp
-LINKED    = $(shell pkg-config --libs $(PACKAGES))
+# Some compilers call floor() of libm, others do it themselves.
+LINKED    = $(shell pkg-config --libs $(PACKAGES)) -lm
 # STATIC_LIBEVENT=1 links libevent in from its archives: its security updates then need a new build.
 LIBRARIES = $(call once,LIBRARIES,$(if $(STATIC_LIBEVENT),$(patsubst -levent%,-l:libevent%.a,$(LINKED)),$(LINKED)))
 PACKAGE_CFLAGS = $(call once,PACKAGE_CFLAGS,$(shell pkg-config --cflags $(PACKAGES)))

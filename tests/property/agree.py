@@ -34,11 +34,10 @@ POLICIES_OF_A_RUN = 10
 # At least so large a share of the verdicts must be each of these, or the requests prove little.
 SHARES = {"allow": 0.25, "spelling": 0.01, "operation": 0.01, "identity": 0.01, "version": 0.02, "parameters": 0.01, "permission": 0.03, "body": 0.02,
           "portcullis-no-credential": 0.01, "portcullis-identity-conflict": 0.001}
-if generate.RULES:
-    SHARES |= {"rules": 0.08, "would_refuse": 0.01, "approval": 0.01, "budget": 0.01, "break-glass": 0.001, "rename": 0.005,
-               "portcullis-denied": 0.02, "portcullis-frozen": 0.005, "portcullis-reason-required": 0.005, "portcullis-no-break-glass": 0.002}
-    SHARES |= {f"{test} is {answer}": 0.003 for test in ("equals", "in", "matches", "exists", "above") for answer in ("true", "false", "unknown")}
-    SHARES |= {f"{test} is {answer}": 0.003 for test in ("within", "during") for answer in ("true", "false")}
+SHARES |= {"rules": 0.08, "would_refuse": 0.01, "approval": 0.01, "budget": 0.01, "break-glass": 0.001, "rename": 0.005,
+           "portcullis-denied": 0.02, "portcullis-frozen": 0.005, "portcullis-reason-required": 0.005, "portcullis-no-break-glass": 0.002}
+SHARES |= {f"{test} is {answer}": 0.003 for test in ("equals", "in", "matches", "exists", "above") for answer in ("true", "false", "unknown")}
+SHARES |= {f"{test} is {answer}": 0.003 for test in ("within", "during") for answer in ("true", "false")}
 
 
 class Failure(Exception):

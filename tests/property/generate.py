@@ -32,7 +32,7 @@ CREDENTIALS = {
 VERSIONS = ["2024-10-14", "2024-10-15", "2024-10-16", "2025-02-28", "2025-02-29", "2025-06-01", "2026-12-31", "2027-01-01"]
 STABILITIES = ["wip", "work-in-progress", "experimental", "beta"]
 NETWORKS = ["10.0.0.0/8", "10.1.2.0/24", "10.1.2.3", "192.168.0.0/31", "0.0.0.0/0", "2001:db8::/32", "2001:db8::1", "::/0", "10.128.0.0/9",
-            "203.0.113.128/25", "2001:db8:0:8000::/49"]
+            "203.0.113.128/25", "2001:db8:0:8000::/49", "::ffff:10.1.0.0/112", "::ffff:10.1.2.3", "127.0.0.0/8"]
 REASONS = ["^[A-Z]+-[0-9]+: .{3,}$", "^OPS-", "because"]
 GIVEN_REASONS = ["OPS-12: gone", "OPS-12: go", "ops-12: gone", "because", "x"]
 DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -43,9 +43,6 @@ ATTRIBUTES = ["/integration/attributes/profile_name", "/integration/attributes/i
 BODIES = ["/body/data/attributes/profile_name", "/body/data/attributes/integration_type", "/body/data/type", "/body/data/id",
           "/body/data/attributes/container_app_scan_enabled", "/body/data/attributes/missing", "/body/data/attributes"]
 NUMBERS = [-1, 0, 1, 2, 3, 17, 18]
-
-
-RULES = False  # not judged by the gate yet
 
 
 def token_of(name):
@@ -91,11 +88,6 @@ class Generator:
             policy["rules"] = [self.rule(number) for number in range(self.random.randint(1, 6))]
         if self.chance(0.15):
             policy["enforcement"] = self.pick(["observe", "observe", "enforce"])
-        if not RULES:
-            policy.pop("rules", None)
-            policy.pop("enforcement", None)
-            for one in policy["organizations"].values():
-                one.pop("enforcement", None)
         return policy
 
     def api_versions(self):
@@ -291,8 +283,6 @@ class Generator:
         if client is not None:
             request["client"] = client
         self.add_facts(case)
-        if not RULES:
-            request["headers"] = {name: value for name, value in request["headers"].items() if name not in ("Portcullis-Reason", "Portcullis-Break-Glass")}
         return case
 
     def who(self, policy, operation, wrong):

@@ -39,7 +39,7 @@ class Request:
         self.method, self.target = request["method"], request["target"]
         self.headers = [(name.lower(), value) for name, value in request.get("headers", {}).items()]
         self.body = request.get("body", ABSENT)
-        self.client = request.get("client")
+        self.client = request.get("client", "127.0.0.1")
         self.time = read_moment(case["time"])
         self.integration, self.radius = case.get("integration", "unknown"), case.get("radius", "unknown")
         self.operation = self.principal = self.version = self.organization = self.resource = None
@@ -66,14 +66,15 @@ def judge(policy, contract, case):
         need_credential(request, policy)
         gate_body(request, contract)
         obligations, refusal = gate_rules(request, policy)
-        observed = observed or refusal
         if refusal and not watching:
             raise refusal
+        if watching:
+            approvals = [one for one in obligations if one.startswith("approval:")]
+            observed = observed or refusal or (approvals and Refused("rules", 403, "approval-required", approvals[0].split(":")[1])) or None
+            obligations = [one for one in obligations if one not in approvals]
     except Refused as refusal:
         return {"verdict": "refuse", "gate": refusal.gate, "rule": refusal.rule, "status": refusal.status, "code": refusal.code,
                 "obligations": [], "would_refuse": None, "said": request.said}
-    if watching:
-        obligations = [one for one in obligations if not one.startswith("approval:")]
     if request.operation.changes:
         obligations.append("journal")
     return {"verdict": "allow", "gate": None, "rule": rule, "status": None, "code": None, "obligations": sorted(obligations),
@@ -286,24 +287,23 @@ def gate_body(request, contract):
 # Rules.
 
 def gate_rules(request, policy):
-    """The obligations that rules bring, and the first refusal."""
+    """The obligations that rules bring, and the refusal, if there is one."""
+    if asks_for_glass(request) and not may_break_glass(request, policy):
+        return [], Refused("rules", 403, "no-break-glass")
     applying = [rule for rule in policy.get("rules", []) if in_scope(rule, request) and holds(rule, request)]
-    glass = request.header("portcullis-break-glass") is not None
+    glass = asks_for_glass(request)
     required = [] if glass else [(rule, rule["require"]) for rule in applying if "require" in rule]
     obligations = ["approval:" + rule["id"] for rule, require in required if "approval" in require]
     obligations += ["budget:" + rule["id"] for rule in applying if "budget" in rule]
     obligations += ["break-glass"] if glass else []
-    return obligations, refusal_of_rules(request, policy, applying, required)
+    return obligations, refusal_of_rules(request, applying, required)
 
 
-def refusal_of_rules(request, policy, applying, required):
+def refusal_of_rules(request, applying, required):
     """What decides among the rules that apply: a denial, then a freeze, then a reason that is missing; among equals the first."""
     for rule in applying:
         if "deny" in rule:
             return refused_by(rule, "denied")
-    if request.header("portcullis-break-glass") is not None and not (
-            request.operation.changes and "break_glass" in policy["principals"][request.principal]):
-        return Refused("rules", 403, "no-break-glass")
     for rule, require in required:
         if "break_glass" in require:
             return refused_by(rule, "frozen")
@@ -311,6 +311,14 @@ def refusal_of_rules(request, policy, applying, required):
         if "reason" in require and not gives_reason(request, require["reason"]):
             return refused_by(rule, "reason-required")
     return None
+
+
+def asks_for_glass(request):
+    return request.header("portcullis-break-glass") is not None
+
+
+def may_break_glass(request, policy):
+    return request.operation.changes and "break_glass" in policy["principals"][request.principal]
 
 
 def gives_reason(request, pattern):
@@ -383,17 +391,23 @@ def is_above(value, bound):
 
 
 def is_within(value, networks):
-    address = as_ipv4(ipaddress.ip_address(value))
-    return any(address in network_of(text) for text in networks)
+    return any(as_ipv6(value) in as_ipv6(text) for text in networks)
 
 
-def as_ipv4(address):
-    """An IPv4-mapped IPv6 address counts as the IPv4 address."""
-    return getattr(address, "ipv4_mapped", None) or address
+def as_ipv6(text):
+    """An address, or a network; IPv4 stands in IPv6 below ::ffff:0:0/96."""
+    network = ipaddress.ip_network(text)
+    if network.version == 6:
+        return Range(int(network.network_address), network.prefixlen)
+    return Range(0xffff << 32 | int(network.network_address), network.prefixlen + 96)
 
 
-def network_of(text):
-    return ipaddress.ip_network(text)
+class Range:
+    def __init__(self, first, bits):
+        self.first, self.last = first, first + (1 << 128 - bits) - 1
+
+    def __contains__(self, other):
+        return self.first <= other.first and other.last <= self.last
 
 
 def is_during(time, windows):
@@ -446,7 +460,7 @@ def value_at(pointer, request):
     if first == "stability":
         return request.stability
     if first == "client":
-        return ABSENT if request.client is None else request.client
+        return request.client
     if first == "time":
         return request.time
     if first == "body":
