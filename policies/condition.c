@@ -5,7 +5,6 @@
 #include "policies/moment.h"
 #include "policies/version.h"
 
-#include <math.h>
 
 /* What stands at the place that a condition looks at. */
 struct sighting {
@@ -178,11 +177,12 @@ static int compare_real(double real, int64_t integer)
         return 1;
     if (real < -0x1p63)
         return -1;
-    double whole = floor(real);
-    int64_t down = (int64_t)whole;
+    int64_t down = (int64_t)real; /* towards 0 */
+    if ((double)down > real)
+        down--;
     if (down != integer)
         return down < integer ? -1 : 1;
-    return real > whole ? 1 : 0;
+    return real > (double)down ? 1 : 0;
 }
 
 /* Numbers are equal where their values are, however they are written. */

@@ -4,7 +4,6 @@ struct kind {
     int status;
     const char *code, *title;
     const char *detail; /* for a refusal that has no error of its own, for example because memory is out */
-    bool observable;    /* the policy alone is against it: it can be observed rather than enforced */
 };
 
 static const struct kind kinds[REFUSE_KINDS] = {
@@ -43,20 +42,20 @@ static const struct kind kinds[REFUSE_KINDS] = {
     [REFUSE_PARAMETER] = {400, "portcullis-parameter", "Invalid parameter",
                           "A parameter is not as the contract demands."},
     [REFUSE_FORBIDDEN] = {403, "portcullis-forbidden", "Not permitted",
-                          "The policy does not permit this operation.", true},
+                          "The policy does not permit this operation."},
     [REFUSE_DENIED] = {403, "portcullis-denied", "Denied by a rule",
-                       "A rule of the policy denies this request.", true},
+                       "A rule of the policy denies this request."},
     [REFUSE_FROZEN] = {403, "portcullis-frozen", "Frozen by a rule",
-                       "A rule of the policy lets nothing through now but break-glass.", true},
+                       "A rule of the policy lets nothing through now but break-glass."},
     [REFUSE_REASON] = {403, "portcullis-reason-required", "Reason required",
-                       "A rule of the policy demands a reason: send it as Portcullis-Reason.", true},
+                       "A rule of the policy demands a reason: send it as Portcullis-Reason."},
     [REFUSE_APPROVAL] = {403, "portcullis-approval-required", "Approval required",
-                         "A rule of the policy demands that others approve this request first.", true},
+                         "A rule of the policy demands that others approve this request first."},
     [REFUSE_BUDGET] =
         {429, "portcullis-budget-spent", "Budget spent",
-         "A rule of the policy allows no more such changes for now; the request was not sent on.", true},
+         "A rule of the policy allows no more such changes for now; the request was not sent on."},
     [REFUSE_BREAK_GLASS] = {403, "portcullis-no-break-glass", "No break-glass",
-                            "The policy gives this principal no break-glass.", true},
+                            "The policy gives this principal no break-glass."},
     [REFUSE_MEDIA_TYPE] = {415, "portcullis-media-type", "Media type not supported",
                            "Send the content as application/vnd.api+json or application/json."},
     [REFUSE_MALFORMED_BODY] = {400, "portcullis-malformed-body", "Malformed body",
@@ -119,12 +118,18 @@ static const struct kind kinds[REFUSE_KINDS] = {
          "The API did not answer in time; whether the request had an effect is not known."},
 };
 
+/* The policy alone is against it: it can be observed rather than enforced. */
+static const bool observable[REFUSE_KINDS] = {
+    [REFUSE_FORBIDDEN] = true, [REFUSE_DENIED] = true, [REFUSE_FROZEN] = true,      [REFUSE_REASON] = true,
+    [REFUSE_APPROVAL] = true,  [REFUSE_BUDGET] = true, [REFUSE_BREAK_GLASS] = true,
+};
+
 void refusal_begin(struct refusal *refusal, enum refusal_kind kind)
 {
     *refusal = (struct refusal){.status = kinds[kind].status,
                                 .code = kinds[kind].code,
                                 .title = kinds[kind].title,
-                                .observable = kinds[kind].observable};
+                                .observable = observable[kind]};
 }
 
 void refusal_add(struct refusal *refusal, struct arena *arena, const char *detail, const char *pointer,

@@ -145,7 +145,7 @@ static void note_failure(struct reload *reload, const struct problems *problems,
         text_add_format(&lines, "%s%s%s", first->file, first->file[0] != '\0' ? ": " : "", first->message);
     }
     (void)snprintf(reload->why, sizeof reload->why,
-                   "%s; contract, policy and held keys in force stay as they were",
+                   "%.400s; contract, policy and held keys in force stay as they were",
                    why[0] != '\0'                      ? why
                    : lines.length > 0 && !lines.failed ? lines.data
                                                        : "memory is out");
