@@ -1,6 +1,7 @@
 #include "policies/matrix.h"
 
 #include "policies/policy_internal.h"
+#include "policies/rule_index.h"
 #include "policies/uuid.h"
 
 struct cell_place cell_place(const struct policy *policy, const struct principal *principal,
@@ -34,18 +35,19 @@ static void deny(struct making *making, const char *rule)
     making->cell->verdict = CELL_DENIED;
     making->cell->rule = rule;
     making->cell->conditions = NULL;
+    making->last = &making->cell->conditions;
     making->failed = making->failed || rule == NULL;
 }
 
-static void add_condition(struct making *making, const char *what, const char *rule)
+static void add_condition(struct making *making, const char *what, const struct rule *of)
 {
     struct cell_condition *condition = arena_take(making->arena, sizeof *condition);
 
-    if (condition == NULL || rule == NULL) {
+    if (condition == NULL) {
         making->failed = true;
         return;
     }
-    *condition = (struct cell_condition){.what = what, .rule = rule};
+    *condition = (struct cell_condition){.what = what, .rule = of != NULL ? of->pointer : "", .of = of};
     *making->last = condition;
     making->last = &condition->next;
     making->cell->verdict = CELL_CONDITIONAL;
@@ -81,6 +83,8 @@ static void observe(struct making *making)
     struct cell *cell = making->cell;
 
     cell->enforced = cell->verdict;
+    if (policy_observes(making->place->policy, making->place->organization))
+        cell->verdict = CELL_ALLOWED;
 }
 
 /* Who comes with a certificate alone has nothing to show to the API but what the gate holds. */
@@ -95,41 +99,30 @@ static void judge_credential(struct making *making)
     if (principal->identity == IDENTITY_BY_CERTIFICATE)
         deny(making, "no-credential");
     else if (principal->identity == IDENTITY_BY_EITHER)
-        add_condition(making, "token", "");
-}
-
-/* Is the rule about the cell, and only for some of the requests that meet there? */
-static bool rule_concerns(const struct making *making, const struct rule *rule, bool *partly)
-{
-    const struct cell_place *place = making->place;
-    char text[UUID_TEXT_SIZE] = "";
-    bool rename;
-
-    if (place->id != NULL)
-        uuid_spell(place->id, text);
-    if (!rule_is_about(rule, making->operation, &rename) || !rule_names_principal(rule, place->principal) ||
-        !rule_names_organization(rule, span_of(text)))
-        return false;
-    *partly = rename || rule->when.count > 0 || rule->unless.count > 0;
-    return true;
+        add_condition(making, "token", NULL);
 }
 
 /* As the gate of rules sees it. What always denies is all that counts. */
 static void judge_rules(struct making *making)
 {
-    const struct policy *policy = making->place->policy;
-    bool partly;
+    const struct cell_place *place = making->place;
+    char text[UUID_TEXT_SIZE] = "";
+    const struct rule *rule;
+    bool rename;
 
-    for (size_t i = 0; i < policy_rule_count(policy); i++) {
-        const struct rule *rule = policy_rule_at(policy, i);
-
-        if (!rule_concerns(making, rule, &partly))
+    if (policy_rule_count(place->policy) == 0)
+        return;
+    if (place->id != NULL)
+        uuid_spell(place->id, text);
+    struct rule_walk walk = rule_walk_begin(place->policy, making->operation, span_of(text));
+    while ((rule = rule_walk_next(&walk, &rename)) != NULL) {
+        if (!rule_names_principal(rule, place->principal))
             continue;
-        if (rule->effect == RULE_DENY && !partly) {
+        if (rule->effect == RULE_DENY && !rename && rule->when.count == 0 && rule->unless.count == 0) {
             deny(making, rule->pointer);
             return;
         }
-        add_condition(making, rule_effect_name(rule->effect), rule->pointer);
+        add_condition(making, rule_effect_name(rule->effect), rule);
     }
 }
 

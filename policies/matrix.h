@@ -17,7 +17,8 @@ enum cell_verdict {
 struct cell_condition {
     const char
         *what; /* "token" (a certificate alone will not do), or the effect of a rule: rule_effect_name() */
-    const char *rule; /* JSON pointer into the policy, or "" */
+    const char *rule;      /* JSON pointer into the policy, or "" */
+    const struct rule *of; /* NULL: of no rule */
     const struct cell_condition *next;
 };
 

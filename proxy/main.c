@@ -78,6 +78,20 @@ static const struct command commands[] = {
      "all others\n"
      "let pass. \"by\" is the grant, the denial or the rule that decides, as a place in the policy.\n",
      NULL},
+    {"diff", console_diff,
+     "OLD NEW (-c FILE | --contract FILE | --old-contract FILE --new-contract FILE) [--json]",
+     "Says what another policy changes in meaning.",
+     "  OLD, NEW                 the policy files\n"
+     "  -c, --config FILE        the configuration that names the contract of both\n"
+     "      --contract FILE      the contract of both\n"
+     "      --old-contract FILE, --new-contract FILE   where it changes, too\n"
+     "      --json               print one JSON object\n"
+     "\n"
+     "gained: more passes, or less is checked or recorded; may-be-gained: that cannot be ruled out "
+     "(conditions, "
+     "patterns,\n"
+     "schemas); lost: less passes; changed: neither. Exit status 1 when anything is or may be gained.\n",
+     NULL},
     {"token", console_token, "[--new] [--json]",
      "Prints the digest line of a secret for the policy, or makes a new secret.",
      "      --new    make a new random secret; so does a terminal on stdin\n"

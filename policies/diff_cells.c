@@ -1,0 +1,232 @@
+/* Cells of two policies held against each other: each principal of either, in each organisation that either
+ * names and in any other, for each operation of either contract; and the gate's own permissions. */
+#include "policies/diff_internal.h"
+#include "policies/organizations.h"
+
+/* A cell under comparison. */
+struct pair {
+    const char *principal, *organization; /* organization: UUID, or "*" */
+    const char *operation_id;
+    struct side {
+        const struct diff_side *side;
+        struct cell_place place;           /* principal NULL: the policy does not have it */
+        const struct operation *operation; /* NULL: the contract does not have it */
+        struct cell cell;
+    } old, new;
+};
+
+static bool make_cell(struct diff *diff, struct side *side)
+{
+    if (side->place.principal == NULL || side->operation == NULL) {
+        side->cell = (struct cell){.verdict = CELL_DENIED,
+                                   .enforced = CELL_DENIED,
+                                   .rule = side->operation == NULL ? "no-operation" : "no-principal"};
+        return true;
+    }
+    return cell_of(&side->place, side->operation, &diff->arena, &side->cell);
+}
+
+static const char *cell_text(struct diff *diff, const struct cell *cell)
+{
+    const char *text =
+        cell->enforced == cell->verdict
+            ? diff_text(diff, "%s by %s", cell_verdict_name(cell->verdict), cell->rule)
+            : diff_text(diff, "%s, as it is only observed; else %s by %s", cell_verdict_name(cell->verdict),
+                        cell_verdict_name(cell->enforced), cell->rule);
+
+    for (const struct cell_condition *at = cell->conditions; at != NULL; at = at->next)
+        text = diff_text(diff, "%s%s%s%s%s", text, at == cell->conditions ? ", if: " : ", ", at->what,
+                         at->rule[0] != '\0' ? " " : "", at->rule);
+    return text;
+}
+
+static void tell_cell(struct diff *diff, const struct pair *pair, enum change_sense sense, const char *detail,
+                      const struct rule *lifted)
+{
+    const char *subject =
+        diff_text(diff, "%s in %s: %s", pair->principal, pair->organization, pair->operation_id);
+    const struct side *from = pair->new.operation != NULL ? &pair->new : &pair->old;
+    const char *witness =
+        sense == CHANGE_GAINED || sense == CHANGE_MAYBE
+            ? diff_witness(diff, from->side, pair->principal, pair->organization, from->operation, lifted)
+            : NULL;
+
+    diff_tell(diff, &(struct change){.sense = sense,
+                                     .what = "cell",
+                                     .subject = subject,
+                                     .before = cell_text(diff, &pair->old.cell),
+                                     .after = cell_text(diff, &pair->new.cell),
+                                     .detail = detail,
+                                     .witness = witness,
+                                     .principal = pair->principal,
+                                     .organization = pair->organization,
+                                     .operation = pair->operation_id});
+}
+
+static bool is_partly(const struct side *side, const struct rule *rule)
+{
+    bool rename;
+
+    (void)rule_is_about(rule, side->operation, &rename);
+    return rename;
+}
+
+/* The first condition of `from` that none of `to` stands in for; NULL: there is none. `diff` leads from the
+ * one to the other. */
+static const struct cell_condition *uncovered(const struct diff *diff, const struct side *from,
+                                              const struct side *to)
+{
+    for (const struct cell_condition *one = from->cell.conditions; one != NULL; one = one->next) {
+        const struct rule *rule = one->of;
+        bool covered = false;
+
+        for (const struct cell_condition *at = to->cell.conditions; at != NULL && !covered; at = at->next) {
+            const struct rule *other = at->of;
+
+            if (rule == NULL || other == NULL)
+                covered = rule == other && strcmp(one->what, at->what) == 0;
+            else
+                covered = rule_covers(diff, other, is_partly(to, other), rule, is_partly(from, rule));
+        }
+        if (!covered)
+            return one;
+    }
+    return NULL;
+}
+
+/* Both are conditional. */
+static void compare_conditions(struct diff *diff, const struct pair *pair)
+{
+    const struct cell_condition *lifted = uncovered(diff, &pair->old, &pair->new);
+    const struct diff back = {.old = diff->new, .new = diff->old};
+
+    if (lifted != NULL) {
+        const struct rule *rule = lifted->of;
+        const char *name = rule != NULL ? rule->id : lifted->what;
+
+        tell_cell(diff, pair, CHANGE_MAYBE,
+                  diff_text(diff, "nothing in the new policy can be shown to refuse all that %s \"%s\" did",
+                            rule != NULL ? "the rule" : "the condition", name),
+                  rule);
+    } else if (uncovered(&back, &pair->new, &pair->old) != NULL) {
+        tell_cell(diff, pair, CHANGE_LOST, "more conditions, or stricter ones", NULL);
+    }
+}
+
+static void compare_cell(struct diff *diff, struct pair *pair)
+{
+    if (!make_cell(diff, &pair->old) || !make_cell(diff, &pair->new)) {
+        diff->failed = true;
+        return;
+    }
+    enum cell_verdict before = pair->old.cell.verdict, now = pair->new.cell.verdict;
+    if (before == CELL_DENIED && now != CELL_DENIED)
+        tell_cell(diff, pair, CHANGE_GAINED, NULL, NULL);
+    else if (before == CELL_CONDITIONAL && now == CELL_ALLOWED)
+        tell_cell(diff, pair, CHANGE_GAINED, "without conditions now", pair->old.cell.conditions->of);
+    else if (before == CELL_CONDITIONAL && now == CELL_CONDITIONAL)
+        compare_conditions(diff, pair);
+    else if (before != now)
+        tell_cell(diff, pair, CHANGE_LOST, now == CELL_CONDITIONAL ? "on conditions now" : NULL, NULL);
+    else if (pair->old.cell.enforced != pair->new.cell.enforced)
+        tell_cell(diff, pair, CHANGE_OTHER, "only observed: what it would be, were it enforced", NULL);
+    arena_reset(&diff->arena);
+}
+
+/* ---- the gate's own permissions: no operation of the contract stands for them ---- */
+
+static bool may(const struct side *side, permission_set permission)
+{
+    return side->place.principal != NULL && (side->place.access.allowed & permission) != 0;
+}
+
+static void compare_permission(struct diff *diff, const struct pair *pair, const char *name)
+{
+    permission_set permission = permission_named(span_of(name));
+    bool before = may(&pair->old, permission), now = may(&pair->new, permission);
+
+    if (before == now)
+        return;
+    diff_tell(diff, &(struct change){
+                        .sense = now ? CHANGE_GAINED : CHANGE_LOST,
+                        .what = "permission",
+                        .subject = diff_text(diff, "%s in %s: %s", pair->principal, pair->organization, name),
+                        .before = before ? "granted" : NULL,
+                        .after = now ? "granted" : NULL,
+                        .principal = pair->principal,
+                        .organization = pair->organization});
+}
+
+/* ---- places ---- */
+
+static void compare_operations(struct diff *diff, struct pair *pair)
+{
+    size_t count;
+    const struct operation *operations = contract_operations(diff->old.contract, &count);
+
+    for (size_t i = 0; i < count && !diff->failed; i++) {
+        pair->operation_id = operations[i].id;
+        pair->old.operation = &operations[i];
+        pair->new.operation = diff_operation(diff->new.contract, operations[i].id);
+        compare_cell(diff, pair);
+    }
+    operations = contract_operations(diff->new.contract, &count);
+    for (size_t i = 0; i < count && !diff->failed; i++) {
+        if (diff_operation(diff->old.contract, operations[i].id) != NULL)
+            continue;
+        pair->operation_id = operations[i].id;
+        pair->old.operation = NULL;
+        pair->new.operation = &operations[i];
+        compare_cell(diff, pair);
+    }
+}
+
+static void make_place(struct side *side, const char *principal, const unsigned char *id)
+{
+    const struct principal *found = policy_principal_named(side->side->policy, span_of(principal));
+
+    side->place = (struct cell_place){.policy = side->side->policy};
+    if (found != NULL)
+        side->place = cell_place(side->side->policy, found, id);
+}
+
+static void compare_place(struct diff *diff, const char *principal, const unsigned char *id)
+{
+    static const char *const own[] = {"portcullis.approve", "org.project.read"};
+    struct pair pair = {.principal = principal, .old.side = &diff->old, .new.side = &diff->new};
+    char organization[UUID_TEXT_SIZE] = "*";
+
+    if (id != NULL)
+        uuid_spell(id, organization);
+    pair.organization = organization;
+    make_place(&pair.old, principal, id);
+    make_place(&pair.new, principal, id);
+    compare_operations(diff, &pair);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        compare_permission(diff, &pair, own[i]);
+}
+
+static void compare_places(struct diff *diff, const char *principal,
+                           const struct organizations *organizations)
+{
+    for (size_t i = 0; i < organizations->count && !diff->failed; i++)
+        compare_place(diff, principal, organizations->ids[i]);
+    compare_place(diff, principal, NULL);
+}
+
+void diff_cells(struct diff *diff)
+{
+    const struct policy *old = diff->old.policy, *new = diff->new.policy;
+    struct organizations organizations;
+
+    if (!organizations_collect(old, new, &organizations)) {
+        diff->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < old->principal_count && !diff->failed; i++)
+        compare_places(diff, old->principals[i].name, &organizations);
+    for (uint32_t i = 0; i < new->principal_count && !diff->failed; i++)
+        if (find_principal(old, span_of(new->principals[i].name)) == TABLE_NONE)
+            compare_places(diff, new->principals[i].name, &organizations);
+    organizations_free(&organizations);
+}
