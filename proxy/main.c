@@ -92,6 +92,20 @@ static const struct command commands[] = {
      "patterns,\n"
      "schemas); lost: less passes; changed: neither. Exit status 1 when anything is or may be gained.\n",
      NULL},
+    {"replay", console_replay,
+     "JOURNAL|LOG... (-c FILE | --policy FILE --contract FILE) [--policy FILE] [--summary] [--json]",
+     "Judges again what was recorded, by another policy.",
+     "  JOURNAL|LOG          directories or segments of the journal, and access logs (for reads)\n"
+     "  -c, --config FILE    the configuration; it names contract and policy\n"
+     "      --policy FILE    this policy (in place of the configuration's)\n"
+     "      --contract FILE  this contract\n"
+     "      --summary        only count; do not list what would have changed\n"
+     "      --json           print one JSON object\n"
+     "\n"
+     "The principal is the recorded one. What cannot be judged again is counted by its reason. Exit status 1 "
+     "when anything\n"
+     "would have been judged otherwise.\n",
+     NULL},
     {"token", console_token, "[--new] [--json]",
      "Prints the digest line of a secret for the policy, or makes a new secret.",
      "      --new    make a new random secret; so does a terminal on stdin\n"

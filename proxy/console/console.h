@@ -30,6 +30,7 @@ int console_explain(int argc, char **argv);
 int console_matrix(int argc, char **argv);
 int console_test(int argc, char **argv);
 int console_diff(int argc, char **argv);
+int console_replay(int argc, char **argv);
 int console_token(int argc, char **argv);
 int console_manifest(int argc, char **argv);
 int console_audit(int argc, char **argv);
