@@ -1,12 +1,16 @@
 /* Cells of two policies held against each other: each principal of either, in each organisation that either
  * names and in any other, for each operation of either contract; and the gate's own permissions. */
 #include "policies/diff_internal.h"
+#include "policies/moment.h"
 #include "policies/organizations.h"
+
+#include <stdlib.h>
 
 /* A cell under comparison. */
 struct pair {
     const char *principal, *organization; /* organization: UUID, or "*" */
     const char *operation_id;
+    int64_t now; /* the moment that is compared; 0: nothing here goes by time */
     struct side {
         const struct diff_side *side;
         struct cell_place place;           /* principal NULL: the policy does not have it */
@@ -40,16 +44,24 @@ static const char *cell_text(struct diff *diff, const struct cell *cell)
     return text;
 }
 
+static const char *subject_text(struct diff *diff, const struct pair *pair, const char *what)
+{
+    char from[MOMENT_TEXT_SIZE];
+
+    moment_write(pair->now, from);
+    return diff_text(diff, "%s in %s: %s%s%s", pair->principal, pair->organization, what,
+                     pair->now != 0 ? ", from " : "", pair->now != 0 ? from : "");
+}
+
 static void tell_cell(struct diff *diff, const struct pair *pair, enum change_sense sense, const char *detail,
                       const struct rule *lifted)
 {
-    const char *subject =
-        diff_text(diff, "%s in %s: %s", pair->principal, pair->organization, pair->operation_id);
+    const char *subject = subject_text(diff, pair, pair->operation_id);
     const struct side *from = pair->new.operation != NULL ? &pair->new : &pair->old;
-    const char *witness =
-        sense == CHANGE_GAINED || sense == CHANGE_MAYBE
-            ? diff_witness(diff, from->side, pair->principal, pair->organization, from->operation, lifted)
-            : NULL;
+    const char *witness = sense == CHANGE_GAINED || sense == CHANGE_MAYBE
+                              ? diff_witness(diff, from->side, pair->principal, pair->organization,
+                                             from->operation, lifted, pair->now)
+                              : NULL;
 
     diff_tell(diff, &(struct change){.sense = sense,
                                      .what = "cell",
@@ -147,14 +159,13 @@ static void compare_permission(struct diff *diff, const struct pair *pair, const
 
     if (before == now)
         return;
-    diff_tell(diff, &(struct change){
-                        .sense = now ? CHANGE_GAINED : CHANGE_LOST,
-                        .what = "permission",
-                        .subject = diff_text(diff, "%s in %s: %s", pair->principal, pair->organization, name),
-                        .before = before ? "granted" : NULL,
-                        .after = now ? "granted" : NULL,
-                        .principal = pair->principal,
-                        .organization = pair->organization});
+    diff_tell(diff, &(struct change){.sense = now ? CHANGE_GAINED : CHANGE_LOST,
+                                     .what = "permission",
+                                     .subject = subject_text(diff, pair, name),
+                                     .before = before ? "granted" : NULL,
+                                     .after = now ? "granted" : NULL,
+                                     .principal = pair->principal,
+                                     .organization = pair->organization});
 }
 
 /* ---- places ---- */
@@ -181,29 +192,104 @@ static void compare_operations(struct diff *diff, struct pair *pair)
     }
 }
 
-static void make_place(struct side *side, const char *principal, const unsigned char *id)
+static void make_place(struct side *side, const char *principal, const unsigned char *id, int64_t now)
 {
     const struct principal *found = policy_principal_named(side->side->policy, span_of(principal));
 
     side->place = (struct cell_place){.policy = side->side->policy};
     if (found != NULL)
-        side->place = cell_place(side->side->policy, found, id);
+        side->place = cell_place(side->side->policy, found, id, now);
 }
 
-static void compare_place(struct diff *diff, const char *principal, const unsigned char *id)
+static void compare_moment(struct diff *diff, const char *principal, const unsigned char *id, int64_t now)
 {
     static const char *const own[] = {"portcullis.approve", "org.project.read"};
-    struct pair pair = {.principal = principal, .old.side = &diff->old, .new.side = &diff->new};
+    struct pair pair = {.principal = principal, .now = now, .old.side = &diff->old, .new.side = &diff->new};
     char organization[UUID_TEXT_SIZE] = "*";
 
     if (id != NULL)
         uuid_spell(id, organization);
     pair.organization = organization;
-    make_place(&pair.old, principal, id);
-    make_place(&pair.new, principal, id);
+    make_place(&pair.old, principal, id, now);
+    make_place(&pair.new, principal, id, now);
     compare_operations(diff, &pair);
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         compare_permission(diff, &pair, own[i]);
+}
+
+/* ---- moments at which grants begin and end ---- */
+
+struct moments {
+    int64_t *items;
+    size_t count, room;
+};
+
+static bool add_moment(struct moments *moments, int64_t moment)
+{
+    if (moment <= 0 || moment == MOMENT_LAST)
+        return true;
+    if (moments->count == moments->room) {
+        size_t room = moments->room > 0 ? moments->room * 2 : 16;
+        int64_t *items = reallocarray(moments->items, room, sizeof *items);
+
+        if (items == NULL)
+            return false;
+        moments->items = items;
+        moments->room = room;
+    }
+    moments->items[moments->count++] = moment;
+    return true;
+}
+
+static bool add_terms(struct moments *moments, const struct policy *policy, struct grant_pair pair)
+{
+    for (uint32_t at = find_grant(policy, pair); at != TABLE_NONE; at = policy->grants[at].next) {
+        const struct term *term = &policy->terms[policy->grants[at].term];
+
+        if (!add_moment(moments, term->not_before) ||
+            !add_moment(moments, term->not_after == MOMENT_LAST ? MOMENT_LAST : term->not_after + 1))
+            return false;
+    }
+    return true;
+}
+
+static bool add_policy(struct moments *moments, const struct policy *policy, const char *principal,
+                       const unsigned char *id)
+{
+    uint32_t found = find_principal(policy, span_of(principal));
+    uint32_t organization = id != NULL ? find_organization(policy, id) : TABLE_NONE;
+
+    if (found == TABLE_NONE)
+        return true;
+    return add_terms(moments, policy, (struct grant_pair){EVERYWHERE, found}) &&
+           (organization == TABLE_NONE ||
+            add_terms(moments, policy, (struct grant_pair){organization, found}));
+}
+
+static int compare_numbers(const void *a, const void *b)
+{
+    int64_t one = *(const int64_t *)a, other = *(const int64_t *)b;
+
+    return (one > other) - (one < other);
+}
+
+/* Between two moments nothing changes by time: each stretch is compared at its beginning. */
+static void compare_place(struct diff *diff, const char *principal, const unsigned char *id)
+{
+    struct moments moments = {0};
+
+    if (!add_policy(&moments, diff->old.policy, principal, id) ||
+        !add_policy(&moments, diff->new.policy, principal, id)) {
+        diff->failed = true;
+    } else {
+        compare_moment(diff, principal, id, 0);
+        if (moments.count > 0)
+            qsort(moments.items, moments.count, sizeof *moments.items, compare_numbers);
+        for (size_t i = 0; i < moments.count && !diff->failed; i++)
+            if (i == 0 || moments.items[i] != moments.items[i - 1])
+                compare_moment(diff, principal, id, moments.items[i]);
+    }
+    free(moments.items);
 }
 
 static void compare_places(struct diff *diff, const char *principal,

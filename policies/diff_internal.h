@@ -57,10 +57,10 @@ bool condition_implies(const struct condition *one, const struct condition *othe
 /* A text that the pattern matches, in the arena; NULL when none was found. */
 const char *diff_sample(struct diff *diff, const struct pattern *pattern);
 
-/* A request to which the rule applies (NULL: any) by the principal for the operation there, as a test case;
- * NULL when memory is out. */
+/* A request to which the rule applies (NULL: any) at the moment (0: any) by the principal for the operation
+ * there, as a test case; NULL when memory is out. */
 const char *diff_witness(struct diff *diff, const struct diff_side *side, const char *principal,
-                         const char *organization, const struct operation *operation,
-                         const struct rule *rule);
+                         const char *organization, const struct operation *operation, const struct rule *rule,
+                         int64_t now);
 
 #endif

@@ -1,6 +1,7 @@
 /* Principals of two policies held against each other: who they are, how they show it, and what they may
  * besides sending requests. What they may send is told cell by cell. */
 #include "policies/diff_internal.h"
+#include "policies/moment.h"
 
 static void tell(struct diff *diff, enum change_sense sense, const char *what, const char *subject,
                  const char *before, const char *after, const char *detail)
@@ -24,6 +25,27 @@ static const char *token_text(struct diff *diff, const struct token *token)
     return diff_text(diff, "%.16s…", digest);
 }
 
+static const char *term_text(struct diff *diff, const struct term *term)
+{
+    char from[MOMENT_TEXT_SIZE], until[MOMENT_TEXT_SIZE];
+
+    moment_write(term->not_before, from);
+    moment_write(term->not_after, until);
+    return diff_text(diff, "%s to %s", term->not_before == MOMENT_FIRST ? "any time" : from,
+                     term->not_after == MOMENT_LAST ? "any time" : until);
+}
+
+/* When a token may be used: one that both policies have. */
+static void compare_term(struct diff *diff, const char *name, const struct token *token,
+                         const struct term *before, const struct term *now)
+{
+    bool longer = now->not_before < before->not_before || now->not_after > before->not_after;
+
+    if (longer || now->not_before != before->not_before || now->not_after != before->not_after)
+        tell(diff, longer ? CHANGE_GAINED : CHANGE_LOST, "token", name, term_text(diff, before),
+             term_text(diff, now), token_text(diff, token));
+}
+
 static void compare_tokens(struct diff *diff)
 {
     const struct policy *old = diff->old.policy, *new = diff->new.policy;
@@ -37,6 +59,8 @@ static void compare_tokens(struct diff *diff)
         if (owner == NULL || strcmp(owner, name) != 0)
             tell(diff, CHANGE_GAINED, "token", name, owner, token_text(diff, token),
                  owner ? "another principal's until now" : "new");
+        if (before != TABLE_NONE)
+            compare_term(diff, name, token, &old->terms[old->tokens[before].term], &new->terms[token->term]);
     }
     for (uint32_t i = 0; i < old->token_count; i++)
         if (find_token(new, old->tokens[i].digest) == TABLE_NONE)

@@ -89,6 +89,15 @@ static void compare_levels(struct diff *diff)
     }
 }
 
+static void compare_pre_images(struct diff *diff)
+{
+    bool before = policy_pre_image(diff->old.policy), now = policy_pre_image(diff->new.policy);
+
+    if (before != now)
+        tell(diff, now ? CHANGE_LOST : CHANGE_GAINED, "audit level", "pre-images of updates",
+             before ? "recorded" : NULL, now ? "recorded" : NULL);
+}
+
 static const char *times_text(struct diff *diff, const struct reconcile_settings *settings)
 {
     return diff_text(diff, "settle %u s, retry %u s, deadline %u s", settings->settle_s, settings->retry_s,
@@ -110,6 +119,7 @@ void diff_settings(struct diff *diff)
 {
     compare_versions(diff);
     compare_levels(diff);
+    compare_pre_images(diff);
     compare_reconcile(diff);
 }
 

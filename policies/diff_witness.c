@@ -221,15 +221,20 @@ static void put_target(struct witness *witness, const struct operation *operatio
 }
 
 const char *diff_witness(struct diff *diff, const struct diff_side *side, const char *principal,
-                         const char *organization, const struct operation *operation, const struct rule *rule)
+                         const char *organization, const struct operation *operation, const struct rule *rule,
+                         int64_t now)
 {
     struct witness witness = {.diff = diff, .root = json_object(), .request = json_object()};
+    char moment[MOMENT_TEXT_SIZE];
     const char *made = NULL;
 
     (void)json_object_set_new(witness.root, "principal", json_string(principal));
     (void)json_object_set_new(witness.root, "request", witness.request);
     (void)json_object_set_new(witness.request, "method", json_string(operation->method));
     put_conditions(&witness, rule);
+    moment_write(now, moment);
+    if (now != 0 && json_object_get(witness.root, "time") == NULL)
+        (void)json_object_set_new(witness.root, "time", json_string(moment));
     put_target(&witness, operation, organization, version_for(&witness, policy_version_rules(side->policy)));
     if (witness.missed != NULL)
         (void)json_object_set_new(witness.root, "description",
