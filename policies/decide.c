@@ -101,7 +101,7 @@ void decide(const struct decide_input *input, const struct request *request, str
     if (input->assume != NULL)
         out->principal = input->assume;
     else
-        identify(input->policy, request, out);
+        identify(input, request, out);
     for (size_t i = 0; i < GATES && out->verdict == VERDICT_PASS; i++) {
         out->gate = gates[i].name;
         const char *rule = out->rule;

@@ -10,6 +10,7 @@
 
 #include "policies/contract.h"
 #include "policies/facts.h"
+#include "policies/jwt_memo.h"
 #include "policies/policy.h"
 #include "policies/request.h"
 #include "policies/target.h"
@@ -104,6 +105,8 @@ struct decision {
     const struct principal *principal;
     enum identity identity;  /* IDENTITY_NONE where `principal` is assumed, or not looked for yet */
     struct term term;        /* with IDENTITY_OUT_OF_TERM */
+    bool oauth;              /* the token was one of OAuth */
+    const char *token_fault; /* why an OAuth token is not taken; NULL: it is, or none was sent */
     struct span certificate; /* the name in it that a principal has: a span into the request */
     const struct operation *operation;
     struct target target;     /* canonical; the version is among its parameters */
@@ -124,10 +127,17 @@ struct decision {
     struct arena *arena; /* where texts of this decision live */
 };
 
+/* What OAuth tokens are verified with. */
+struct oauth {
+    const struct jwks *keys; /* NULL: there are none at hand, and no such token is taken */
+    struct jwt_memo *memo;   /* of this thread; NULL: each token is verified anew */
+};
+
 struct decide_input {
     const struct contract *contract;
     const struct policy *policy;
     struct pattern_scratch *scratch;
+    struct oauth oauth;
     const struct principal *assume; /* explain: this principal, without a token; NULL otherwise */
 };
 
@@ -173,8 +183,8 @@ size_t decide_report(const struct decide_input *input, const struct decision *de
  * other method is recorded in the journal. */
 bool method_is_safe(struct span method);
 
-/* Finds out whom the request comes from: `principal`, `identity`, `certificate` and `secret` of the decision.
- */
-void identify(const struct policy *policy, const struct request *request, struct decision *out);
+/* Finds out whom the request comes from: `principal`, `identity`, `certificate` and `secret` of the decision,
+ * whose `arena` must be there. */
+void identify(const struct decide_input *input, const struct request *request, struct decision *out);
 
 #endif

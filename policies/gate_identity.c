@@ -4,25 +4,22 @@
 
 #define CHALLENGE "Token realm=\"portcullis\", Bearer realm=\"portcullis\""
 
-/* OAuth access tokens are JWTs (RFC 7519): three parts, the first of them a JSON object in base64url. */
-static bool is_jwt(struct span secret)
-{
-    size_t dots = 0;
-
-    for (size_t i = 0; i < secret.length; i++)
-        dots += secret.data[i] == '.';
-    return dots == 2 && secret.length > 3 && memcmp(secret.data, "eyJ", 3) == 0;
-}
-
 /* Nothing that was shown is known. */
-static const char *explain_unknown(const struct request *request, struct decision *out)
+static const char *explain_unknown(const struct decide_input *input, const struct request *request,
+                                   struct decision *out)
 {
     bool token = field_find(request, "Authorization") != NULL;
 
-    if (token && is_jwt(out->secret))
-        return "No principal of the policy has this token. OAuth access tokens are new every hour or so, "
-               "and a digest in the policy cannot name them: send an API token with \"Authorization: Token "
-               "<secret>\".";
+    if (token && jwt_is_shaped(out->secret))
+        return policy_oauth(input->policy) != NULL
+                   ? "No principal of the policy has this token. An OAuth token is sent with "
+                     "\"Authorization: "
+                     "Bearer <token>\"."
+                   : "No principal of the policy has this token. OAuth access tokens are new every hour or "
+                     "so, "
+                     "and a digest in the policy cannot name them: have the policy say whose are taken "
+                     "(`oauth`) and which principal has which of their `subjects`, or send an API token with "
+                     "\"Authorization: Token <secret>\".";
     if (token && out->certificate.data != NULL)
         return "No principal of the policy has this token, though one has the client certificate. Send the "
                "token of that principal, or leave the field Authorization out.";
@@ -56,10 +53,13 @@ static enum verdict refuse_out_of_term(const struct request *request, struct dec
 
     moment_write(over ? out->term.not_after : out->term.not_before, bound);
     const char *detail =
-        over ? arena_format(out->arena,
-                            "This token expired: it was good until %s. Send the one that came after it, or "
-                            "have the policy name a new one.",
-                            bound)
+        over ? arena_format(
+                   out->arena,
+                   out->oauth
+                       ? "This OAuth token expired: it was good until %s. Get a new one from its issuer."
+                       : "This token expired: it was good until %s. Send the one that came after it, "
+                         "or have the policy name a new one.",
+                   bound)
              : arena_format(out->arena, "This token is not good yet: it will be from %s on.", bound);
     return refuse_unknown(out, over ? "token-expired" : "token-not-yet-good", detail);
 }
@@ -67,7 +67,6 @@ static enum verdict refuse_out_of_term(const struct request *request, struct dec
 enum verdict gate_identity(const struct decide_input *input, const struct request *request,
                            struct decision *out)
 {
-    (void)input;
     if (out->principal != NULL)
         return VERDICT_PASS;
     switch (out->identity) {
@@ -99,7 +98,11 @@ enum verdict gate_identity(const struct decide_input *input, const struct reques
     case IDENTITY_TOKEN_AND_CERTIFICATE:
         break;
     }
-    return refuse_unknown(out, "no-principal", explain_unknown(request, out));
+    if (out->token_fault != NULL)
+        return refuse_unknown(
+            out, "oauth-token",
+            arena_format(out->arena, "The OAuth token is not taken: %s.", out->token_fault));
+    return refuse_unknown(out, "no-principal", explain_unknown(input, request, out));
 }
 
 const char *describe_identity(const struct decide_input *input, const struct decision *decision)
@@ -110,7 +113,8 @@ const char *describe_identity(const struct decide_input *input, const struct dec
     if (input->assume != NULL)
         return arena_format(decision->arena, "principal %s, as given", name);
     if (decision->identity == IDENTITY_TOKEN)
-        return arena_format(decision->arena, "principal %s, by its token", name);
+        return arena_format(decision->arena, "principal %s, by its %stoken", name,
+                            decision->oauth ? "OAuth " : "");
     return arena_format(decision->arena, "principal %s, by its %scertificate %.*s", name,
                         decision->identity == IDENTITY_CERTIFICATE ? "" : "token and its ", (int)shown.length,
                         shown.data);

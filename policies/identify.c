@@ -4,7 +4,7 @@
 #include "policies/digest.h"
 #include "policies/fields.h"
 
-#define SECRET_LONGEST 4096
+#define SECRET_LONGEST JWT_LONGEST
 
 /* The secret of "<scheme> <secret>" for the scheme; nothing for any other form. */
 static struct span secret_of(struct span authorization, const char *scheme)
@@ -26,21 +26,61 @@ static struct span secret_of(struct span authorization, const char *scheme)
     return secret;
 }
 
-/* The principal whose token it is, and when that may be used (NULL: at any time); the secret of a value in
- * the right form is in *secret. */
-static const struct principal *by_token(const struct policy *policy, struct span authorization,
-                                        struct span *secret, const struct term **term)
+/* The principal that an OAuth token names, and in *term when it is good; NULL with the fault noted. */
+static const struct principal *by_jwt(const struct decide_input *input,
+                                      const unsigned char digest[DIGEST_SIZE], struct term *term,
+                                      struct decision *out)
 {
-    unsigned char digest[DIGEST_SIZE];
+    const struct oauth *oauth = &input->oauth;
+    const struct oauth_rules *rules = policy_oauth(input->policy);
+    struct jwt_claims claims;
+    uint32_t index;
 
-    *term = NULL;
-    *secret = secret_of(authorization, "Token");
-    if (secret->data == NULL)
-        *secret = secret_of(authorization, "Bearer");
-    if (secret->data == NULL)
+    if (oauth->keys == NULL) {
+        out->token_fault = "the gate has no keys of its issuer at hand";
         return NULL;
-    digest_of(*secret, digest);
-    return policy_principal_by_digest(policy, digest, term);
+    }
+    const struct jwt_law law = {policy_digest(input->policy), jwks_digest(oauth->keys)};
+    if (oauth->memo != NULL && jwt_memo_find(oauth->memo, &law, digest, &index, term))
+        return policy_principal_at(input->policy, index);
+    out->token_fault = jwt_verify(out->secret, oauth->keys, &rules->jwt, out->arena, &claims);
+    if (out->token_fault != NULL)
+        return NULL;
+    const struct principal *holder = policy_principal_by_subject(input->policy, claims.subject);
+    if (holder == NULL) {
+        out->token_fault = "no principal of the policy has its subject among its `subjects`";
+        return NULL;
+    }
+    *term = claims.term;
+    if (oauth->memo != NULL && term_at(term, out->now) == TERM_RUNNING)
+        jwt_memo_keep(oauth->memo, &law, digest, holder->index, term);
+    return holder;
+}
+
+/* The principal whose token it is, and in *term when that is good; the secret of a value in the right form is
+ * the decision's. */
+static const struct principal *by_token(const struct decide_input *input, struct span authorization,
+                                        struct term *term, struct decision *out)
+{
+    const struct term *bounds;
+    unsigned char digest[DIGEST_SIZE];
+    bool bearer = false;
+
+    *term = (struct term){MOMENT_FIRST, MOMENT_LAST};
+    out->secret = secret_of(authorization, "Token");
+    if (out->secret.data == NULL) {
+        out->secret = secret_of(authorization, "Bearer");
+        bearer = true;
+    }
+    if (out->secret.data == NULL)
+        return NULL;
+    digest_of(out->secret, digest);
+    const struct principal *holder = policy_principal_by_digest(input->policy, digest, &bounds);
+    if (bounds != NULL)
+        *term = *bounds;
+    out->oauth =
+        holder == NULL && bearer && policy_oauth(input->policy) != NULL && jwt_is_shaped(out->secret);
+    return out->oauth ? by_jwt(input, digest, term, out) : holder;
 }
 
 /* The principal of the certificate, and the name that says so; *ambiguous where there are two. */
@@ -85,11 +125,11 @@ static bool is_established(enum identity identity)
            identity == IDENTITY_TOKEN_AND_CERTIFICATE;
 }
 
-void identify(const struct policy *policy, const struct request *request, struct decision *out)
+void identify(const struct decide_input *input, const struct request *request, struct decision *out)
 {
     const struct principal *holder = NULL, *certified;
     const struct field *only = NULL;
-    const struct term *term = NULL;
+    struct term term = {MOMENT_FIRST, MOMENT_LAST};
     bool ambiguous;
 
     out->identity = IDENTITY_NONE;
@@ -101,13 +141,13 @@ void identify(const struct policy *policy, const struct request *request, struct
         only = &request->fields[i];
     }
     if (only != NULL)
-        holder = by_token(policy, only->value, &out->secret, &term);
-    certified = by_certificate(policy, request, &out->certificate, &ambiguous);
+        holder = by_token(input, only->value, &term, out);
+    certified = by_certificate(input->policy, request, &out->certificate, &ambiguous);
     if (ambiguous) {
         out->identity = IDENTITY_AMBIGUOUS;
-    } else if (term != NULL && term_at(term, request->now) != TERM_RUNNING) {
+    } else if (holder != NULL && term_at(&term, request->now) != TERM_RUNNING) {
         out->identity = IDENTITY_OUT_OF_TERM;
-        out->term = *term;
+        out->term = term;
     } else if (only == NULL) {
         out->identity = judge_certificate(certified);
     } else if (holder != NULL) {

@@ -6,7 +6,7 @@
 #define COUNT_MAX ((size_t)1 << 29)
 
 struct counts {
-    size_t principals, tokens, holders, roles, organizations, grants;
+    size_t principals, tokens, holders, subjects, roles, organizations, grants;
 };
 
 static struct counts count_parts(json_t *root)
@@ -24,6 +24,7 @@ static struct counts count_parts(json_t *root)
     json_object_foreach (principals, name, value) {
         counts.tokens += json_array_size(json_object_get(value, "tokens"));
         counts.holders += json_array_size(json_object_get(value, "certificates"));
+        counts.subjects += json_array_size(json_object_get(value, "subjects"));
     }
     json_object_foreach (organizations, name, value) {
         counts.grants += json_array_size(json_object_get(value, "grants"));
@@ -36,24 +37,26 @@ static bool make_room(struct compiler *compiler, const struct counts *counts)
 {
     struct policy *policy = compiler->policy;
 
-    if (counts->principals + counts->tokens + counts->holders + counts->roles + counts->organizations +
-            counts->grants >
+    if (counts->principals + counts->tokens + counts->holders + counts->subjects + counts->roles +
+            counts->organizations + counts->grants >
         COUNT_MAX)
         return false;
     policy->principals = calloc(counts->principals + 1, sizeof *policy->principals);
     policy->tokens = calloc(counts->tokens + 1, sizeof *policy->tokens);
     policy->holders = calloc(counts->holders + 1, sizeof *policy->holders);
+    policy->subjects = calloc(counts->subjects + 1, sizeof *policy->subjects);
     policy->organizations = calloc(counts->organizations, sizeof *policy->organizations);
     policy->grants = calloc(counts->grants + 1, sizeof *policy->grants);
     policy->credentials = calloc(counts->principals + counts->organizations + 1, sizeof *policy->credentials);
     policy->terms = calloc(1, sizeof *policy->terms);
     compiler->roles = calloc(counts->roles + 1, sizeof *compiler->roles);
     compiler->granted = calloc(counts->principals + 1, sizeof *compiler->granted);
-    return policy->principals && policy->tokens && policy->holders && policy->organizations &&
-           policy->grants && policy->credentials && policy->terms && compiler->roles && compiler->granted &&
-           table_make(&policy->by_name, counts->principals) &&
+    return policy->principals && policy->tokens && policy->holders && policy->subjects &&
+           policy->organizations && policy->grants && policy->credentials && policy->terms &&
+           compiler->roles && compiler->granted && table_make(&policy->by_name, counts->principals) &&
            table_make(&policy->by_digest, counts->tokens) &&
            table_make(&policy->by_holder, counts->holders) &&
+           table_make(&policy->by_subject, counts->subjects) &&
            table_make(&policy->by_id, counts->organizations) &&
            table_make(&policy->by_pair, counts->grants) &&
            table_make(&compiler->roles_by_name, counts->roles);
@@ -73,7 +76,8 @@ static void compile_members(struct compiler *compiler)
 {
     static const char *const known[] = {"$schema",    "description",   "api_versions", "principals",
                                         "roles",      "organizations", "audit",        "reconcile",
-                                        "rate_limit", "rules",         "enforcement",  NULL};
+                                        "rate_limit", "rules",         "enforcement",  "oauth",
+                                        NULL};
     const struct place root = {0};
     const struct place schema = {.above = &root, .member = "$schema"};
     json_t *object = compiler->document->root;
@@ -82,6 +86,7 @@ static void compile_members(struct compiler *compiler)
     (void)value_is(compiler, &schema, json_object_get(object, "$schema"), JSON_STRING);
     versions_compile(compiler, &root, json_object_get(object, "api_versions"));
     (void)rate_limit_compile(compiler, &root, object, &compiler->policy->rate_limit);
+    oauth_compile(compiler, &root, json_object_get(object, "oauth"));
     principals_compile(compiler, &root, json_object_get(object, "principals"));
     owners_compile(compiler, &root, json_object_get(object, "principals"));
     roles_compile(compiler, &root, json_object_get(object, "roles"));
@@ -93,6 +98,7 @@ static void compile_members(struct compiler *compiler)
     rules_compile(compiler, &root, json_object_get(object, "rules"));
     compiler->policy->enforcement = enforcement_compile(compiler, &root, object);
     unused_check(compiler, &root);
+    oauth_check(compiler, &root);
     unheld_check(compiler, &root);
     note_rest(compiler);
 }
@@ -148,6 +154,7 @@ void policy_free(struct policy *policy)
     free(policy->principals);
     free(policy->tokens);
     free(policy->holders);
+    free(policy->subjects);
     free(policy->organizations);
     free(policy->grants);
     free(policy->credentials);
@@ -155,6 +162,7 @@ void policy_free(struct policy *policy)
     table_free(&policy->by_name);
     table_free(&policy->by_digest);
     table_free(&policy->by_holder);
+    table_free(&policy->by_subject);
     table_free(&policy->by_id);
     table_free(&policy->by_pair);
     arena_reset(&policy->texts);

@@ -6,6 +6,7 @@
 #include "policies/arena.h"
 #include "policies/audit_level.h"
 #include "policies/document.h"
+#include "policies/jwt.h"
 #include "policies/moment.h"
 #include "policies/pattern.h"
 #include "policies/permission.h"
@@ -48,6 +49,12 @@ struct principal {
     struct rate_limit break_glass; /* how often it may break the glass; no requests: never */
     const uint32_t *people;        /* see policy_people */
     uint32_t people_count;
+};
+
+/* Whose OAuth tokens are taken, and where their issuer's public keys are. */
+struct oauth_rules {
+    struct jwt_rules jwt;
+    const char *keys; /* path of a JWK Set, as written (relative to the policy file) */
 };
 
 /* What one principal may do in one organisation: its own grants and those under "*", with the denials of
@@ -130,6 +137,10 @@ const struct principal *policy_principal_by_digest(const struct policy *policy,
 
 /* The principal that the canonical name in a certificate (certificate_name.h) is for; NULL for none. */
 const struct principal *policy_principal_by_certificate(const struct policy *policy, struct span name);
+
+/* Whose OAuth tokens are taken; NULL: nobody's. The principal that has this subject; NULL for none. */
+const struct oauth_rules *policy_oauth(const struct policy *policy);
+const struct principal *policy_principal_by_subject(const struct policy *policy, struct span subject);
 
 /* The principal of this name; NULL for none. */
 const struct principal *policy_principal_named(const struct policy *policy, struct span name);

@@ -76,6 +76,7 @@ void note_unknown(struct compiler *compiler, const struct place *place, const ch
 /* Each compiles one member of the document; a missing one is NULL. */
 void versions_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void principals_compile(struct compiler *compiler, const struct place *root, json_t *value);
+void oauth_compile(struct compiler *compiler, const struct place *root, json_t *value); /* before them */
 void owners_compile(struct compiler *compiler, const struct place *root, json_t *principals); /* after that */
 void roles_compile(struct compiler *compiler, const struct place *root, json_t *value);
 void audit_compile(struct compiler *compiler, const struct place *root, json_t *value);
@@ -86,6 +87,13 @@ void reconcile_compile(struct compiler *compiler, const struct place *root, json
 /* Reads a member `enforcement` of the object. */
 enum enforcement enforcement_compile(struct compiler *compiler, const struct place *above, json_t *object);
 
+/* Reads a principal's member `subjects`. */
+void subjects_compile(struct compiler *compiler, const struct place *above, json_t *value,
+                      uint32_t principal);
+
+/* Warns of OAuth that nobody can use. */
+void oauth_check(struct compiler *compiler, const struct place *root);
+
 /* Makes the table of the grants, once all are read. */
 void grants_index(struct policy *policy);
 
@@ -95,7 +103,8 @@ void unused_check(struct compiler *compiler, const struct place *root);
 /* Warns of principals that may come in without a token, and of whom the gate has nothing to present then. */
 void unheld_check(struct compiler *compiler, const struct place *root);
 
-/* Reads how a principal shows who it is: its members `tokens`, `certificates` and `identity`. */
+/* Reads how a principal shows who it is: its members `tokens`, `subjects`, `certificates` and
+ * `identity`. */
 void identity_compile(struct compiler *compiler, const struct place *place, json_t *value,
                       uint32_t principal);
 

@@ -1,4 +1,5 @@
-/* How the principals of a policy file show who they are: tokens, certificates, or both. */
+/* How the principals of a policy file show who they are: tokens (their own, or OAuth's), certificates, or
+ * both. */
 #include "policies/certificate_name.h"
 #include "policies/policy_compiler.h"
 
@@ -143,18 +144,19 @@ static enum identity_rule rule_compile(struct compiler *compiler, const struct p
 
 void identity_compile(struct compiler *compiler, const struct place *place, json_t *value, uint32_t principal)
 {
-    json_t *tokens = json_object_get(value, "tokens"), *certificates = json_object_get(value, "certificates");
+    json_t *tokens = json_object_get(value, "tokens"), *certificates = json_object_get(value, "certificates"),
+           *subjects = json_object_get(value, "subjects");
     const struct place at_tokens = {.above = place, .member = "tokens"};
 
     tokens_compile(compiler, place, tokens, principal);
+    subjects_compile(compiler, place, subjects, principal);
     certificates_compile(compiler, place, certificates, principal);
-    bool none = (tokens == NULL || json_is_array(tokens)) && json_array_size(tokens) == 0;
-    if (none && json_array_size(certificates) == 0)
+    bool has_tokens = json_array_size(tokens) + json_array_size(subjects) > 0;
+    if (!has_tokens && (tokens == NULL || json_is_array(tokens)) && json_array_size(certificates) == 0)
         note_warning(compiler, tokens ? &at_tokens : place,
                      "has no tokens: this principal can never come in");
-    compiler->policy->principals[principal].identity =
-        rule_compile(compiler, place, json_object_get(value, "identity"), json_array_size(tokens) > 0,
-                     json_array_size(certificates) > 0);
+    compiler->policy->principals[principal].identity = rule_compile(
+        compiler, place, json_object_get(value, "identity"), has_tokens, json_array_size(certificates) > 0);
 }
 
 /* Is there a grant for the principal in an organisation where nothing can be presented for it? */

@@ -16,8 +16,8 @@ struct token {
     uint32_t term; /* index into terms */
 };
 
-struct holder {       /* of a certificate */
-    struct span name; /* canonical; in `texts` */
+struct holder {       /* of a certificate, or of OAuth tokens */
+    struct span name; /* in the certificate, canonical; the subject. In `texts` */
     uint32_t principal;
 };
 
@@ -45,11 +45,14 @@ struct policy {
     struct rate_limit rate_limit; /* of every principal without one of its own */
     bool limits_rates;            /* some principal has one */
     struct pattern *pattern;
+    struct oauth_rules oauth;
+    bool has_oauth;
     char digest[DIGEST_TEXT_SIZE];
 
     struct principal *principals;
     struct token *tokens;
     struct holder *holders;
+    struct holder *subjects;
     struct organization *organizations;
     struct grant *grants;
     struct term *terms;
@@ -61,13 +64,14 @@ struct policy {
     uint32_t audit_row_count;
     bool pre_image;
     uint32_t principal_count, token_count, holder_count, organization_count, grant_count, credential_count,
-        term_count, rule_count;
+        term_count, rule_count, subject_count;
 
-    struct table by_name;   /* principals */
-    struct table by_digest; /* tokens */
-    struct table by_holder; /* holders */
-    struct table by_id;     /* organisations, "*" not among them */
-    struct table by_pair;   /* the first grant of each organisation and principal */
+    struct table by_name;    /* principals */
+    struct table by_digest;  /* tokens */
+    struct table by_holder;  /* holders */
+    struct table by_subject; /* subjects */
+    struct table by_id;      /* organisations, "*" not among them */
+    struct table by_pair;    /* the first grant of each organisation and principal */
 };
 
 /* Keys and hashes of the tables. */
@@ -86,6 +90,7 @@ uint64_t hash_pair(struct grant_pair pair);
 uint32_t find_principal(const struct policy *policy, struct span name);
 uint32_t find_token(const struct policy *policy, const unsigned char digest[DIGEST_SIZE]);
 uint32_t find_holder(const struct policy *policy, struct span name);
+uint32_t find_subject(const struct policy *policy, struct span name);
 uint32_t find_organization(const struct policy *policy, const unsigned char id[16]);
 uint32_t find_grant(const struct policy *policy, struct grant_pair pair);
 

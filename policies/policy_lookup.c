@@ -71,6 +71,11 @@ uint32_t find_holder(const struct policy *policy, struct span name)
     return table_find(&policy->by_holder, hash_bytes(name), holder_matches, policy->holders, &name);
 }
 
+uint32_t find_subject(const struct policy *policy, struct span name)
+{
+    return table_find(&policy->by_subject, hash_bytes(name), holder_matches, policy->subjects, &name);
+}
+
 uint32_t find_organization(const struct policy *policy, const unsigned char id[16])
 {
     return table_find(&policy->by_id, hash_id(id), organization_matches, policy->organizations, id);
@@ -100,6 +105,13 @@ const struct principal *policy_principal_by_certificate(const struct policy *pol
     uint32_t holder = find_holder(policy, name);
 
     return holder == TABLE_NONE ? NULL : &policy->principals[policy->holders[holder].principal];
+}
+
+const struct principal *policy_principal_by_subject(const struct policy *policy, struct span subject)
+{
+    uint32_t found = find_subject(policy, subject);
+
+    return found == TABLE_NONE ? NULL : &policy->principals[policy->subjects[found].principal];
 }
 
 const struct principal *policy_principal_named(const struct policy *policy, struct span name)

@@ -16,9 +16,9 @@ static bool name_is_fit(struct span name)
 static void principal_compile(struct compiler *compiler, const struct place *place, struct span name,
                               json_t *value)
 {
-    static const char *const known[] = {"tokens",         "certificates", "identity",
-                                        "upstream_token", "rate_limit",   "break_glass",
-                                        "owners",         "description",  NULL};
+    static const char *const known[] = {
+        "tokens",      "certificates", "identity", "upstream_token", "rate_limit",
+        "break_glass", "owners",       "subjects", "description",    NULL};
     struct policy *policy = compiler->policy;
     struct principal *principal = &policy->principals[policy->principal_count];
 

@@ -54,19 +54,30 @@ static void allow_setting(struct confine_files *files, const struct config *conf
         confine_files_allow_around(files, path, CONFINE_READ);
 }
 
-/* The files of credentials that the policy names, relative to it. */
-static void allow_credentials(struct confine_files *files, const struct config *config,
-                              const struct ruleset *ruleset)
+/* A file that the policy names, relative to it. */
+static void allow_beside(struct confine_files *files, const struct config *config, const char *name)
+{
+    char *path = path_beside(config->policy, name);
+
+    if (path != NULL)
+        confine_files_allow_around(files, path, CONFINE_READ);
+    free(path);
+}
+
+/* The files of credentials and keys that the policy names. */
+static void allow_named(struct confine_files *files, const struct config *config,
+                        const struct ruleset *ruleset)
 {
     size_t count;
     const struct credential_source *sources = policy_credentials(ruleset_policy(ruleset), &count);
 
-    for (size_t i = 0; i < count; i++) {
-        char *path = sources[i].kind == CREDENTIAL_FILE ? path_beside(config->policy, sources[i].name) : NULL;
-        if (path != NULL)
-            confine_files_allow_around(files, path, CONFINE_READ);
-        free(path);
-    }
+    const struct oauth_rules *oauth = policy_oauth(ruleset_policy(ruleset));
+
+    for (size_t i = 0; i < count; i++)
+        if (sources[i].kind == CREDENTIAL_FILE)
+            allow_beside(files, config, sources[i].name);
+    if (oauth != NULL)
+        allow_beside(files, config, oauth->keys);
 }
 
 /* The file of a socket is removed at the end. */
@@ -90,7 +101,7 @@ static enum confine_result confine_paths(const struct config *config, const stru
         return CONFINE_LACKING;
     for (size_t i = 0; i < count; i++)
         allow_setting(files, config, &settings[i]);
-    allow_credentials(files, config, ruleset);
+    allow_named(files, config, ruleset);
     allow_listeners(files, config);
     for (size_t i = 0; i < sizeof read_by_libraries / sizeof *read_by_libraries; i++)
         confine_files_allow(files, read_by_libraries[i], CONFINE_READ);

@@ -95,7 +95,8 @@ static int explain(const struct explain_options *options, const struct config *c
 {
     struct decide_input input = {.contract = ruleset_contract(ruleset),
                                  .policy = ruleset_policy(ruleset),
-                                 .scratch = pattern_scratch_new()};
+                                 .scratch = pattern_scratch_new(),
+                                 .oauth = {.keys = ruleset_keys(ruleset)}};
     struct explain_request request;
     struct arena arena;
     struct text out = {0};

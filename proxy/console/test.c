@@ -160,7 +160,8 @@ static bool judge(struct run *run, const struct suite *suite, struct law *law, c
 {
     struct decide_input input = {.contract = ruleset_contract(law->ruleset),
                                  .policy = ruleset_policy(law->ruleset),
-                                 .scratch = run->scratch};
+                                 .scratch = run->scratch,
+                                 .oauth = {.keys = ruleset_keys(law->ruleset)}};
     struct case_difference *differences;
     struct case_finding finding;
     struct decision decision;

@@ -19,6 +19,7 @@ struct ruleset {
     struct contract *contract;
     struct policy *policy;
     struct credentials *credentials;
+    struct jwks *keys;        /* NULL where the policy takes no OAuth tokens */
     enum audit_level *levels; /* by operation, in the order of the contract */
     struct rates *rates;
     size_t organizations;
@@ -120,6 +121,29 @@ static void note_credentials(struct ruleset *ruleset, const struct config *confi
     }
 }
 
+/* The public keys of the issuer whose OAuth tokens are taken, from a file beside the policy. */
+static void load_keys(struct ruleset *ruleset, const struct config *config, const struct document *policy,
+                      bool needed, struct problems *problems)
+{
+    const struct oauth_rules *oauth = policy_oauth(ruleset->policy);
+    char *path = oauth != NULL ? path_beside(config->policy, oauth->keys) : NULL;
+    const char *fault = "memory is out";
+    struct document document = {0};
+    struct text text = {0};
+    bool read = path != NULL && file_read(path, JWKS_BYTES, &text, &fault);
+
+    if (path != NULL)
+        note_file(ruleset, path, problems);
+    if (oauth != NULL && !read)
+        problems_add(problems, needed ? SEVERITY_ERROR : SEVERITY_WARNING, policy, "/oauth/keys",
+                     "cannot read the keys of OAuth tokens (%s): %s", oauth->keys, fault);
+    if (read && document_read(&document, path_shown(path), (struct span){text.data, text.length}, problems))
+        ruleset->keys = jwks_read(&document, problems);
+    document_free(&document);
+    text_free(&text);
+    free(path);
+}
+
 static void load_policy(struct ruleset *ruleset, const struct config *config, bool need_credentials,
                         struct problems *problems)
 {
@@ -134,6 +158,7 @@ static void load_policy(struct ruleset *ruleset, const struct config *config, bo
         note_credentials(ruleset, config, problems);
         ruleset->credentials =
             credentials_load(ruleset->policy, &document, config->policy, need_credentials, problems);
+        load_keys(ruleset, config, &document, need_credentials, problems);
         if (load_rates(ruleset, problems) && ruleset->contract != NULL)
             link_policy(ruleset, &document, problems);
     }
@@ -197,6 +222,7 @@ static void ruleset_free(struct ruleset *ruleset)
     free(ruleset->levels);
     rates_free(ruleset->rates);
     credentials_free(ruleset->credentials);
+    jwks_free(ruleset->keys);
     policy_free(ruleset->policy);
     contract_free(ruleset->contract);
     free(ruleset);
@@ -279,6 +305,11 @@ const struct policy *ruleset_shadow(const struct ruleset *ruleset)
 const struct contract *ruleset_contract(const struct ruleset *ruleset)
 {
     return ruleset->contract;
+}
+
+const struct jwks *ruleset_keys(const struct ruleset *ruleset)
+{
+    return ruleset->keys;
 }
 
 const struct policy *ruleset_policy(const struct ruleset *ruleset)

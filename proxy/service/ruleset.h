@@ -47,6 +47,9 @@ const struct policy *ruleset_shadow(const struct ruleset *ruleset);
 const struct contract *ruleset_contract(const struct ruleset *ruleset);
 const struct policy *ruleset_policy(const struct ruleset *ruleset);
 
+/* The keys by which OAuth tokens are verified; NULL where the policy takes none, or they are not at hand. */
+const struct jwks *ruleset_keys(const struct ruleset *ruleset);
+
 /* How much the journal is told of an operation of this ruleset's contract. */
 enum audit_level ruleset_audit_level(const struct ruleset *ruleset, const struct operation *operation);
 

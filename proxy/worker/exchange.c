@@ -316,13 +316,20 @@ static const char *beyond_reach(const struct decision *decision)
     return NULL;
 }
 
-void exchange_judge(struct exchange *exchange)
+/* What the exchange is judged by. */
+static struct decide_input input_of(const struct exchange *exchange)
 {
-    const struct decide_input input = {
+    return (struct decide_input){
         .contract = ruleset_contract(exchange->ruleset),
         .policy = ruleset_policy(exchange->ruleset),
         .scratch = exchange->worker->scratch,
+        .oauth = {ruleset_keys(exchange->ruleset), exchange->worker->tokens},
     };
+}
+
+void exchange_judge(struct exchange *exchange)
+{
+    const struct decide_input input = input_of(exchange);
     struct decision *decision = &exchange->decision;
 
     decide(&input, &exchange->request, &exchange->arena, decision);
@@ -388,11 +395,12 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
  * principal is in the journal, whatever was wrong with it. */
 static void look_at_header(struct exchange *exchange)
 {
-    struct decision *decision = &exchange->decision;
+    const struct decide_input input = input_of(exchange);
 
     if (!view_header(exchange))
         return;
-    identify(ruleset_policy(exchange->ruleset), &exchange->request, decision);
+    exchange->decision.now = exchange->request.now;
+    identify(&input, &exchange->request, &exchange->decision);
 }
 
 static void refuse_unparsed(struct client *client, enum refusal_kind kind, const char *rule,

@@ -75,6 +75,7 @@ void exchange_ask_shadow(struct exchange *exchange)
         .contract = ruleset_contract(exchange->ruleset),
         .policy = ruleset_shadow(exchange->ruleset),
         .scratch = exchange->worker->scratch,
+        .oauth = {.keys = ruleset_keys(exchange->ruleset)}, /* what it remembers is of the policy in force */
     };
     struct shadow_view *view = &exchange->shadow;
     const struct decision *policy = &exchange->decision;

@@ -254,7 +254,7 @@ static bool make_parts(struct worker *worker)
     struct service *service = worker->service;
 
     return (worker->base = make_base()) != NULL && make_events(worker) &&
-           (worker->scratch = pattern_scratch_new()) != NULL &&
+           (worker->scratch = pattern_scratch_new()) != NULL && (worker->tokens = jwt_memo_new()) != NULL &&
            (worker->versions = version_seen_new(service->versions)) != NULL &&
            (worker->port = journal_port_new(service->journal, worker->base)) != NULL &&
            (worker->upstream = upstream_new(worker->base, service->upstream)) != NULL &&
@@ -407,6 +407,7 @@ void worker_free(struct worker *worker)
     journal_port_free(worker->port);
     version_seen_free(worker->versions);
     pattern_scratch_free(worker->scratch);
+    jwt_memo_free(worker->tokens);
     free_events(worker);
     if (worker->base != NULL)
         event_base_free(worker->base);

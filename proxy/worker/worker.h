@@ -42,6 +42,7 @@ struct worker {
     struct journal_port *port;
     struct version_seen *versions;
     struct pattern_scratch *scratch;
+    struct jwt_memo *tokens; /* of OAuth, found good lately */
     struct ruleset *ruleset; /* one reference; exchanges take their own */
     struct entropy entropy;
 

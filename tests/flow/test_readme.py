@@ -21,13 +21,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from processes import BUILD, PATIENCE, ROOT, Gate, Sandbox, wait_until
 from test_upstream_faults import KINDS
+from tokens import Issuer
 from world import READ
 
 README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
 TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "cases.json", "cases", "table.json", "case members", "versions", "rules", "rule values", "rule tests", "refusals", "stages",
-         "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "shadow results", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "rotation", "settings", "limits", "files",
+         "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "shadow results", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "rotation", "oauth policy", "settings", "limits", "files",
          "packages", "targets", "flags", "faults", "layers"}
 
 
@@ -464,13 +465,25 @@ def test_policy_members():
             assert json.loads(names(default)[0]) == expected, name
 
 
-def test_rotation(tmp_path):
-    policy = {"principals": {"ci": json.loads("{" + the_part("rotation").text + "}")}}
+def test_oauth_policy(tmp_path):
+    policy = json.loads("{" + the_part("oauth policy").text + "}")
+    (tmp_path / policy["oauth"]["keys"]).write_text(json.dumps(Issuer().jwks()))
+    (tmp_path / policy["principals"]["deployer"]["upstream_token"]["file"]).write_text("key")
+    said = check_policy(tmp_path, policy)
+    assert "oauth" not in said and "jwks" not in said
+
+
+def check_policy(tmp_path, policy):
+    """What `check` says of a policy that is right."""
     jsonschema.validate(policy, json.loads(source("conf/policy.schema.json")))
     (tmp_path / "policy.json").write_text(json.dumps(policy))
     (tmp_path / "portcullis.json").write_text(json.dumps({"contract": str(ROOT / "conf/integrations.openapi.json"), "policy": "policy.json"}))
-    said = output(BUILD / "portcullis", "check", "-c", "portcullis.json", status=0, cwd=tmp_path)
-    assert "good at once" not in said
+    return output(BUILD / "portcullis", "check", "-c", "portcullis.json", status=0, cwd=tmp_path)
+
+
+def test_rotation(tmp_path):
+    policy = {"principals": {"ci": json.loads("{" + the_part("rotation").text + "}")}}
+    assert "good at once" not in check_policy(tmp_path, policy)
 
 
 def test_stages():

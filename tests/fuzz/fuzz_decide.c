@@ -112,7 +112,8 @@ static void check_fixed(const struct decide_input *input, const struct request *
 
 static void judge(const struct request *request, const struct principal *assume)
 {
-    const struct decide_input input = {contract, policy, scratch, assume};
+    const struct decide_input input = {
+        .contract = contract, .policy = policy, .scratch = scratch, .assume = assume};
     struct arena arena;
     struct decision decision;
 
