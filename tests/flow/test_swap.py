@@ -8,7 +8,7 @@ import threading
 import world
 from checks import fields_of
 from processes import wait_until
-from world import READ, TOKENS
+from world import READ, TOKENS, UPDATE
 
 ADMIN = {"admin": {"listen": "127.0.0.1:0"}}
 WATCHED = {"policy_watch": True, **ADMIN}
@@ -131,7 +131,7 @@ def descriptor(gate, name):
 
 def mixable(letter):
     """Two policies, each of whose answers is one of its own: who is let in, and with which key."""
-    policy = world.policy(organizations={world.PAYMENTS: {"name": "payments", "grants": [{"principal": f"viewer-{letter}", "roles": ["viewer"]}]}})
+    policy = world.policy(organizations={world.PAYMENTS: {"name": "payments", "grants": [{"principal": f"viewer-{letter}", "roles": ["editor"]}]}})
     policy["principals"] = {f"viewer-{letter}": {"tokens": [world.digest(TOKENS["viewer"])], "upstream_token": {"file": f"{letter}.key"}}}
     return policy
 
@@ -145,8 +145,10 @@ def test_no_request_is_judged_by_a_mixture(make_gate, sandbox, tmp_path):
     done, wrong, count = threading.Event(), [], [0, 0, 0, 0]
 
     def load(index):
+        # Changes as well: between judgement and sending they wait for the disk.
+        operation = (READ, UPDATE)[index % 2]
         while not done.is_set():
-            status = get(gate)
+            status = gate.request(operation.method, operation.target, TOKENS["viewer"], body=world.body_bytes(operation)).status
             count[index] += 1
             if status != 200:
                 wrong.append(status)
@@ -155,7 +157,7 @@ def test_no_request_is_judged_by_a_mixture(make_gate, sandbox, tmp_path):
     for client in clients:
         client.start()
     for turn in range(12):
-        put(gate.policy_file, json.dumps(mixable("ba"[turn % 2])))
+        put(gate.policy_file, json.dumps(mixable("ba"[turn % 2]), indent=2))
         assert gate.reload()["detail"].startswith("in force")
     done.set()
     for client in clients:
@@ -167,5 +169,25 @@ def test_no_request_is_judged_by_a_mixture(make_gate, sandbox, tmp_path):
     keys = {fields_of(line, "x-request-id")[0]: fields_of(line, "authorization")[0] for line in ledger}
     pairs = {(line["principal"], keys[line["request_id"]]) for line in lines}
     assert pairs == {("viewer-a", "Token key-of-a"), ("viewer-b", "Token key-of-b")}
+    digests = {record["policy"]: {other["principal"] for other in gate.exchanges() if other["policy"] == record["policy"]}
+               for record in gate.journal() if record["stage"] == "policy"}
+    assert set(map(frozenset, digests.values())) <= {frozenset(), frozenset({"viewer-a"}), frozenset({"viewer-b"})} and len(digests) == 2
     # All that was replaced is given back, by the control thread.
     wait_until(lambda: gate.metrics()["portcullis_policies_replaced"] == 0, what="the replaced policies to be freed")
+
+
+def test_what_was_replaced_is_freed_by_the_control_thread(make_gate, sandbox):
+    """Its reference outlives that of every exchange: the last exchange frees nothing, and a large policy stops no event loop."""
+    gate = make_gate(sandbox, config=ADMIN)
+    sandbox.fault({"delay_ms": 2000}, match={"method": "GET"})
+    answers = []
+    client = threading.Thread(target=lambda: answers.append(get(gate)))
+    client.start()
+    wait_until(lambda: sandbox.ledger(), what="the request at the upstream")
+    gate.write_policy(closed())
+    gate.reload()
+    assert gate.metrics()["portcullis_policies_replaced"] == 1
+    assert get(gate) == 403 and answers == []
+    client.join()
+    assert answers == [200]
+    wait_until(lambda: gate.metrics()["portcullis_policies_replaced"] == 0, what="the replaced policy to be freed")
