@@ -178,6 +178,28 @@ static bool credential_kept(const struct policy *policy, uint32_t item, const st
                            other->credentials != NULL ? other->reconcile.credential : CREDENTIAL_OWN);
 }
 
+static bool rule_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    const struct rule *rule = &policy->rules[item];
+
+    /* It is looked for where it stood first: rules seldom move. */
+    for (uint32_t i = 0; i < other->rule_count; i++)
+        if (memcmp(other->rules[(item + i) % other->rule_count].digest, rule->digest, sizeof rule->digest) ==
+            0)
+            return true;
+    return false;
+}
+
+/* Is what is refused there only observed? "*" is all that the policy does not list. */
+static bool observed_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    uint32_t same = other != &nothing ? organization_in(policy, item, other) : TABLE_NONE;
+
+    if (policy == &nothing || !policy_observes(policy, item))
+        return true;
+    return other != &nothing && policy_observes(other, same != TABLE_NONE ? same : EVERYWHERE);
+}
+
 /* ---- what is said once ---- */
 
 static bool same_string(const char *one, const char *other)
@@ -271,10 +293,12 @@ void policy_summary_write(const struct policy *before, const struct policy *now,
         {"certificates", holder_kept, old->holder_count, now->holder_count, false},
         {"credentials", credential_kept, credential_places(old), credential_places(now), false},
         {"grants", grant_kept, old->grant_count, now->grant_count, false},
+        {"observed", observed_kept, old->organization_count, now->organization_count, false},
         {"organizations", organization_kept, old->organization_count, now->organization_count, false},
         {"people", people_kept, old->principal_count, now->principal_count, false},
         {"principals", principal_kept, old->principal_count, now->principal_count, true},
         {"rate_limits", rate_limit_kept, old->principal_count, now->principal_count, false},
+        {"rules", rule_kept, old->rule_count, now->rule_count, false},
         {"settings", setting_kept, SETTINGS, SETTINGS, false},
         {"tokens", token_kept, old->token_count, now->token_count, false}};
 

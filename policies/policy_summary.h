@@ -14,15 +14,19 @@
  * What is in the one and not in the other counts, and what is another one in both counts as gained and as
  * lost:
  *
- *   audit          rows of audit levels
- *   break_glass    budgets of principals for it
- *   certificates   by name, principal and what it must show besides
- *   credentials    keys that the gate holds, for principals, organisations and reconciliation: where they are
- * from grants         by organisation, principal, time and what they allow and deny (a role is what it stands
- * for) organizations  by id people         principals with other people behind them principals     by name;
- * names beyond SUMMARY_NAMES are left out rate_limits    of principals, their own or everybody's settings
- * what is said once: rules of versions, times of reconciliation, pre-images of updates tokens         by
- * digest, principal, time and what it must show besides
+ * - audit: rows of audit levels
+ * - break_glass: budgets of principals for it
+ * - certificates: by name, principal and what it must show besides
+ * - credentials: where keys that the gate holds come from, for principals, organisations, reconciliation
+ * - grants: by organisation, principal, time and what they allow and deny; a role is what it stands for
+ * - observed: organisations whose refusals are only observed; "*" is all that are not listed
+ * - organizations: by id
+ * - people: principals with other people behind them
+ * - principals: by name; names beyond SUMMARY_NAMES are left out
+ * - rate_limits: of principals, their own or everybody's
+ * - rules: by all that they say
+ * - settings: what is said once: rules of versions, times of reconciliation, pre-images of updates
+ * - tokens: by digest, principal, time and what it must show besides
  *
  * `before` NULL: there was none. */
 void policy_summary_write(const struct policy *before, const struct policy *now, struct text *out);

@@ -4,6 +4,7 @@
 #define POLICIES_RULE_H
 
 #include "policies/condition.h"
+#include "policies/digest.h"
 
 struct operation;
 struct principal;
@@ -38,8 +39,9 @@ struct budget {
 
 struct rule {
     const char *id, *reason;
-    const char *pointer; /* "/rules/3" */
-    uint32_t index;      /* 3 */
+    const char *pointer;               /* "/rules/3" */
+    uint32_t index;                    /* 3 */
+    unsigned char digest[DIGEST_SIZE]; /* of all that it says, whatever the order of its members */
     enum rule_effect effect;
     struct approval approval; /* with RULE_APPROVAL */
     struct budget budget;     /* with RULE_BUDGET */

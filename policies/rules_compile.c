@@ -204,6 +204,18 @@ static void rule_principals_compile(struct compiler *compiler, const struct plac
 
 /* ---- rules ---- */
 
+/* By which it is known whether another policy's rule says the same. */
+static void digest_compile(struct compiler *compiler, const json_t *value, struct rule *rule)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS);
+
+    if (text == NULL)
+        note_memory(compiler);
+    else
+        digest_of(span_of(text), rule->digest);
+    free(text);
+}
+
 static void rule_compile(struct compiler *compiler, const struct place *place, json_t *value,
                          struct rule *rule)
 {
@@ -217,6 +229,7 @@ static void rule_compile(struct compiler *compiler, const struct place *place, j
     if (!value_is(compiler, place, value, JSON_OBJECT))
         return;
     members_check(compiler, place, value, known);
+    digest_compile(compiler, value, rule);
     id_compile(compiler, place, value, rule);
     reason_compile(compiler, place, value, rule);
     operations_compile(compiler, place, value, rule);

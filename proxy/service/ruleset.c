@@ -208,6 +208,10 @@ static void load_shadow(struct ruleset *ruleset, const struct config *config, st
 
     if (read_document(ruleset, &document, config->policy_shadow, digest, problems))
         ruleset->shadow = policy_compile(&document, problems);
+    if (ruleset->shadow != NULL) {
+        audit_levels_check(ruleset->shadow, ruleset->contract, &document, problems);
+        (void)policy_link(ruleset->shadow, ruleset->contract, &document, problems);
+    }
     if (problems->errors > errors) {
         policy_free(ruleset->shadow);
         ruleset->shadow = NULL;

@@ -138,6 +138,45 @@ def test_one_with_errors_is_none(shadowed):
     assert checked.returncode == 1 and "shadow.json" in checked.stderr
 
 
+def with_rule(**rule):
+    return world.policy(rules=[{"id": "locked", "reason": "Ask first.", **rule}])
+
+
+def test_a_rule_of_it_is_named(shadowed, sandbox):
+    gate = shadowed(with_rule(operations=["updateIntegration"], deny=True))
+    assert ask(gate, UPDATE) == 200
+    [shadow] = shadows(gate, 1)
+    assert shadow == {"result": "would-refuse", "gate": "rules", "rule": "/rules/0", "code": "portcullis-denied"}
+    assert disagreements(gate) == {("would-refuse", "rules", "locked"): 1}
+    gate.shadow_file.write_text(json.dumps(with_rule(operations=["updateIntegration"],
+                                                     budget={"requests": 1, "seconds": 60, "each": "gate"})))
+    gate.reload()
+    assert [ask(gate, UPDATE) for _ in range(3)] == [200] * 3  # nothing is spent from it
+    assert results(gate) == {"would-refuse": 1, "demands-otherwise": 3}
+    assert [line["method"] for line in sandbox.ledger()] == ["PATCH"] * 4
+
+
+def test_what_it_would_have_to_ask_for_it_cannot_say(shadowed, sandbox):
+    """The policy does not look at the integration, so nobody reads it; before a delete it is read in any case, and the shadow sees it."""
+    named = {"when": [{"at": "/integration/attributes/profile_name", "equals": "images"}], "deny": True}
+    gate = shadowed(with_rule(operations=["updateIntegration", "deleteIntegration"], **named))
+    assert ask(gate, UPDATE) == 200
+    assert [line["method"] for line in sandbox.ledger()] == ["PATCH"]
+    assert results(gate) == {"cannot-say": 1} and disagreements(gate) == {}
+    sandbox.request("POST", "/_sandbox/reset")
+    before = len(sandbox.ledger())
+    assert ask(gate, DELETE) == 204
+    assert results(gate) == {"cannot-say": 1, "would-refuse": 1}
+    asked = [(line["method"], line["target"]) for line in sandbox.ledger()[before:]]
+    gate.configure({"policy_shadow": None})
+    gate.stop()
+    gate.start()
+    sandbox.request("POST", "/_sandbox/reset")
+    before = len(sandbox.ledger())
+    assert ask(gate, DELETE) == 204
+    assert [(line["method"], line["target"]) for line in sandbox.ledger()[before:]] == asked
+
+
 def test_its_file_is_watched(shadowed):
     gate = shadowed(world.policy(), config={"policy_watch": True})
     assert ask(gate, READ) == 200

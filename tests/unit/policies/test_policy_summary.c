@@ -18,12 +18,10 @@ static struct policy *compile(const char *text)
     return policy;
 }
 
-#define PARTS 6
-
-static const char *const first_parts[PARTS] = {"audit",         "certificates", "grants",
-                                               "organizations", "principals",   "tokens"};
-static const char *const other_parts[PARTS] = {"break_glass", "credentials", "people",
-                                               "rate_limits", "settings",    "tokens"};
+static const char *const first_parts[] = {"audit",      "certificates", "grants", "organizations",
+                                          "principals", "tokens",       NULL};
+static const char *const other_parts[] = {"break_glass", "credentials", "observed", "people",
+                                          "rate_limits", "rules",       "settings", NULL};
 
 /* The numbers of these parts alone, each as "+gained-lost". */
 static void write_short(const struct policy *before, const struct policy *now, const char *const *parts,
@@ -37,7 +35,7 @@ static void write_short(const struct policy *before, const struct policy *now, c
     assert_non_null(root);
     char *canonical = json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS);
     assert_string_equal(canonical, summary.data);
-    for (size_t i = 0; i < PARTS; i++) {
+    for (size_t i = 0; parts[i] != NULL; i++) {
         json_t *part = json_object_get(root, parts[i]);
         text_add_format(out, "%s+%lld-%lld", i > 0 ? " " : "",
                         (long long)json_integer_value(json_object_get(part, "gained")),
@@ -147,45 +145,65 @@ static void differences_beyond_who_may_what(void **state)
 {
     (void)state;
     static const struct row rows[] = {
-        {NULL, WITH("", ""), "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
+        {NULL, WITH("", ""), "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
         /* a limit that is new, another, gone; everybody's is each one's */
-        {WITH("", ""), WITH("'rate_limit':{'requests':5,'seconds':9}", ""), "+0-0 +0-0 +0-0 +1-0 +0-0 +0-0"},
+        {WITH("", ""), WITH("'rate_limit':{'requests':5,'seconds':9}", ""),
+         "+0-0 +0-0 +0-0 +0-0 +1-0 +0-0 +0-0"},
         {WITH("'rate_limit':{'requests':5,'seconds':9}", ""),
-         WITH("'rate_limit':{'requests':6,'seconds':9}", ""), "+0-0 +0-0 +0-0 +1-1 +0-0 +0-0"},
+         WITH("'rate_limit':{'requests':6,'seconds':9}", ""), "+0-0 +0-0 +0-0 +0-0 +1-1 +0-0 +0-0"},
         {WITH("'rate_limit':{'requests':5,'seconds':9}", ""),
-         WITH("'rate_limit':{'requests':5,'seconds':8}", ""), "+0-0 +0-0 +0-0 +1-1 +0-0 +0-0"},
+         WITH("'rate_limit':{'requests':5,'seconds':8}", ""), "+0-0 +0-0 +0-0 +0-0 +1-1 +0-0 +0-0"},
         {WITH("'rate_limit':{'requests':5,'seconds':9}", ""), WITH("'rate_limit':null", ""),
-         "+0-0 +0-0 +0-0 +0-1 +0-0 +0-0"},
-        {WITH("", ""), WITH("", ",'rate_limit':{'requests':5,'seconds':9}"), "+0-0 +0-0 +0-0 +3-0 +0-0 +0-0"},
+         "+0-0 +0-0 +0-0 +0-0 +0-1 +0-0 +0-0"},
+        {WITH("", ""), WITH("", ",'rate_limit':{'requests':5,'seconds':9}"),
+         "+0-0 +0-0 +0-0 +0-0 +3-0 +0-0 +0-0"},
         {WITH("'rate_limit':{'requests':5,'seconds':9}", ""),
-         WITH("", ",'rate_limit':{'requests':5,'seconds':9}"), "+0-0 +0-0 +0-0 +2-0 +0-0 +0-0"},
+         WITH("", ",'rate_limit':{'requests':5,'seconds':9}"), "+0-0 +0-0 +0-0 +0-0 +2-0 +0-0 +0-0"},
         /* who may break the glass, and how often */
-        {WITH("", ""), WITH("'break_glass':{'requests':1,'seconds':9}", ""), "+1-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
+        {WITH("", ""), WITH("'break_glass':{'requests':1,'seconds':9}", ""),
+         "+1-0 +0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
         {WITH("'break_glass':{'requests':1,'seconds':9}", ""),
-         WITH("'break_glass':{'requests':2,'seconds':9}", ""), "+1-1 +0-0 +0-0 +0-0 +0-0 +0-0"},
+         WITH("'break_glass':{'requests':2,'seconds':9}", ""), "+1-1 +0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
         /* owners, who are people; their order does not matter */
-        {WITH("", ""), WITH("'owners':['a']", ""), "+0-0 +0-0 +1-1 +0-0 +0-0 +0-0"},
-        {WITH("'owners':['a','b']", ""), WITH("'owners':['b','a']", ""), "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
-        {WITH("'owners':['a']", ""), WITH("'owners':['b']", ""), "+0-0 +0-0 +1-1 +0-0 +0-0 +0-0"},
+        {WITH("", ""), WITH("'owners':['a']", ""), "+0-0 +0-0 +0-0 +1-1 +0-0 +0-0 +0-0"},
+        {WITH("'owners':['a','b']", ""), WITH("'owners':['b','a']", ""),
+         "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
+        {WITH("'owners':['a']", ""), WITH("'owners':['b']", ""), "+0-0 +0-0 +0-0 +1-1 +0-0 +0-0 +0-0"},
         /* keys, of a principal, of an organisation, of reconciliation */
-        {WITH("", ""), WITH("'upstream_token':{'env':'A'}", ""), "+0-0 +1-0 +0-0 +0-0 +0-0 +0-0"},
+        {WITH("", ""), WITH("'upstream_token':{'env':'A'}", ""), "+0-0 +1-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
         {WITH("'upstream_token':{'env':'A'}", ""), WITH("'upstream_token':{'env':'B'}", ""),
-         "+0-0 +1-1 +0-0 +0-0 +0-0 +0-0"},
+         "+0-0 +1-1 +0-0 +0-0 +0-0 +0-0 +0-0"},
         {WITH("'upstream_token':{'env':'A'}", ""), WITH("'upstream_token':{'file':'A'}", ""),
-         "+0-0 +1-1 +0-0 +0-0 +0-0 +0-0"},
+         "+0-0 +1-1 +0-0 +0-0 +0-0 +0-0 +0-0"},
         {WITH("", ",'organizations':{'" A "':{'grants':[]}}"),
          WITH("", ",'organizations':{'" A "':{'grants':[],'upstream_token':{'env':'A'}}}"),
-         "+0-0 +1-0 +0-0 +0-0 +0-0 +0-0"},
+         "+0-0 +1-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
         {WITH("", ",'organizations':{'" A "':{'grants':[],'upstream_token':{'env':'A'}}}"), WITH("", ""),
-         "+0-0 +0-1 +0-0 +0-0 +0-0 +0-0"},
+         "+0-0 +0-1 +0-0 +0-0 +0-0 +0-0 +0-0"},
         {WITH("", ""), WITH("", ",'reconcile':{'upstream_token':{'env':'A'}}"),
-         "+0-0 +1-0 +0-0 +0-0 +0-0 +0-0"},
+         "+0-0 +1-0 +0-0 +0-0 +0-0 +0-0 +0-0"},
         /* what is said once */
-        {WITH("", ""), WITH("", ",'api_versions':{'oldest':'2025-01-01'}"), "+0-0 +0-0 +0-0 +0-0 +1-1 +0-0"},
+        {WITH("", ""), WITH("", ",'api_versions':{'oldest':'2025-01-01'}"),
+         "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0 +1-1"},
         {WITH("", ",'api_versions':{'oldest':'2025-01-01'}"),
-         WITH("", ",'api_versions':{'stability':['ga']}"), "+0-0 +0-0 +0-0 +0-0 +1-1 +0-0"},
-        {WITH("", ""), WITH("", ",'reconcile':{'settle_seconds':7}"), "+0-0 +0-0 +0-0 +0-0 +1-1 +0-0"},
-        {WITH("", ""), WITH("", ",'audit':{'pre_image':true}"), "+0-0 +0-0 +0-0 +0-0 +1-1 +0-0"},
+         WITH("", ",'api_versions':{'stability':['ga']}"), "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0 +1-1"},
+        {WITH("", ""), WITH("", ",'reconcile':{'settle_seconds':7}"), "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0 +1-1"},
+        {WITH("", ""), WITH("", ",'audit':{'pre_image':true}"), "+0-0 +0-0 +0-0 +0-0 +0-0 +0-0 +1-1"},
+        /* rules, by what they say */
+        {WITH("", ""), WITH("", ",'rules':[{'id':'x','reason':'y','deny':true}]"),
+         "+0-0 +0-0 +0-0 +0-0 +0-0 +1-0 +0-0"},
+        {WITH("", ",'rules':[{'id':'x','reason':'y','deny':true}]"),
+         WITH("", ",'rules':[{'id':'w','reason':'y','deny':true},{'deny':true,'reason':'y','id':'x'}]"),
+         "+0-0 +0-0 +0-0 +0-0 +0-0 +1-0 +0-0"},
+        {WITH("", ",'rules':[{'id':'x','reason':'y','deny':true}]"),
+         WITH("", ",'rules':[{'id':'x','reason':'y','deny':true,'principals':['a']}]"),
+         "+0-0 +0-0 +0-0 +0-0 +0-0 +1-1 +0-0"},
+        /* where refusals are only observed: everywhere, or in one organisation of those that are listed */
+        {WITH("", ""), WITH("", ",'enforcement':'observe'"), "+0-0 +0-0 +1-0 +0-0 +0-0 +0-0 +0-0"},
+        {NULL, WITH("", ",'enforcement':'observe'"), "+0-0 +0-0 +1-0 +0-0 +0-0 +0-0 +0-0"},
+        {WITH("", ",'organizations':{'" A "':{'grants':[],'enforcement':'observe'}}"),
+         WITH("", ",'organizations':{'" A "':{'grants':[],'enforcement':'enforce'}}"),
+         "+0-0 +0-0 +0-1 +0-0 +0-0 +0-0 +0-0"},
     };
 
     compare(rows, sizeof rows / sizeof *rows, other_parts);
