@@ -118,18 +118,29 @@ static const struct kind kinds[REFUSE_KINDS] = {
          "The API did not answer in time; whether the request had an effect is not known."},
 };
 
-/* The policy alone is against it: it can be observed rather than enforced. */
-static const bool observable[REFUSE_KINDS] = {
-    [REFUSE_FORBIDDEN] = true, [REFUSE_DENIED] = true, [REFUSE_FROZEN] = true,      [REFUSE_REASON] = true,
-    [REFUSE_APPROVAL] = true,  [REFUSE_BUDGET] = true, [REFUSE_BREAK_GLASS] = true,
-};
+/* Is the policy alone against it, so that it can be observed rather than enforced? */
+static bool is_observable(enum refusal_kind kind)
+{
+    switch (kind) {
+    case REFUSE_FORBIDDEN:
+    case REFUSE_DENIED:
+    case REFUSE_FROZEN:
+    case REFUSE_REASON:
+    case REFUSE_APPROVAL:
+    case REFUSE_BUDGET:
+    case REFUSE_BREAK_GLASS:
+        return true;
+    default:
+        return false;
+    }
+}
 
 void refusal_begin(struct refusal *refusal, enum refusal_kind kind)
 {
     *refusal = (struct refusal){.status = kinds[kind].status,
                                 .code = kinds[kind].code,
                                 .title = kinds[kind].title,
-                                .observable = observable[kind]};
+                                .observable = is_observable(kind)};
 }
 
 void refusal_add(struct refusal *refusal, struct arena *arena, const char *detail, const char *pointer,

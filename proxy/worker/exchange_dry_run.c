@@ -102,6 +102,7 @@ void exchange_reply_dry_run(struct exchange *exchange)
 {
     struct text *out = &exchange->rewritten;
 
+    exchange->tried = true;
     text_clear(out);
     text_add_string(out, "{\"jsonapi\":{\"version\":\"1.0\"},\"meta\":{\"dry_run\":true,\"request_id\":");
     text_add_json(out, span_of(exchange->request_id));

@@ -52,6 +52,7 @@ struct exchange {
     struct upstream_owner fingerprint; /* of the credential to present; once judged to pass */
     bool passed;                       /* the judgement let it through, whatever came after */
     bool mutation;                     /* obliged to the journal */
+    bool tried;                        /* a dry run: answered with what would have become of it */
     bool keep;                         /* the connection may serve another request */
 
     struct inquiry *inquiry;

@@ -106,6 +106,19 @@ static int64_t upstream_us(const struct exchange *exchange, int64_t now)
     return (exchange->answered_us != 0 ? exchange->answered_us : now) - exchange->forwarded_us;
 }
 
+/* What the gate itself asked, and whether that was all. */
+static void add_asked(struct text *line, const struct exchange *exchange)
+{
+    const struct span tried = NAME("dry_run");
+
+    if (exchange->tried) {
+        text_add(line, tried.data, tried.length);
+        text_add_string(line, "true");
+    }
+    if (exchange->survey != NULL)
+        number(line, NAME("asked"), exchange->survey->reads);
+}
+
 static void add_times(struct text *line, const struct exchange *exchange, int64_t now)
 {
     if (exchange->forwarded_us != 0) {
@@ -170,6 +183,7 @@ void exchange_log(struct exchange *exchange)
         exchange_count_shadow(exchange);
     }
     member(line, NAME("error"), span_of(exchange->failure));
+    add_asked(line, exchange);
     add_times(line, exchange, now);
     text_add_string(line, "}\n");
     worker_flush_lines(worker);

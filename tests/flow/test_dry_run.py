@@ -5,7 +5,7 @@ import copy
 import pytest
 
 import world
-from checks import assert_error, records_of
+from checks import access_line, assert_error, records_of
 from world import BROKERED, CREATE, DELETE, ECR, INTEGRATIONS, PAYMENTS, SECRET_PASSWORD, TOKENS, UPDATE, VERSION
 
 TRY = {"Portcullis-Dry-Run": "?1"}
@@ -42,6 +42,9 @@ def assert_nothing_done(gate, sandbox, meta, status=200, code=None):
     [record] = records_of(gate, meta["request_id"], ["dry-run"])
     assert (record["status"], record.get("detail")) == (status, code)
     assert meta["decision"].get("code") == code
+    asked = len([line for line in sandbox.ledger(asked=True) if ["x-request-id", meta["request_id"]] in line["headers"]])
+    line = access_line(gate, meta["request_id"])
+    assert (line["status"], line["dry_run"], line.get("code"), line.get("asked", 0)) == (200, True, code, asked)
     return record
 
 

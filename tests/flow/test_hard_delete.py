@@ -57,6 +57,8 @@ def test_what_is_destroyed_stands_in_the_intent(gate, sandbox):
     assert got.status == 204
     assert asked(sandbox) == [("GET", ITEM), ("GET", SETTINGS), ("GET", TARGETS), ("GET", PROJECTS + TARGET), ("DELETE", ITEM)]
     intent = intent_of(gate, got)
+    line = access_line(gate, identity(got))
+    assert line["asked"] == 4 and "dry_run" not in line
     assert intent["before"]["integration"]["id"] == ECR
     assert intent["before"]["integration"]["attributes"]["profile_name"] == "images"
     assert intent["before"]["settings"]["attributes"] == {"container_app_scan_enabled": True}

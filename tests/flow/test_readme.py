@@ -611,7 +611,7 @@ def test_lost_signing_key(make_gate, sandbox):
 def test_access_members():
     written = set(re.findall(r'\b(?:member|word|number)\(line, NAME\("([a-z_]+)"\)', source("proxy/worker/exchange_log.c")))
     assert len(written) > 15
-    assert first_names("access members") == written | {"time", "shadow"}
+    assert first_names("access members") == written | {"time", "shadow", "dry_run"}
 
 
 def test_shadow_results():
