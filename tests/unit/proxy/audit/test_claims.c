@@ -14,6 +14,7 @@
 #define SECOND INT64_C(1000000)
 #define EVENTS 600
 #define ROUNDS 60
+#define ROOM   64 /* for a name */
 #define START  (INT64_C(1790000000) * SECOND)
 
 enum event_kind { INTENT, END, ASK, GIVE, WITHDRAW, VOID, RESET, TRIP };
@@ -602,10 +603,161 @@ static void random_histories_are_as_the_model_says(void **state)
             fail_msg("%s was answered %u times only", claim_result_name(result), seen[result]);
 }
 
+/* ---- bounds ---- */
+
+static enum claim_result take_one(struct claims_state *state, int64_t time_us, const char *id,
+                                  const struct claim *claim)
+{
+    const struct claims_record record = {time_us, span_of(id), SPAN("{\"the\":\"record\"}"), claim, 1};
+    struct claim_verdict verdict;
+
+    claims_state_take(state, &record, &verdict);
+    claims_state_keep(state, time_us);
+    return verdict.result;
+}
+
+static enum claim_result take_key(struct claims_state *state, int64_t time_us, int number)
+{
+    char id[ROOM], key[ROOM];
+
+    snprintf(id, sizeof id, "id-%d", number);
+    snprintf(key, sizeof key, "key-%d", number);
+    return take_one(state, time_us, id,
+                    &(struct claim){.kind = CLAIM_KEY, .scope = span_of(key), .request = SPAN("request")});
+}
+
+static void end_one(struct claims_state *state, int number, const char *replay)
+{
+    char line[CLAIM_REPLAY_BYTES + 512];
+
+    snprintf(line, sizeof line,
+             "{\"replay\":%s,\"request_id\":\"id-%d\",\"sent\":true,\"stage\":\"outcome\",\"status\":201}",
+             replay, number);
+    assert_null(claims_state_read(state, span_of(line)));
+}
+
+/* Full is full: a live key is never dropped for another one. Room comes when the day is over. */
+static void no_room_forgets_nothing(void **unused)
+{
+    struct claims_state state = {0};
+    (void)unused;
+
+    for (int i = 0; i < CLAIM_KEYS; i++) {
+        assert_int_equal(take_key(&state, START + i, i), CLAIMS_TAKEN);
+        end_one(&state, i, "7");
+    }
+    assert_int_equal(take_key(&state, START + CLAIM_KEYS, CLAIM_KEYS), CLAIMS_FULL);
+    for (int i = 0; i < CLAIM_KEYS; i += 999)
+        assert_int_equal(take_key(&state, START + 60 * SECOND, i), CLAIM_KEY_DONE);
+    int64_t later = START + CLAIM_KEY_S * SECOND + CLAIM_KEYS / 2;
+    (void)take_key(&state, later, CLAIM_KEYS); /* if not this one, then the next */
+    assert_int_equal(take_key(&state, later, CLAIM_KEYS + 1), CLAIMS_TAKEN);
+    assert_int_equal(take_key(&state, later, CLAIM_KEYS - 1), CLAIM_KEY_DONE);
+    claims_state_free(&state);
+}
+
+/* What is too long to be kept leaves a key that is done all the same. */
+static void answers_give_way(void **unused)
+{
+    static char replay[CLAIM_REPLAY_BYTES + 1];
+    const struct claim claim = {.kind = CLAIM_KEY, .scope = SPAN("key-1"), .request = SPAN("request")};
+    const struct claims_record record = {START, SPAN("id-9"), SPAN("{}"), &claim, 1};
+    struct claims_state state = {0};
+    struct claim_verdict verdict;
+    (void)unused;
+
+    memset(replay, 'x', sizeof replay - 1);
+    replay[0] = replay[sizeof replay - 2] = '"';
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(take_key(&state, START, i), CLAIMS_TAKEN);
+        if (i == 1) { /* one byte too many */
+            char longer[sizeof replay + 1];
+
+            snprintf(longer, sizeof longer, "\"x%s", replay + 1);
+            end_one(&state, i, longer);
+        } else {
+            end_one(&state, i, replay);
+        }
+    }
+    assert_int_equal(state.book.replays, CLAIM_REPLAY_BYTES);
+    claims_state_take(&state, &record, &verdict);
+    assert_int_equal(verdict.result, CLAIM_KEY_DONE);
+    assert_int_equal(verdict.status, 201);
+    assert_null(verdict.replay.data);
+    for (int i = 2; i < 1500; i++) {
+        assert_int_equal(take_key(&state, START, i), CLAIMS_TAKEN);
+        end_one(&state, i, replay);
+        assert_true(state.book.replays <= CLAIM_REPLAYS);
+    }
+    assert_int_equal(state.book.replays, CLAIM_REPLAYS);
+    claims_state_free(&state);
+}
+
+/* Old segments stay for as long as something in force rests on them. */
+static void since_is_the_oldest_in_force(void **unused)
+{
+    const struct claim budget = {
+        .kind = CLAIM_BUDGET, .scope = SPAN("rule\nall"), .requests = 5, .seconds = 30 * 86400};
+    struct claims_state state = {0};
+    (void)unused;
+
+    assert_true(claims_state_since(&state, START) == INT64_MAX);
+    assert_int_equal(take_one(&state, START, "id-0", &budget), CLAIMS_TAKEN);
+    end_one(&state, 0, "7");
+    assert_int_equal(take_key(&state, START + SECOND, 1), CLAIMS_TAKEN);
+    assert_true(claims_state_since(&state, START + 86400 * SECOND) == START);
+    assert_true(claims_state_since(&state, START + 40 * 86400 * SECOND) == START + SECOND); /* in flight */
+    end_one(&state, 1, "7");
+    assert_true(claims_state_since(&state, START + 40 * 86400 * SECOND) == INT64_MAX);
+    claims_state_free(&state);
+}
+
+/* Lines that only somebody else can have written are said to be wrong, and change nothing. */
+static void foreign_lines_are_refused(void **unused)
+{
+    static const char *const lines[] = {
+        "{\"claims\":[],\"request_id\":\"x\",\"stage\":\"intent\",\"time\":\"2026-01-01T00:00:00.000000Z\"}",
+        "{\"claims\":[{\"claim\":\"twin\"}],\"request_id\":\"x\",\"stage\":\"intent\",\"time\":\"2026-01-"
+        "01T00:00:00.000000Z\"}",
+        "{\"claims\":[{\"claim\":\"twin\",\"scope\":\"t\"}],\"stage\":\"intent\",\"time\":\"2026-01-01T00:00:"
+        "00.000000Z\"}",
+        "{\"claims\":[{\"claim\":\"twin\",\"scope\":\"t\"}],\"request_id\":\"x\",\"stage\":\"intent\","
+        "\"time\":\"noon\"}",
+        "{\"claims\":[{\"claim\":\"twin\",\"scope\":\"t\"}],\"request_id\":\"x\",\"stage\":\"approval\","
+        "\"time\":\"2026-01-01T00:00:00.000000Z\"}",
+        "{\"claims\":[{\"claim\":\"budget\",\"requests\":0,\"scope\":\"t\",\"seconds\":1}],\"request_id\":"
+        "\"x\",\"stage\":\"intent\",\"time\":\"2026-01-01T00:00:00.000000Z\"}",
+        "{\"claims\":[{\"claim\":\"all\",\"scope\":\"t\"}],\"request_id\":\"x\",\"stage\":\"intent\","
+        "\"time\":\"2026-01-01T00:00:00.000000Z\"}",
+        "{\"claims\":{},\"request_id\":\"x\",\"stage\":\"intent\",\"time\":\"2026-01-01T00:00:00.000000Z\"}",
+        "{\"stage\":\"state\",\"state\":{}}",
+        "{\"part\":1,\"stage\":\"state\",\"state\":{\"keys\":[{}]}}",
+        "{\"part\":1,\"stage\":\"state\",\"state\":{\"keys\":[{\"called\":\"k\",\"state\":9}]}}",
+        "{\"part\":1,\"stage\":\"state\",\"state\":{\"approvals\":[{\"called\":\"a\"}]}}",
+        "{\"part\":1,\"stage\":\"state\",\"state\":{\"flights\":[{\"called\":\"a\",\"claims\":7}]}}",
+        "{\"part\":1,\"stage\":\"state\",\"state\":{\"twins\":[{\"called\":\"a\",\"time\":1},{\"called\":"
+        "\"a\",\"time\":1}]}}",
+    };
+    (void)unused;
+
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        struct claims_state state = {0};
+
+        if (claims_state_read(&state, span_of(lines[i])) == NULL)
+            fail_msg("it was believed: %s", lines[i]);
+        assert_int_equal(state.book.shelves[HELD_FLIGHT].count, 0);
+        claims_state_free(&state);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_histories_are_as_the_model_says),
+        cmocka_unit_test(no_room_forgets_nothing),
+        cmocka_unit_test(answers_give_way),
+        cmocka_unit_test(since_is_the_oldest_in_force),
+        cmocka_unit_test(foreign_lines_are_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
