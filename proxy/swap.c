@@ -27,7 +27,7 @@ struct swap {
     struct swap_task task;
     struct file_watch *watch; /* NULL: not wanted */
     struct event *sweep;
-    SLIST_HEAD(, replaced) replaced;
+    SLIST_HEAD(replaced_list, replaced) replaced;
 };
 
 /* ---- what was replaced ---- */

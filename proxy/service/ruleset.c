@@ -130,10 +130,10 @@ static void load_keys(struct ruleset *ruleset, const struct config *config, cons
     const char *fault = "memory is out";
     struct document document = {0};
     struct text text = {0};
-    bool read = path != NULL && file_read(path, JWKS_BYTES, &text, &fault);
 
     if (path != NULL)
         note_file(ruleset, path, problems);
+    bool read = path != NULL && file_read(path, JWKS_BYTES, &text, &fault);
     if (oauth != NULL && !read)
         problems_add(problems, needed ? SEVERITY_ERROR : SEVERITY_WARNING, policy, "/oauth/keys",
                      "cannot read the keys of OAuth tokens (%s): %s", oauth->keys, fault);
