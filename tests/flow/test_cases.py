@@ -45,7 +45,7 @@ def judged(*arguments, status=0):
 
 def test_all_as_expected(suite):
     cases = [case(operation, next(name for name, token in TOKENS.items() if token == operation.token),
-                  {"verdict": "allow", "gate": "body", "obligations": ["journal"] if operation.mutation else []}) for operation in OPERATIONS]
+                  {"verdict": "allow", "gate": "rules", "obligations": ["journal"] if operation.mutation else []}) for operation in OPERATIONS]
     path = suite(cases)
     result = judged(path)
     assert [(found["case"], found["passed"], found["verdict"]) for found in result["cases"]] == [(i, True, "allow") for i in range(len(OPERATIONS))]
