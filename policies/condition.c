@@ -5,7 +5,6 @@
 #include "policies/moment.h"
 #include "policies/version.h"
 
-
 /* What stands at the place that a condition looks at. */
 struct sighting {
     enum {
@@ -177,12 +176,10 @@ static int compare_real(double real, int64_t integer)
         return 1;
     if (real < -0x1p63)
         return -1;
-    int64_t down = (int64_t)real; /* towards 0 */
-    if ((double)down > real)
-        down--;
-    if (down != integer)
-        return down < integer ? -1 : 1;
-    return real > (double)down ? 1 : 0;
+    int64_t whole = (int64_t)real; /* towards 0; what is left over has the sign of the number */
+    if (whole != integer)
+        return whole < integer ? -1 : 1;
+    return (real > (double)whole) - (real < (double)whole);
 }
 
 /* Numbers are equal where their values are, however they are written. */

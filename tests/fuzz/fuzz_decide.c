@@ -1,6 +1,7 @@
 /* The judgement of a whole raw request, by the sample contract and the policy of the decision tables. What
  * passes is what the policy allows, and was judged in the spelling that is sent: judged again from what is
- * forwarded it passes again, and is forwarded as the same bytes. */
+ * forwarded it passes again, and is forwarded as the same bytes. Then by the policy of the tables of rules:
+ * facts that are not asked for change no answer, and none is asked for twice. */
 #include "policies/decide.h"
 #include "policies/uuid.h"
 #include "proxy/http/header_view.h"
@@ -8,7 +9,7 @@
 #include "tests/fuzz/fuzz.h"
 
 static struct contract *contract;
-static struct policy *policy;
+static struct policy *policy, *ruled;
 static struct pattern_scratch *scratch;
 static const struct principal *principals[32]; /* of the policy */
 static size_t principal_count;
@@ -29,6 +30,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     struct document contract_file = load("conf/integrations.openapi.json");
     struct document policy_file = load("tests/tables/decisions.policy.json");
+    struct document ruled_file = load("tests/tables/decisions_rules.policy.json");
     struct problems problems = {0};
     const char *name;
     json_t *value;
@@ -37,13 +39,17 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     contract = contract_compile(&contract_file, &problems);
     policy = policy_compile(&policy_file, &problems);
     scratch = pattern_scratch_new();
-    FUZZ_CHECK(contract != NULL && policy != NULL && scratch != NULL);
+    ruled = policy_compile(&ruled_file, &problems);
+    FUZZ_CHECK(contract != NULL && policy != NULL && ruled != NULL && scratch != NULL);
+    FUZZ_CHECK(policy_link(policy, contract, &policy_file, &problems));
+    FUZZ_CHECK(policy_link(ruled, contract, &ruled_file, &problems));
     json_object_foreach (json_object_get(policy_file.root, "principals"), name, value) {
         FUZZ_CHECK(principal_count < sizeof principals / sizeof *principals);
         principals[principal_count++] = policy_principal_named(policy, span_of(name));
     }
     document_free(&contract_file);
     document_free(&policy_file);
+    document_free(&ruled_file);
     problems_free(&problems);
     return 0;
 }
@@ -128,6 +134,49 @@ static void judge(const struct request *request, const struct principal *assume)
     arena_reset(&arena);
 }
 
+/* What could be learnt of an integration, or could not. */
+static void make_facts(struct facts *facts, struct fuzz_dice *dice)
+{
+    static const char *const names[] = {"prod-a", "a", "prod-b", ""};
+
+    *facts = (struct facts){.had = (unsigned)fuzz_throw(dice, 8) - 1};
+    facts->failed = (FACT_INTEGRATION | FACT_SETTINGS | FACT_RADIUS) & ~facts->had;
+    facts->attributes = json_pack("{s:s, s:i, s:i, s:s, s:i}", "profile_name", names[fuzz_throw(dice, 4) - 1],
+                                  "x", (int)fuzz_throw(dice, 3), "which", (int)fuzz_throw(dice, 12) - 1, "i",
+                                  "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", "b", 3);
+    facts->settings = json_pack("{s:b}", "container_app_scan_enabled", (int)fuzz_throw(dice, 2) - 1);
+    facts->targets.state = fuzz_throw(dice, 2) == 1 ? FACT_NUMBER_KNOWN : FACT_NUMBER_UNKNOWN;
+    facts->targets.value = fuzz_throw(dice, 20);
+}
+
+static void judge_by_rules(const struct request *request, struct fuzz_dice *dice)
+{
+    const struct decide_input input = {
+        contract, ruled, scratch,
+        policy_principal_at(ruled, (uint32_t)fuzz_throw(dice, policy_principal_count(ruled)) - 1)};
+    struct request known = *request;
+    struct decision first, again;
+    struct facts facts;
+    struct arena arena;
+
+    arena_init(&arena);
+    make_facts(&facts, dice);
+    known.facts = &facts;
+    decide(&input, request, &arena, &first);
+    decide(&input, &known, &arena, &again);
+    FUZZ_CHECK(again.verdict != VERDICT_NEED);
+    FUZZ_CHECK((first.verdict == VERDICT_NEED) == (first.needs != 0));
+    if (first.verdict != VERDICT_NEED) {
+        FUZZ_CHECK(first.verdict == again.verdict && first.obligations == again.obligations);
+        FUZZ_CHECK(strcmp(first.gate, again.gate) == 0 && strcmp(first.rule, again.rule) == 0);
+    }
+    decision_free(&first);
+    decision_free(&again);
+    json_decref(facts.attributes);
+    json_decref(facts.settings);
+    arena_reset(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct wire_limits limits = {
@@ -154,6 +203,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         request.has_content = wire_has_content(&wire);
         judge(&request, NULL);
         judge(&request, principals[fuzz_throw(&dice, principal_count) - 1]);
+        judge_by_rules(&request, &dice);
     }
     arena_reset(&arena);
     text_free(&content);

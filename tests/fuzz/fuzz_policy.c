@@ -1,5 +1,7 @@
-/* The policy file. It is compiled, or there is an error that says why; whatever it allows or denies has a
- * rule that says so, and nothing is both. */
+/* The policy file. It is compiled and linked to the sample contract, or there is an error that says why;
+ * whatever it allows or denies has a grant that says so, and nothing is both; its rules have what the
+ * judgement takes for granted. */
+#include "policies/contract.h"
 #include "policies/policy.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -21,6 +23,60 @@ static void check_permissions(const struct policy *policy, const struct principa
             FUZZ_CHECK(policy_grant_pointer(policy, principal, organization, one, true, 0, &arena)[0] == '/');
     }
     arena_reset(&arena);
+}
+
+static struct contract *contract;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    struct text text = fuzz_file("conf/integrations.openapi.json");
+    struct problems problems = {0};
+    struct document document;
+
+    (void)argc, (void)argv;
+    FUZZ_CHECK(document_read(&document, "contract", fuzz_of(&text), &problems));
+    contract = contract_compile(&document, &problems);
+    FUZZ_CHECK(contract != NULL);
+    document_free(&document);
+    text_free(&text);
+    problems_free(&problems);
+    return 0;
+}
+
+static void check_conditions(const struct conditions *conditions)
+{
+    for (uint32_t i = 0; i < conditions->count; i++) {
+        const struct condition *condition = &conditions->items[i];
+        FUZZ_CHECK(condition->at != NULL && condition->below != NULL);
+        FUZZ_CHECK(condition->test != TEST_MATCHES || condition->pattern != NULL);
+        FUZZ_CHECK(condition->count > 0 || (condition->test != TEST_IN && condition->test != TEST_WITHIN &&
+                                            condition->test != TEST_DURING));
+        FUZZ_CHECK((condition->subject == SUBJECT_CLIENT) == (condition->test == TEST_WITHIN));
+        FUZZ_CHECK((condition->subject == SUBJECT_TIME) == (condition->test == TEST_DURING));
+    }
+}
+
+static void check_rules(const struct policy *policy)
+{
+    size_t count;
+    const struct operation *operations = contract_operations(contract, &count);
+
+    for (size_t i = 0; i < policy_rule_count(policy); i++) {
+        const struct rule *rule = policy_rule_at(policy, i);
+        bool about = false;
+        FUZZ_CHECK(rule->index == i && rule->id != NULL && rule->reason != NULL && rule->pointer != NULL);
+        FUZZ_CHECK(rule->effect != RULE_REASON || rule->form != NULL);
+        FUZZ_CHECK(rule->effect != RULE_BUDGET || (rule->budget.requests > 0 && rule->budget.seconds > 0));
+        FUZZ_CHECK(rule->effect != RULE_APPROVAL ||
+                   (rule->approval.people > 0 && rule->approval.seconds > 0));
+        for (uint32_t j = 0; j < rule->principal_count; j++)
+            FUZZ_CHECK(rule->principals[j] < policy_principal_count(policy));
+        for (size_t j = 0; j < count; j++)
+            about |= rule_is_about(rule, &operations[j], NULL);
+        FUZZ_CHECK(about);
+        check_conditions(&rule->when);
+        check_conditions(&rule->unless);
+    }
 }
 
 static void check_policy(const struct policy *policy, json_t *root)
@@ -57,6 +113,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK((policy == NULL) == (problems.errors > 0));
         if (policy != NULL)
             check_policy(policy, document.root);
+        if (policy != NULL && policy_link(policy, contract, &document, &problems))
+            check_rules(policy);
+        else
+            FUZZ_CHECK(problems.errors > 0);
         policy_free(policy);
     } else {
         FUZZ_CHECK(problems.errors > 0);
