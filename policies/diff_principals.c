@@ -81,45 +81,67 @@ static bool frees_others(const struct diff *diff, const char *name)
     for (uint32_t i = 0; i < new->holder_count; i++)
         if (new->holders[i].principal != same)
             return true;
+    for (uint32_t i = 0; i < new->subject_count; i++)
+        if (new->subjects[i].principal != same)
+            return true;
     return false;
 }
 
-static void compare_certificates(struct diff *diff)
+/* What names a principal besides tokens: certificates and subjects, of the old policy and of the new one. */
+struct names {
+    const char *what;
+    uint32_t (*find)(const struct policy *policy, struct span name);
+    const struct holder *old, *new;
+    uint32_t old_count, new_count;
+    bool conflicts; /* one that is known is a conflict beside what is another's */
+};
+
+static const char *name_text(struct diff *diff, const struct holder *holder)
 {
-    const struct policy *old = diff->old.policy, *new = diff->new.policy;
+    return diff_text(diff, "%.*s", (int)holder->name.length, holder->name.data);
+}
 
-    for (uint32_t i = 0; i < new->holder_count; i++) {
-        const struct holder *holder = &new->holders[i];
-        const char *name = new->principals[holder->principal].name;
-        uint32_t before = find_holder(old, holder->name);
-        const char *owner =
-            before != TABLE_NONE ? old->principals[old->holders[before].principal].name : NULL;
+static void tell_new(struct diff *diff, const struct names *names, const struct holder *holder)
+{
+    const struct policy *old = diff->old.policy;
+    const char *name = diff->new.policy->principals[holder->principal].name;
+    uint32_t before = names->find(old, holder->name);
+    const char *owner = before != TABLE_NONE ? old->principals[names->old[before].principal].name : NULL;
 
-        if (owner == NULL || strcmp(owner, name) != 0)
-            tell(diff, CHANGE_GAINED, "certificate", name, owner,
-                 diff_text(diff, "%.*s", (int)holder->name.length, holder->name.data),
-                 owner ? "another principal's until now" : "new");
-    }
-    for (uint32_t i = 0; i < old->holder_count; i++) {
-        const struct holder *holder = &old->holders[i];
-        const char *name = old->principals[holder->principal].name;
-        bool frees = frees_others(diff, name);
+    if (owner == NULL || strcmp(owner, name) != 0)
+        tell(diff, CHANGE_GAINED, names->what, name, owner, name_text(diff, holder),
+             owner != NULL ? "another principal's until now" : "new");
+}
 
-        if (find_holder(new, holder->name) == TABLE_NONE)
-            tell(
-                diff, frees ? CHANGE_MAYBE : CHANGE_LOST, "certificate", name,
-                diff_text(diff, "%.*s", (int)holder->name.length, holder->name.data), NULL,
-                frees
-                    ? "removed; beside a token or certificate of another principal it was a conflict, and is "
-                      "passed over now"
-                    : "removed");
-    }
+static void tell_removed(struct diff *diff, const struct names *names, const struct holder *holder)
+{
+    const char *name = diff->old.policy->principals[holder->principal].name;
+    bool frees = names->conflicts && frees_others(diff, name);
+
+    if (names->find(diff->new.policy, holder->name) == TABLE_NONE)
+        tell(diff, frees ? CHANGE_MAYBE : CHANGE_LOST, names->what, name, name_text(diff, holder), NULL,
+             frees ? "removed; beside a token or certificate of another principal it was a conflict, and is "
+                     "passed over now"
+                   : "removed");
+}
+
+static void compare_names(struct diff *diff, const struct names *names)
+{
+    for (uint32_t i = 0; i < names->new_count; i++)
+        tell_new(diff, names, &names->new[i]);
+    for (uint32_t i = 0; i < names->old_count; i++)
+        tell_removed(diff, names, &names->old[i]);
 }
 
 void diff_identities(struct diff *diff)
 {
+    const struct policy *old = diff->old.policy, *new = diff->new.policy;
+
     compare_tokens(diff);
-    compare_certificates(diff);
+    compare_names(diff, &(struct names){"certificate", find_holder, old->holders, new->holders,
+                                        old->holder_count, new->holder_count, true});
+    compare_names(diff, &(struct names){"subject", find_subject, old->subjects, new->subjects,
+                                        old->subject_count, new->subject_count, false});
 }
 
 /* ---- each by itself ---- */

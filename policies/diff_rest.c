@@ -6,9 +6,9 @@
 static const char *const root_members[] = {"$schema",    "description",   "api_versions", "principals",
                                            "roles",      "organizations", "audit",        "reconcile",
                                            "rate_limit", "rules",         "enforcement",  NULL};
-static const char *const principal_members[] = {"tokens",         "certificates", "identity",
-                                                "upstream_token", "rate_limit",   "description",
-                                                "break_glass",    "owners",       NULL};
+static const char *const principal_members[] = {
+    "tokens",      "certificates", "identity", "upstream_token", "rate_limit",
+    "description", "break_glass",  "subjects", "owners",         NULL};
 static const char *const organization_members[] = {"name",        "upstream_token", "grants",
                                                    "description", "enforcement",    NULL};
 

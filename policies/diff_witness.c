@@ -191,7 +191,7 @@ static const char *version_for(struct witness *witness, const struct version_rul
 
     if (witness->version != NULL)
         return witness->version;
-    for (unsigned i = STABILITY_COUNT; stability == NULL && i-- > 0;)
+    for (unsigned i = STABILITY_COUNT; i-- > 0 && stability == NULL;)
         if (rules->allowed[i])
             stability = stability_name((enum stability)i);
     bool bare = stability == NULL || strcmp(stability, stability_name(STABILITY_GA)) == 0;

@@ -162,6 +162,19 @@ def test_changes(write, name):
     assert told in senses(diff(write, ruled(LOCK, BUDGET), changed(change), status))
 
 
+def test_subjects_of_tokens(write):
+    write("keys.json", {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "1", "alg": "EdDSA",
+                                  "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]})
+
+    def policy(*subjects):
+        made = world.policy(oauth={"issuer": "https://id.example", "audience": "gate", "keys": "keys.json"})
+        made["principals"]["viewer"]["subjects"] = ["one", *subjects]
+        return made
+
+    assert senses(diff(write, policy(), policy("two"), 1)) == {("gained", "subject")}
+    assert senses(diff(write, policy("two"), policy(), 0)) == {("lost", "subject")}
+
+
 def test_a_witness_is_a_request_that_the_lock_refused(write, tmp_path):
     found = diff(write, ruled(LOCK), ruled(), 1)
     witness = next(change["witness"] for change in found["changes"] if change.get("operation") == "deleteIntegration"
