@@ -66,7 +66,7 @@ def test_each_algorithm(gate, sandbox, issuer):
     [intent, _] = records_of(gate, answer.field("portcullis-request-id"), ["intent", "outcome"])
     assert (intent["principal"], intent["rule"]) == ("robot", f"/organizations/{world.PAYMENTS}/grants/{len(world.GRANTS)}")
     assert presented(sandbox) == [[f"Bearer {token}"] for token in tokens for _ in range(2)] + [["Token key-of-the-gate-0001"]]
-    assert [line["principal"] for line in gate.access_log(7)] == ["viewer"] * 6 + ["robot"]
+    assert sorted(line["principal"] for line in gate.access_log(7)) == ["robot"] + ["viewer"] * 6  # workers write as they come
     nothing_is_written(gate, [*tokens, robot])
 
 
