@@ -1,7 +1,7 @@
-"""Does the cost of a request stay flat? With 10 to a million grants, with one to ten thousand connections, and memory over a million
-requests, of which every tenth is a mutation.
+"""Does the cost of a request stay flat? With 10 to a million grants, with one to ten thousand connections, while the policy is swapped
+five times a second (on the same core), and memory over a million requests, of which every tenth is a mutation.
 
-    growth.py [--parts grants,connections,memory] [--rounds N] [--seconds N] [--requests N]
+    growth.py [--parts grants,connections,swaps,memory] [--rounds N] [--seconds N] [--requests N]
 
 The relay runs beside the gate in every round: what grows for both is the kernel's. PORTCULLIS_BUILD says which build; the figures are
 kept in bench-growth.json in it.
@@ -13,8 +13,10 @@ import os
 import pathlib
 import resource
 import shutil
+import signal
 import statistics
 import sys
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -87,6 +89,33 @@ class Growth:
         found["spread"] = [min(one["ratio_relay"] for one in rounds), max(one["ratio_relay"] for one in rounds)]
         return {"grants": world.grants, "connections": connections, **found}
 
+    def swaps(self, world):
+        """Latency with a policy that stays, and with one that is swapped five times a second, by turns in one run of one gate."""
+        requests = self.requests(world)
+        gate, _ = self.start(contestants.Portcullis, world, 64)
+        rounds = {"quiet": [], "swapped": []}
+        try:
+            load.run(gate.port, requests, 64, WARM_UP, LOAD_CORE)
+            for _ in range(self.options.rounds):
+                for name, found in rounds.items():
+                    done = threading.Event()
+                    swapper = threading.Thread(target=self.swap, args=(gate.pid, done if name == "swapped" else None))
+                    swapper.start()
+                    found.append(load.run(gate.port, requests, 64, self.options.seconds, LOAD_CORE))
+                    done.set()
+                    swapper.join()
+        finally:
+            gate.stop()
+        if any(one["refused"] or one["broken"] for found in rounds.values() for one in found):
+            raise RuntimeError(f"not all requests were answered: {rounds}")
+        return {"grants": world.grants, **{f"{name}_{figure}": statistics.median(one[figure] for one in found)
+                                           for name, found in rounds.items() for figure in ("p50_us", "p99_us")}}
+
+    @staticmethod
+    def swap(pid, done):
+        while done is not None and not done.wait(0.2):
+            os.kill(pid, signal.SIGHUP)
+
     def memory(self):
         """Memory of the gate after each tenth of the requests."""
         world = grants.World()
@@ -117,7 +146,7 @@ def show(what, found):
 
 def main():
     parser = argparse.ArgumentParser(description="Says whether the cost of a request stays flat.")
-    parser.add_argument("--parts", type=lambda text: text.split(","), default=["grants", "connections", "memory"])
+    parser.add_argument("--parts", type=lambda text: text.split(","), default=["grants", "connections", "swaps", "memory"])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=1_000_000)
@@ -135,6 +164,11 @@ def main():
         if "connections" in options.parts:
             found["connections"] = [growth.compare(grants.World(), count) for count in connection_counts()]
             show("reads with more and more connections", found["connections"])
+        if "swaps" in options.parts:
+            found["swaps"] = [growth.swaps(world) for world in WORLDS[:3]]
+            for one in found["swaps"]:
+                print(f"{one['grants']} grants: p50 {one['quiet_p50_us']:.0f} µs, p99 {one['quiet_p99_us']:.0f} µs; "
+                      f"swapped five times a second: p50 {one['swapped_p50_us']:.0f} µs, p99 {one['swapped_p99_us']:.0f} µs", flush=True)
         if "memory" in options.parts:
             found["memory"] = growth.memory()
     finally:
