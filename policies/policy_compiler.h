@@ -30,6 +30,9 @@ void note_error(struct compiler *compiler, const struct place *place, const char
     __attribute__((format(printf, 3, 4)));
 void note_warning(struct compiler *compiler, const struct place *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* A warning of a kind (lint.h). */
+void note_kind(struct compiler *compiler, const struct place *place, const char *code, const char *format,
+               ...) __attribute__((format(printf, 4, 5)));
 void note_memory(struct compiler *compiler);
 
 /* Says how many problems were left out. */

@@ -18,11 +18,11 @@ enum enforcement enforcement_compile(struct compiler *compiler, const struct pla
                    suggestion(json_string_value(value), words, room, sizeof room));
         return ENFORCEMENT_ENFORCE;
     }
-    note_warning(compiler, &place,
-                 "NOT ENFORCED %s: what permissions, rules and budgets refuse is forwarded all the same, and "
-                 "only noted in the logs",
-                 above->above == NULL ? "anywhere that does not say \"enforce\" itself"
-                                      : "in this organization");
+    note_kind(compiler, &place, "not-enforced",
+              "NOT ENFORCED %s: what permissions, rules and budgets refuse is forwarded all the same, and "
+              "only noted in the logs",
+              above->above == NULL ? "anywhere that does not say \"enforce\" itself"
+                                   : "in this organization");
     return ENFORCEMENT_OBSERVE;
 }
 

@@ -113,8 +113,9 @@ static void grant_compile(struct compiler *compiler, const struct place *place, 
 
     permission_set edits = grant->allowed & permission_named(span_of("org.integration.edit"));
     if (organization == EVERYWHERE && edits != 0)
-        note_warning(compiler, place, "lets \"%s\" change integrations (%s) in every organization",
-                     policy->principals[grant->principal].name, permission_name(edits));
+        note_kind(compiler, place, "edit-everywhere",
+                  "lets \"%s\" change integrations (%s) in every organization",
+                  policy->principals[grant->principal].name, permission_name(edits));
 }
 
 /* The index for the organisation of that key; TABLE_NONE where it cannot be one. */
@@ -211,11 +212,11 @@ void unused_check(struct compiler *compiler, const struct place *root)
     for (uint32_t i = 0; i < compiler->policy->principal_count; i++) {
         const struct place here = {.above = &principals, .member = compiler->policy->principals[i].name};
         if (!compiler->granted[i])
-            note_warning(compiler, &here, "has no grant: all that it asks will be refused");
+            note_kind(compiler, &here, "unused-principal", "has no grant: all that it asks will be refused");
     }
     for (uint32_t i = 0; i < compiler->role_count; i++) {
         const struct place here = {.above = &roles, .member = compiler->roles[i].name.data};
         if (!compiler->roles[i].used)
-            note_warning(compiler, &here, "no grant gives this role");
+            note_kind(compiler, &here, "unused-role", "no grant gives this role");
     }
 }

@@ -153,8 +153,8 @@ void identity_compile(struct compiler *compiler, const struct place *place, json
     certificates_compile(compiler, place, certificates, principal);
     bool has_tokens = json_array_size(tokens) + json_array_size(subjects) > 0;
     if (!has_tokens && (tokens == NULL || json_is_array(tokens)) && json_array_size(certificates) == 0)
-        note_warning(compiler, tokens ? &at_tokens : place,
-                     "has no tokens: this principal can never come in");
+        note_kind(compiler, tokens ? &at_tokens : place, "unreachable-principal",
+                  "has no tokens: this principal can never come in");
     compiler->policy->principals[principal].identity = rule_compile(
         compiler, place, json_object_get(value, "identity"), has_tokens, json_array_size(certificates) > 0);
 }

@@ -15,22 +15,24 @@
 #define MESSAGE_SIZE 512 /* longer ones are cut: only names that the file holds can make them so */
 
 static void add(struct compiler *compiler, enum severity severity, const struct place *place,
-                const char *message)
+                const char *code, const char *message)
 {
     struct text pointer = place_pointer(place);
 
     if (pointer.failed)
         compiler->problems->errors++;
+    else if (code != NULL)
+        problems_warn(compiler->problems, compiler->document, pointer.data, code, "%s", message);
     else
         problems_add(compiler->problems, severity, compiler->document, pointer.data, "%s", message);
     text_free(&pointer);
 }
 
 static void note(struct compiler *compiler, enum severity severity, const struct place *place,
-                 const char *message)
+                 const char *code, const char *message)
 {
     if (compiler->noted++ < NOTES_SHOWN)
-        add(compiler, severity, place, message);
+        add(compiler, severity, place, code, message);
     else if (severity == SEVERITY_ERROR)
         compiler->problems->errors++;
 }
@@ -43,7 +45,7 @@ void note_error(struct compiler *compiler, const struct place *place, const char
     va_start(arguments, format);
     (void)vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    note(compiler, SEVERITY_ERROR, place, message);
+    note(compiler, SEVERITY_ERROR, place, NULL, message);
 }
 
 void note_warning(struct compiler *compiler, const struct place *place, const char *format, ...)
@@ -54,7 +56,19 @@ void note_warning(struct compiler *compiler, const struct place *place, const ch
     va_start(arguments, format);
     (void)vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    note(compiler, SEVERITY_WARNING, place, message);
+    note(compiler, SEVERITY_WARNING, place, NULL, message);
+}
+
+void note_kind(struct compiler *compiler, const struct place *place, const char *code, const char *format,
+               ...)
+{
+    char message[MESSAGE_SIZE];
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    note(compiler, SEVERITY_WARNING, place, code, message);
 }
 
 void note_memory(struct compiler *compiler)
@@ -70,7 +84,7 @@ void note_rest(struct compiler *compiler)
         return;
     (void)snprintf(message, sizeof message, "%zu more errors and warnings are not shown",
                    compiler->noted - NOTES_SHOWN);
-    add(compiler, SEVERITY_WARNING, NULL, message);
+    add(compiler, SEVERITY_WARNING, NULL, NULL, message);
 }
 
 void note_unknown(struct compiler *compiler, const struct place *place, const char *what, const char *section,

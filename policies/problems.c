@@ -51,6 +51,17 @@ static char *format_message(const char *format, va_list arguments)
     return vasprintf(&message, format, arguments) < 0 ? NULL : message;
 }
 
+/* At the pointer of the document; takes the message over. */
+static void add(struct problems *problems, struct problem item, const struct document *document,
+                const char *pointer)
+{
+    item.file = strdup(document && document->name ? document->name : "");
+    item.pointer = strdup(pointer);
+    if (document != NULL && document->root != NULL)
+        json_locate((struct span){document->text, document->length}, pointer, &item.line, &item.column);
+    take(problems, item);
+}
+
 void problems_add(struct problems *problems, enum severity severity, const struct document *document,
                   const char *pointer, const char *format, ...)
 {
@@ -60,11 +71,19 @@ void problems_add(struct problems *problems, enum severity severity, const struc
     va_start(arguments, format);
     item.message = format_message(format, arguments);
     va_end(arguments);
-    item.file = strdup(document && document->name ? document->name : "");
-    item.pointer = strdup(pointer);
-    if (document != NULL && document->root != NULL)
-        json_locate((struct span){document->text, document->length}, pointer, &item.line, &item.column);
-    take(problems, item);
+    add(problems, item, document, pointer);
+}
+
+void problems_warn(struct problems *problems, const struct document *document, const char *pointer,
+                   const char *code, const char *format, ...)
+{
+    struct problem item = {.severity = SEVERITY_WARNING, .code = code};
+    va_list arguments;
+
+    va_start(arguments, format);
+    item.message = format_message(format, arguments);
+    va_end(arguments);
+    add(problems, item, document, pointer);
 }
 
 void problems_add_at(struct problems *problems, const char *file, unsigned line, unsigned column,
@@ -103,6 +122,8 @@ void problems_write(const struct problems *problems, struct text *out)
         }
         text_add_string(out, item->severity == SEVERITY_ERROR ? "error: " : "warning: ");
         add_visible(out, item->message);
+        if (item->code != NULL)
+            text_add_format(out, " [%s]", item->code);
         if (item->pointer[0] != '\0') {
             text_add_string(out, " (");
             add_visible(out, item->pointer);

@@ -11,8 +11,9 @@ enum severity { SEVERITY_ERROR, SEVERITY_WARNING };
 
 struct problem {
     enum severity severity;
-    char *file;    /* name given to the document, or "" */
-    char *pointer; /* RFC 6901, "" for the whole document */
+    const char *code; /* kind of a warning (lint.h): static; NULL: it has none */
+    char *file;       /* name given to the document, or "" */
+    char *pointer;    /* RFC 6901, "" for the whole document */
     char *message;
     unsigned line, column; /* from 1, in characters; 0 where unknown */
 };
@@ -32,11 +33,16 @@ struct problems {
 void problems_add(struct problems *problems, enum severity severity, const struct document *document,
                   const char *pointer, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* A warning of a kind, which is static. */
+void problems_warn(struct problems *problems, const struct document *document, const char *pointer,
+                   const char *code, const char *format, ...) __attribute__((format(printf, 5, 6)));
+
 /* The same, at a line and column already known. */
 void problems_add_at(struct problems *problems, const char *file, unsigned line, unsigned column,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* Appends one line a problem, as compilers do: "file:line:column: error: message (/json/pointer)\n". */
+/* Appends one line a problem, as compilers do: "file:line:column: error: message (/json/pointer)\n";
+ * behind the message of a warning its kind, "[unused-role]". */
 void problems_write(const struct problems *problems, struct text *out);
 
 /* Frees the list and makes it empty. */

@@ -19,12 +19,13 @@ static const struct command commands[] = {
      "held credentials anew, and keeps the old ones where the new are wrong. SIGUSR1 reopens the access "
      "log.\n",
      settings_manual},
-    {"check", console_check, "-c FILE [--json]", "Checks configuration, contract and policy.",
-     "  -c, --config FILE   the configuration; it names contract and policy\n"
-     "      --json          print the problems as a JSON array on stdout\n"
+    {"check", console_check, "-c FILE [--strict] [--json]", "Checks configuration, contract and policy.",
+     "  -c, --config FILE     the configuration; it names contract and policy\n"
+     "      --strict          take warnings for errors\n"
+     "      --json            print the problems as a JSON array on stdout\n"
      "\n"
      "Shows everything that is wrong, with file, line and column. Exit status 1 when anything is.\n",
-     settings_manual},
+     console_check_manual},
     {"explain", console_explain,
      "-c FILE METHOD TARGET (--principal NAME | [--token-stdin] [--certificate NAME]...) [--body FILE] "
      "[--header 'NAME: VALUE']... "

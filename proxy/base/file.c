@@ -151,3 +151,18 @@ const char *path_shown(const char *path)
         return path + length + 1;
     return path;
 }
+
+bool file_read_document(struct document *document, const char *path, size_t limit, struct problems *problems)
+{
+    const char *name = path_shown(path), *fault;
+    struct text text = {0};
+    bool right = file_read(path, limit, &text, &fault);
+
+    *document = (struct document){0};
+    if (!right)
+        problems_add_at(problems, name, 0, 0, "cannot read it: %s", fault);
+    else
+        right = document_read(document, name, (struct span){text.data, text.length}, problems);
+    text_free(&text);
+    return right;
+}

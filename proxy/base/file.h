@@ -2,7 +2,7 @@
 #ifndef PROXY_BASE_FILE_H
 #define PROXY_BASE_FILE_H
 
-#include "policies/text.h"
+#include "policies/document.h"
 
 #include <stdint.h>
 
@@ -12,6 +12,10 @@ bool file_read(const char *path, size_t limit, struct text *out, const char **pr
 
 /* The same from an open descriptor, which stays open. */
 bool file_read_descriptor(int descriptor, size_t limit, struct text *out, const char **problem);
+
+/* A file of at most `limit` bytes as a document; false with the problem noted under the path as messages show
+ * it. document_free either way. */
+bool file_read_document(struct document *document, const char *path, size_t limit, struct problems *problems);
 
 /* `path` made absolute against the directory that holds the file `beside`. malloc'ed; NULL when memory is
  * out. */

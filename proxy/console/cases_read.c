@@ -338,18 +338,12 @@ bool suite_read(struct suite *suite, const char *path, const struct suite_defaul
 {
     struct reader reader = {.strict = {&suite->document, problems, 0}, .suite = suite, .defaults = defaults};
     size_t errors = problems->errors;
-    struct text text = {0};
-    const char *fault;
 
     *suite = (struct suite){.path = path, .now = defaults->now};
     arena_init(&suite->arena);
-    if (!file_read(path, FILE_LIMIT, &text, &fault))
-        problems_add_at(problems, path_shown(path), 0, 0, "cannot read it: %s", fault);
-    else if (document_read(&suite->document, path_shown(path), (struct span){text.data, text.length},
-                           problems))
+    if (file_read_document(&suite->document, path, FILE_LIMIT, problems))
         suite_compile(&reader);
     strict_rest(&reader.strict);
-    text_free(&text);
     return problems->errors == errors;
 }
 

@@ -1,3 +1,5 @@
+#include "policies/lint.h"
+#include "proxy/base/clock.h"
 #include "proxy/console/console.h"
 #include "proxy/console/output.h"
 #include "proxy/service/ruleset.h"
@@ -7,7 +9,7 @@
 
 struct options {
     const char *config;
-    bool json;
+    bool json, strict;
 };
 
 /* CONSOLE_DONE, or what the table is to show. */
@@ -16,6 +18,7 @@ static int read_options(int argc, char **argv, struct options *options)
     static const struct option longs[] = {
         {"config", required_argument, NULL, 'c'},
         {"json", no_argument, NULL, 'j'},
+        {"strict", no_argument, NULL, 's'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };
@@ -27,6 +30,9 @@ static int read_options(int argc, char **argv, struct options *options)
             break;
         case 'j':
             options->json = true;
+            break;
+        case 's':
+            options->strict = true;
             break;
         case 'h':
             return CONSOLE_HELP;
@@ -83,6 +89,26 @@ static void examine_reconcile(const struct ruleset *ruleset, const char *policy,
                  "say \"unknown\". Name a key that can only read, or null to leave it at that");
 }
 
+/* What is legal, but most likely not meant. */
+static void lint(const struct ruleset *ruleset, const char *policy, struct problems *problems)
+{
+    struct document document;
+
+    if (file_read_document(&document, policy, RULESET_FILE_LIMIT, problems))
+        policy_lint(ruleset_policy(ruleset), ruleset_contract(ruleset), &document, clock_now_us() / 1000000,
+                    problems);
+    document_free(&document);
+}
+
+void console_check_manual(struct text *out)
+{
+    text_add_string(out, "\nKinds of warnings, which stand in brackets behind them:\n");
+    for (const struct lint_check *check = lint_checks(); check->code != NULL; check++)
+        text_add_format(out, "  %-26s  %s\n", check->code, check->meaning);
+    text_add_string(out, "\nSettings of the configuration file (JSON; paths are relative to it):\n");
+    config_write_manual(out);
+}
+
 static void write_json(const struct problems *problems)
 {
     struct text array = {0};
@@ -105,13 +131,15 @@ int console_check(int argc, char **argv)
 
     if (config != NULL && config->tls.certificate != NULL && config->tls.key != NULL)
         tls_server_examine(config, &problems);
-    if (ruleset != NULL)
+    if (ruleset != NULL) {
         examine_reconcile(ruleset, config->policy, &problems);
+        lint(ruleset, config->policy, &problems);
+    }
     if (options.json)
         write_json(&problems);
     else
         output_problems(&problems);
-    if (ruleset == NULL || problems.errors > 0)
+    if (ruleset == NULL || problems.errors > 0 || (options.strict && problems.count > 0))
         status = CONSOLE_NO;
     else if (!options.json)
         write_summary(&options, ruleset, problems.count);

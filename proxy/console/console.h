@@ -35,6 +35,9 @@ int console_token(int argc, char **argv);
 int console_manifest(int argc, char **argv);
 int console_audit(int argc, char **argv);
 
+/* The manual of `check`: the kinds of warnings, and the settings. */
+void console_check_manual(struct text *out);
+
 /* Runs the command of a group that argv[1] names, or answers --help; `group` is what is typed before it. The
  * exit status. */
 int console_group(const char *group, const struct command *commands, int argc, char **argv);

@@ -46,8 +46,13 @@ void problems_write_json(const struct problems *problems, struct text *out)
     for (size_t i = 0; i < problems->count; i++) {
         const struct problem *item = &problems->items[i];
 
-        text_add_format(out, "%s{\"severity\":\"%s\",\"file\":", i > 0 ? "," : "",
+        text_add_format(out, "%s{\"severity\":\"%s\",\"code\":", i > 0 ? "," : "",
                         item->severity == SEVERITY_ERROR ? "error" : "warning");
+        if (item->code == NULL)
+            text_add_string(out, "null");
+        else
+            text_add_json(out, span_of(item->code));
+        text_add_string(out, ",\"file\":");
         text_add_json(out, span_of(item->file));
         text_add_format(out, ",\"line\":%u,\"column\":%u,\"pointer\":", item->line, item->column);
         text_add_json(out, span_of(item->pointer));

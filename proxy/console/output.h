@@ -16,7 +16,8 @@ void output_fault(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* Prints all problems on stderr, for a person. */
 void output_problems(const struct problems *problems);
 
-/* Appends them as a JSON array of objects: severity, file, line, column (0 where unknown), pointer, message.
+/* Appends them as a JSON array of objects: severity, code (null: none), file, line, column (0 where unknown),
+ * pointer, message.
  */
 void problems_write_json(const struct problems *problems, struct text *out);
 

@@ -8,8 +8,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define FILE_LIMIT (64ul * 1024 * 1024) /* a policy may list many organisations */
-
 struct ruleset {
     atomic_uint references;
     struct watched_files files; /* that it was read from; marks from before that */
@@ -37,7 +35,7 @@ static bool read_text(struct ruleset *ruleset, const char *path, struct text *te
     const char *fault;
 
     note_file(ruleset, path, problems);
-    if (file_read(path, FILE_LIMIT, text, &fault))
+    if (file_read(path, RULESET_FILE_LIMIT, text, &fault))
         return true;
     problems_add_at(problems, path_shown(path), 0, 0, "cannot read it: %s", fault);
     return false;

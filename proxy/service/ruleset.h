@@ -13,6 +13,9 @@
 struct rates;
 struct ruleset;
 
+#define RULESET_FILE_LIMIT                                                                                   \
+    (64ul * 1024 * 1024) /* bytes of a policy or contract: there may be many organisations */
+
 /* Loads everything that the configuration names. With `need_credentials` false (nobody is to be served by
  * it), credential files and variables, and the manifest, are only warned of. NULL when there are errors; all
  * of them, and warnings, are in `problems`. Those of the shadow alone are noted, too, and the result has no

@@ -11,7 +11,7 @@ import pytest
 
 import world
 from processes import BUILD, ROOT
-from world import CREATE, CREATE_BODY, DELETE, ECR, OPERATIONS, PAYMENTS, READ, SECRET_PASSWORD, TOKENS, VERSION, digest
+from world import CREATE, CREATE_BODY, DELETE, ECR, OPERATIONS, PAYMENTS, READ, SEARCH, SECRET_PASSWORD, TOKENS, VERSION, digest
 
 CONTRACT = str(ROOT / "conf" / "integrations.openapi.json")
 COMMANDS = ["serve", "check", "explain", "test", "matrix", "diff", "replay", "token", "manifest", "audit"]
@@ -165,7 +165,7 @@ def test_check_json(make_config):
     done = run("check", "--json", "-c", make_config(quiet_policy(), workers="two"), status=1)
     assert done.err == ""
     [problem] = json.loads(done.out)
-    assert problem == {"severity": "error", "file": problem["file"], "line": 4, "column": 2, "pointer": "/workers",
+    assert problem == {"severity": "error", "code": None, "file": problem["file"], "line": 4, "column": 2, "pointer": "/workers",
                        "message": "workers must be a whole number"}
 
 
@@ -202,6 +202,101 @@ def test_check_warns_of_unknown_ends(make_config, tmp_path):
 def test_check_warns_of_clear_text(make_config):
     done = run("check", "-c", make_config(quiet_policy(), listen=["0.0.0.0:8080"], upstream={"url": "http://api.example"}))
     assert done.err.count("warning: ") == 2
+
+
+# Each kind of warning that `check` looks for, of a policy that has it: what is changed in quiet_policy(), and where the warning stands.
+
+MAKER = {"tokens": [digest("maker-token-0123456789")]}
+PEOPLE = {name: {"tokens": [digest(name + "-token-0123456789")]} for name in ("ann", "bob")}
+
+
+def edit(policy, principals=None, grants=(), **members):
+    """The quiet policy with more of these."""
+    policy["principals"] |= principals or {}
+    policy["organizations"][PAYMENTS]["grants"] += grants
+    policy |= members
+    return policy
+
+
+def ruled(*rules, approvers=(), owners=()):
+    """One with rules, and somebody who may change what they are about."""
+    grants = [{"principal": "maker", "permissions": ["org.integration.update", "org.integration.delete"]}]
+    grants += [{"principal": name, "permissions": ["portcullis.approve"]} for name in approvers]
+    principals = {"maker": MAKER | ({"owners": list(owners)} if owners else {})} | {name: PEOPLE[name] for name in approvers}
+    policy = edit(quiet_policy(), principals, grants, rules=[{"id": f"rule-{i}", "reason": "because"} | rule for i, rule in enumerate(rules)])
+    policy["organizations"][SEARCH] = {"name": "search", "grants": [{"principal": "maker", "permissions": ["org.integration.update"]}]
+                                       + [{"principal": name, "permissions": ["portcullis.approve"]} for name in approvers]}
+    return policy
+
+
+BUDGET = {"budget": {"requests": 10, "seconds": 3600, "each": "organization"}}
+WARNED = [
+    ("edit-everywhere", lambda: edit(quiet_policy(), {"maker": MAKER}) | {"organizations": quiet_policy()["organizations"] | {
+        "*": {"grants": [{"principal": "maker", "permissions": ["org.integration.update"]}]}}}, "/organizations/*/grants/0"),
+    ("unused-principal", lambda: edit(quiet_policy(), {"maker": MAKER}), "/principals/maker"),
+    ("unreachable-principal", lambda: edit(quiet_policy(), {"maker": {}}, [{"principal": "maker", "roles": ["viewer"]}]), "/principals/maker"),
+    ("unused-role", lambda: edit(quiet_policy(), roles=quiet_policy()["roles"] | {"maker": ["org.integration.edit"]}), "/roles/maker"),
+    ("not-enforced", lambda: edit(quiet_policy(), enforcement="observe"), "/enforcement"),
+    ("break-glass-without-grant", lambda: edit(quiet_policy(), {"viewer": {**quiet_policy()["principals"]["viewer"],
+                                                                           "break_glass": {"requests": 1, "seconds": 60}}}),
+     "/principals/viewer/break_glass"),
+    ("freeze-without-break-glass", lambda: ruled({"require": {"break_glass": True}}), "/rules/0"),
+    ("rule-never-applies", lambda: ruled({"deny": True, "operations": ["createIntegration"]}), "/rules/0"),
+    ("rule-never-applies", lambda: ruled({"deny": True, "operations": ["deleteIntegration"], "organizations": [SEARCH]}), "/rules/0"),
+    ("rule-never-applies", lambda: ruled({"deny": True, "principals": ["viewer"]}), "/rules/0"),
+    ("rule-shadowed", lambda: ruled({"deny": True, "operations": ["deleteIntegration"]},
+                                    {"require": {"reason": "x"}, "operations": ["deleteIntegration"], "principals": ["maker"]}), "/rules/1"),
+    ("rule-shadowed", lambda: ruled({"deny": True, "principals": ["maker"]}, {"deny": True, "principals": ["maker"]}), "/rules/1"),
+    ("approval-impossible", lambda: ruled({"require": {"approval": {"people": 1, "seconds": 60}}}), "/rules/0"),
+    ("approval-impossible", lambda: ruled({"require": {"approval": {"people": 2, "seconds": 60}}}, approvers=("ann",)), "/rules/0"),
+    ("approval-impossible", lambda: ruled({"require": {"approval": {"people": 2, "seconds": 60}}}, approvers=("ann", "bob"), owners=["bob"]),
+     "/rules/0"),
+    ("budget-shared", lambda: ruled(BUDGET), "/rules/0"),
+    ("budget-shared", lambda: ruled(BUDGET, {"budget": {"requests": 5, "seconds": 3599, "each": "principal"}}), "/rules/0"),
+    ("budget-shared", lambda: ruled(BUDGET, {"budget": {"requests": 10, "seconds": 3600, "each": "principal"}}), "/rules/0"),
+    ("budget-shared", lambda: ruled(BUDGET, {"budget": {"requests": 5, "seconds": 3600, "each": "principal"}, "operations": ["deleteIntegration"]}),
+     "/rules/0"),
+]
+RIGHT = [
+    lambda: ruled({"require": {"approval": {"people": 2, "seconds": 60}}}, approvers=("ann", "bob")),
+    lambda: ruled({"require": {"approval": {"people": 1, "seconds": 60}}}, approvers=("ann", "bob"), owners=["bob"]),
+    lambda: ruled(BUDGET, {"budget": {"requests": 5, "seconds": 3600, "each": "principal"}}),
+    lambda: ruled(BUDGET | {"principals": ["maker"]}),
+    lambda: ruled({"deny": True, "when": [{"at": "/client", "within": ["10.0.0.0/8"]}]}, {"require": {"reason": "x"}}),
+    lambda: ruled({"deny": True, "operations": ["updateIntegration"]}, {"require": {"reason": "x"}}),
+    lambda: ruled({"deny": True, "organizations": [SEARCH]}, {"deny": True}),
+]
+
+
+@pytest.mark.parametrize("code, policy, pointer", WARNED, ids=[f"{row[0]}-{i}" for i, row in enumerate(WARNED)])
+def test_check_warns(make_config, code, policy, pointer):
+    """Of that and of nothing else; --strict makes it fail."""
+    config = make_config(policy())
+    [problem] = json.loads(run("check", "-c", config, "--json").out)
+    assert (problem["severity"], problem["code"], problem["pointer"]) == ("warning", code, pointer)
+    assert problem["line"] > 1 and problem["column"] > 1
+    done = run("check", "-c", config)
+    assert done.out.endswith(", 1 warning\n") and f" [{code}] ({pointer})\n" in done.err
+    assert run("check", "--strict", "-c", config, status=1).out == ""
+
+
+@pytest.mark.parametrize("policy", [quiet_policy, *RIGHT])
+def test_check_strict_of_what_is_right(make_config, policy):
+    assert ": ok, " in run("check", "--strict", "-c", make_config(policy())).out
+
+
+def test_check_suggests_a_permission(make_config, tmp_path):
+    policy = quiet_policy()
+    policy["roles"]["viewer"] = ["org.integration.raed"]
+    policy["organizations"][PAYMENTS]["grants"][0] |= {"permissions": ["org.integrations.edit"], "deny": ["portcullis.aprove"]}
+    err = run("check", "-c", make_config(policy), status=1).err
+    for wrong, right in (("raed", "org.integration.read"), ("integrations.edit", "org.integration.edit"), ("aprove", "portcullis.approve")):
+        assert re.search(rf"policy.json:\d+:\d+: error: unknown permission \"[a-z.]*{wrong}\"; did you mean \"{right}\"\? \(/", err), err
+
+
+def test_every_kind_of_warning_is_tested():
+    kinds = re.findall(r"^  ([a-z-]+)  +\S", run("check", "--help").out.split("Kinds of warnings")[1].split("Settings of")[0], re.MULTILINE)
+    assert len(kinds) > 3 and set(kinds) == {row[0] for row in WARNED}
 
 
 # explain

@@ -27,7 +27,7 @@ from world import READ
 README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
-TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "cases.json", "cases", "table.json", "case members", "versions", "rules", "rule values", "rule tests", "refusals", "stages",
+TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "warnings", "cases.json", "cases", "table.json", "case members", "versions", "rules", "rule values", "rule tests", "refusals", "stages",
          "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "shadow results", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "rotation", "oauth policy", "settings", "limits", "files",
          "packages", "targets", "flags", "faults", "layers"}
 
@@ -288,6 +288,11 @@ def test_wrong_policy(tmp_path):
     printed = output(BUILD / "portcullis", "check", "-c", "portcullis.json", status=1, cwd=tmp_path)
     [shown] = the_part("wrong policy").lines
     assert shown in printed.splitlines()
+
+
+def test_warnings():
+    said = output(BUILD / "portcullis", "check", "--help").split("Kinds of warnings")[1].split("\nSettings of")[0]
+    assert {(names(code)[0], why) for code, why in rows("warnings")} == set(re.findall(r"^  (\S+) +(\S.*)$", said, re.MULTILINE))
 
 
 def test_cases(tmp_path):

@@ -1,0 +1,97 @@
+#include "policies/lint_internal.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define WORK ((size_t)20 * 1000 * 1000) /* steps of one check: well below a second */
+
+static const struct lint_check checks[] = {
+    {"edit-everywhere", "a grant under \"*\" lets somebody change integrations in every organisation"},
+    {"unused-principal", "no grant allows the principal anything"},
+    {"unreachable-principal",
+     "the principal has nothing to show that it is it: grants to it are grants to nobody"},
+    {"unused-role", "no grant gives the role"},
+    {"not-enforced", "\"enforcement\": \"observe\": what the policy refuses is forwarded"},
+    {"break-glass-without-grant", "the principal may break the glass, and no grant lets it change anything"},
+    {"freeze-without-break-glass", "a rule lets only break-glass pass, and nobody who may ask has it"},
+    {"rule-never-applies", "no grant allows anybody what the rule is about"},
+    {"rule-shadowed", "another rule denies all that this one is about, always"},
+    {"approval-impossible", "there are fewer people who may approve than the rule demands"},
+    {"budget-shared", "one principal alone can spend a budget that it shares with others"},
+    {0},
+};
+
+/* Who looks for which; the other kinds are noted while the policy is compiled. */
+static const struct {
+    const char *code;
+    lint_run *run;
+} runs[] = {
+    {"break-glass-without-grant", lint_break_glass}, {"freeze-without-break-glass", lint_freezes},
+    {"rule-never-applies", lint_never_applies},      {"rule-shadowed", lint_shadowed},
+    {"approval-impossible", lint_approvals},         {"budget-shared", lint_budgets},
+};
+
+const struct lint_check *lint_checks(void)
+{
+    return checks;
+}
+
+void lint_warn(struct lint *lint, const char *pointer, const char *format, ...)
+{
+    char *message = NULL;
+    va_list arguments;
+
+    if (lint->found++ >= LINT_SHOWN)
+        return;
+    va_start(arguments, format);
+    if (vasprintf(&message, format, arguments) < 0)
+        message = NULL;
+    va_end(arguments);
+    problems_warn(lint->problems, lint->document, pointer, lint->code, "%s",
+                  message ? message : "memory is out");
+    free(message);
+}
+
+bool lint_step(struct lint *lint)
+{
+    if (lint->work > 0) {
+        lint->work--;
+        return true;
+    }
+    lint->exhausted = true;
+    return false;
+}
+
+bool lint_rule_about(const struct rule *rule, const struct operation *operation)
+{
+    bool rename;
+
+    return rule_is_about(rule, operation, &rename) && !rename;
+}
+
+permission_set lint_gives(const struct lint *lint, const struct grant *grant)
+{
+    return lint->policy->terms[grant->term].not_after < lint->now ? 0 : grant->allowed;
+}
+
+void policy_lint(const struct policy *policy, const struct contract *contract,
+                 const struct document *document, int64_t now, struct problems *problems)
+{
+    struct lint lint = {.policy = policy, .document = document, .now = now, .problems = problems};
+
+    lint.operations = contract_operations(contract, &lint.operation_count);
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+        lint.code = runs[i].code;
+        lint.found = 0;
+        lint.work = WORK;
+        lint.exhausted = false;
+        runs[i].run(&lint);
+        if (lint.found > LINT_SHOWN)
+            problems_warn(problems, document, "", lint.code, "%zu more of these are not shown",
+                          lint.found - LINT_SHOWN);
+        if (lint.exhausted)
+            problems_warn(problems, document, "", lint.code,
+                          "the policy is too large to be looked through for all of these");
+    }
+}
