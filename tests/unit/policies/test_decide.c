@@ -306,7 +306,7 @@ static void versions_say_what_is_allowed(void **state)
 static void reports(void **state)
 {
     static const char *const names[] = {"spelling",   "operation",  "identity", "version",
-                                        "parameters", "permission", "body", "rules"};
+                                        "parameters", "permission", "body",     "rules"};
     struct world *world = *state;
     struct gate_report report[REPORTS];
 
