@@ -29,7 +29,7 @@ static const struct command commands[] = {
     {"explain", console_explain,
      "-c FILE METHOD TARGET (--principal NAME | [--token-stdin] [--certificate NAME]...) [--body FILE] "
      "[--header 'NAME: VALUE']... "
-     "[--json]",
+     "[--facts FILE] [--json]",
      "Says what would become of a request, and why.",
      "  -c, --config FILE            the configuration\n"
      "      --principal NAME         judge as this principal of the policy, without a token\n"
@@ -38,6 +38,10 @@ static const struct command commands[] = {
      "uri:spiffe://example/ci\n"
      "      --body FILE              the request's content; \"-\" is stdin\n"
      "      --header 'NAME: VALUE'   a header field of the request; may be repeated\n"
+     "      --facts FILE             what the API knows: {\"integration\": {\"attributes\": {}, "
+     "\"settings\": {}},\n"
+     "                               \"radius\": {\"targets\": 0, \"projects\": 0}}; what is left out is "
+     "unknown\n"
      "      --json                   print one JSON object\n"
      "\n"
      "Goes through every gate as the running gate does and prints what each one saw. Sends nothing to anyone "

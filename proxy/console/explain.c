@@ -32,6 +32,9 @@ static int take_option(struct explain_options *options, int option)
             return CONSOLE_USAGE;
         options->headers[options->header_count++] = optarg;
         return CONSOLE_DONE;
+    case 'f':
+        options->facts = optarg;
+        return CONSOLE_DONE;
     case 'j':
         options->json = true;
         return CONSOLE_DONE;
@@ -45,15 +48,11 @@ static int take_option(struct explain_options *options, int option)
 static int read_options(int argc, char **argv, struct explain_options *options)
 {
     static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"principal", required_argument, NULL, 'p'},
-        {"token-stdin", no_argument, NULL, 't'},
-        {"certificate", required_argument, NULL, 'C'},
-        {"body", required_argument, NULL, 'b'},
-        {"header", required_argument, NULL, 'H'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
+        {"config", required_argument, NULL, 'c'}, {"principal", required_argument, NULL, 'p'},
+        {"token-stdin", no_argument, NULL, 't'},  {"certificate", required_argument, NULL, 'C'},
+        {"body", required_argument, NULL, 'b'},   {"header", required_argument, NULL, 'H'},
+        {"facts", required_argument, NULL, 'f'},  {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},         {0},
     };
 
     for (int option; (option = getopt_long(argc, argv, "c:hH:", longs, NULL)) != -1;) {
@@ -91,7 +90,7 @@ static enum verdict judge(const struct decide_input *input, const struct request
 
 /* Judges by what was loaded and prints the result. */
 static int explain(const struct explain_options *options, const struct config *config,
-                   const struct ruleset *ruleset)
+                   const struct ruleset *ruleset, struct problems *problems)
 {
     struct decide_input input = {.contract = ruleset_contract(ruleset),
                                  .policy = ruleset_policy(ruleset),
@@ -105,7 +104,7 @@ static int explain(const struct explain_options *options, const struct config *c
     arena_init(&arena);
     if (options->principal != NULL)
         input.assume = policy_principal_named(input.policy, span_of(options->principal));
-    const char *fault = explain_request_make(&request, options, config, &arena);
+    const char *fault = explain_request_make(&request, options, config, &arena, problems);
     if (options->principal != NULL && input.assume == NULL)
         output_fault("the policy has no principal \"%s\"", options->principal);
     else if (fault != NULL || input.scratch == NULL)
@@ -134,7 +133,9 @@ int console_explain(int argc, char **argv)
     struct ruleset *ruleset = config ? ruleset_load(config, false, &problems) : NULL;
 
     if (ruleset != NULL) {
-        status = explain(&options, config, ruleset);
+        problems_free(&problems); /* warnings are for `check` */
+        status = explain(&options, config, ruleset, &problems);
+        output_problems(&problems);
     } else {
         output_problems(&problems);
         status = CONSOLE_BAD;

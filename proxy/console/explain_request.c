@@ -1,5 +1,6 @@
 /* The options of `explain`, as the description of a request. */
 #include "proxy/console/explain.h"
+#include "proxy/console/facts_said.h"
 
 #include <time.h>
 #include <unistd.h>
@@ -78,9 +79,25 @@ static const char *take_body(struct explain_request *request, const char *path, 
     return NULL;
 }
 
-const char *explain_request_make(struct explain_request *request, const struct explain_options *options,
-                                 const struct config *config, struct arena *arena)
+/* What is not said is not known: what rules see of it counts as unknown. */
+static const char *take_facts(struct explain_request *request, const char *path, struct problems *problems)
 {
+    static const char *const known[] = {"integration", "radius", NULL};
+    const struct place root = {0};
+    struct strict strict = {&request->facts, problems, 0};
+
+    if (path != NULL && !file_read_document(&request->facts, path, BODY_LIMIT, problems))
+        return "the facts cannot be read";
+    request->description.has_facts = true;
+    strict_members(&strict, &root, request->facts.root, known);
+    facts_said_read(&strict, &root, request->facts.root, &request->description.facts);
+    return problems->errors > 0 ? "the facts are wrong" : NULL;
+}
+
+const char *explain_request_make(struct explain_request *request, const struct explain_options *options,
+                                 const struct config *config, struct arena *arena, struct problems *problems)
+{
+    request->facts = (struct document){0};
     request->body = (struct text){0};
     request->description = (struct request_description){
         .method = span_of(options->method),
@@ -98,6 +115,8 @@ const char *explain_request_make(struct explain_request *request, const struct e
     if (fault == NULL && options->body != NULL)
         fault = take_body(request, options->body, arena);
     if (fault == NULL)
+        fault = take_facts(request, options->facts, problems);
+    if (fault == NULL)
         made_request_make(&request->made, &request->description);
     return fault;
 }
@@ -105,6 +124,7 @@ const char *explain_request_make(struct explain_request *request, const struct e
 void explain_request_wipe(struct explain_request *request)
 {
     text_wipe(&request->body);
+    document_free(&request->facts);
     explicit_bzero(request->token, sizeof request->token);
     made_request_wipe(&request->made);
 }

@@ -1,5 +1,7 @@
 #include "proxy/console/explain.h"
 
+#include "proxy/console/obliged.h"
+
 static const char *state_name(const struct gate_report *report)
 {
     switch (report->state) {
@@ -7,17 +9,16 @@ static const char *state_name(const struct gate_report *report)
         return "passed";
     case GATE_REFUSED:
         return "refused";
+    case GATE_OBSERVED:
+        return "observed";
+    case GATE_NEEDS:
+        return "needs facts";
     default:
         return "not reached";
     }
 }
 
-static const struct {
-    enum obligation bit;
-    const char *name, *meaning;
-} obligations[] = {
-    {OBLIGE_JOURNAL, "journal", "only after its intent is on disk in the audit journal"},
-};
+#define OBLIGATIONS 64
 
 /* Stands in for every secret of the body. */
 static void hide(void *arg, struct span secret, struct text *out)
@@ -75,6 +76,34 @@ static void write_refusal(const struct refusal *refusal, struct text *out)
         text_add_format(out, "  answer field %s: %s\n", field->name, field->value);
 }
 
+/* What the gate does for an obligation. */
+static const char *obligation_meaning(const char *name)
+{
+    if (strcmp(name, "journal") == 0)
+        return "only after its intent is on disk in the audit journal";
+    if (strcmp(name, "break-glass") == 0)
+        return "one of the principal's is spent, and the alarm is raised first";
+    return strncmp(name, "approval", 8) == 0 ? "only when enough people have approved"
+                                             : "one is spent from the budget";
+}
+
+/* What would help against a refusal. */
+static void write_help(const struct explanation *explanation, struct text *out)
+{
+    const struct decision *decision = explanation->decision;
+    const char *hindrance = explain_hindrance(explanation->input->policy, decision);
+    struct text grant = {0};
+
+    if (explain_grant(decision, &grant) && !grant.failed) {
+        text_add_string(out, "smallest grant that would pass this gate, in `grants` of ");
+        add_span(out, decision->organization);
+        text_add_format(out, ":\n  %s\n", grant.data);
+    } else if (hindrance != NULL) {
+        text_add_format(out, "no grant helps: %s of the policy would have to be changed\n", hindrance);
+    }
+    text_free(&grant);
+}
+
 static void write_pass(const struct explanation *explanation, struct text *out)
 {
     const struct decision *decision = explanation->decision;
@@ -94,9 +123,13 @@ static void write_pass(const struct explanation *explanation, struct text *out)
         schema_write_masked(decision->operation->body, decision->body, hide, NULL, out);
     }
     text_add_string(out, "\n");
-    for (size_t i = 0; i < sizeof obligations / sizeof *obligations; i++)
-        if ((decision->obligations & obligations[i].bit) != 0)
-            text_add_format(out, "  %s\n", obligations[i].meaning);
+    const char *names[OBLIGATIONS];
+    size_t count = obliged_names(decision, names, OBLIGATIONS);
+    for (size_t i = 0; i < count; i++)
+        text_add_format(out, "  %s: %s\n", names[i], obligation_meaning(names[i]));
+    const char *observed = observed_by(explanation->input->policy, &decision->observed);
+    if (observed != NULL)
+        text_add_format(out, "  NOT ENFORCED: %s would refuse it\n", observed);
 }
 
 void explain_write(const struct explanation *explanation, struct text *out)
@@ -108,6 +141,7 @@ void explain_write(const struct explanation *explanation, struct text *out)
         write_pass(explanation, out);
     else
         write_refusal(&decision->refusal, out);
+    write_help(explanation, out);
     text_add_format(out, "decided by: %s", decision->gate);
     if (decision->rule != NULL && decision->rule[0] != '\0')
         text_add_format(out, ", rule %s", decision->rule);
@@ -189,10 +223,27 @@ static void write_pass_json(const struct explanation *explanation, struct text *
     else
         schema_write_masked(decision->operation->body, decision->body, hide, NULL, out);
     text_add_string(out, ",\"obligations\":[");
-    for (size_t i = 0, listed = 0; i < sizeof obligations / sizeof *obligations; i++)
-        if ((decision->obligations & obligations[i].bit) != 0)
-            text_add_format(out, "%s\"%s\"", listed++ > 0 ? "," : "", obligations[i].name);
-    text_add_string(out, "]}");
+    const char *names[OBLIGATIONS];
+    size_t count = obliged_names(decision, names, OBLIGATIONS);
+    for (size_t i = 0; i < count; i++) {
+        text_add_string(out, i > 0 ? "," : "");
+        text_add_json(out, span_of(names[i]));
+    }
+    text_add_string(out, "]");
+    member(out, "would_refuse", span_of(observed_by(explanation->input->policy, &decision->observed)));
+    text_add_string(out, "}");
+}
+
+static void write_help_json(const struct explanation *explanation, struct text *out)
+{
+    struct text grant = {0};
+
+    if (explain_grant(explanation->decision, &grant) && !grant.failed)
+        text_add_format(out, ",\"grant\":%s", grant.data);
+    else
+        text_add_string(out, ",\"grant\":null");
+    member(out, "hindrance", span_of(explain_hindrance(explanation->input->policy, explanation->decision)));
+    text_free(&grant);
 }
 
 void explain_write_json(const struct explanation *explanation, struct text *out)
@@ -213,5 +264,6 @@ void explain_write_json(const struct explanation *explanation, struct text *out)
         write_pass_json(explanation, out);
     else
         write_refusal_json(&decision->refusal, out);
+    write_help_json(explanation, out);
     text_add_string(out, "}\n");
 }

@@ -189,6 +189,28 @@ def test_a_file_that_is_none(tmp_path, document, message):
     assert "No such file" in run("test", tmp_path / "none.json", status=2).err
 
 
+def test_rules(suite):
+    """By what is known of the integration; rules are named by their ids and count into the coverage."""
+    rules = [{"id": "lock", "reason": "because", "when": [{"at": "/integration/attributes/profile_name", "matches": "^prod-"}], "deny": True},
+             {"id": "few", "reason": "because", "operations": ["deleteIntegration"], "budget": {"requests": 1, "seconds": 60, "each": "gate"}},
+             {"id": "big", "reason": "because", "operations": ["deleteIntegration"], "when": [{"at": "/radius/targets", "above": 20}], "deny": True},
+             {"id": "never", "reason": "because", "when": [{"at": "/time", "during": [{"before": "2000-01-01T00:00:00Z"}]}], "deny": True}]
+    def named(name):
+        return {"attributes": {"profile_name": name}}
+
+    allowed, locked = {"verdict": "allow", "obligations": ["budget:few", "journal"]}, {"verdict": "refuse", "gate": "rules", "rule": "lock"}
+    few = {"targets": 3, "projects": 4}
+    cases = [case(DELETE, "deleter", allowed, integration=named("test-1"), radius=few),
+             case(DELETE, "deleter", locked, integration=named("prod-1"), radius=few),
+             case(DELETE, "deleter", locked, integration="unknown", radius=few), case(DELETE, "deleter", locked, radius=few),
+             case(DELETE, "deleter", locked | {"rule": "big", "code": "portcullis-denied"}, integration=named("x"), radius={"targets": 21}),
+             case(DELETE, "deleter", locked | {"rule": "big"}, integration=named("x"), radius={"targets": "unknown"})]
+    result = judged(suite(cases, world.policy(rules=rules)))
+    assert result["coverage"][0]["rules"] == {"all": 4, "decisive": 3, "never": ["never"]}
+    observed = case(DELETE, "deleter", {"verdict": "allow", "would_refuse": "lock"}, integration=named("prod-1"), radius=few)
+    assert judged(suite([observed], world.policy(rules=rules, enforcement="observe")))["failed"] == 0
+
+
 # The table.
 
 def row(principal="viewer", organization=PAYMENTS, operations=None, **members):

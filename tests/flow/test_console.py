@@ -424,6 +424,55 @@ def test_explain_limits(make_config):
     assert (judgement["refusal"]["status"], judgement["rule"]) == (414, "limits.target_bytes")
 
 
+@pytest.mark.parametrize("principal, operation, permission", [
+    ("viewer", DELETE, "org.integration.delete"), ("viewer", CREATE, "org.integration.create"), ("creator", READ, "org.integration.read"),
+    ("nobody", READ, "org.integration.read")])
+def test_explain_names_the_smallest_grant(make_config, tmp_path, principal, operation, permission):
+    """And with it the request passes that gate."""
+    arguments = [operation.method, operation.target, "--principal", principal]
+    if operation.body is not None:
+        (tmp_path / "body.json").write_text(json.dumps(operation.body))
+        arguments += ["--body", tmp_path / "body.json"]
+    judgement = explain(make_config(), *arguments, status=1)
+    assert (judgement["grant"], judgement["hindrance"]) == ({"principal": principal, "permissions": [permission]}, None)
+    assert json.dumps(judgement["grant"]) in run("explain", "-c", make_config(), *arguments, status=1).out
+    policy = world.policy()
+    policy["organizations"][PAYMENTS]["grants"].append(judgement["grant"])
+    assert explain(make_config(policy), *arguments)["grant"] is None
+
+
+def test_explain_what_no_grant_helps_against(make_config):
+    judgement = explain(make_config(), "DELETE", DELETE.target, "--principal", "undeleter", status=1)
+    assert judgement["grant"] is None and judgement["hindrance"] == judgement["rule"] and "/grants/" in judgement["rule"]
+    assert "no grant helps: /organizations/" in run("explain", "-c", make_config(), "DELETE", DELETE.target, "--principal", "undeleter", status=1).out
+
+
+LOCK = {"id": "lock", "reason": "because", "when": [{"at": "/integration/attributes/profile_name", "matches": "^prod-"}], "deny": True}
+
+
+def test_explain_facts(make_config, tmp_path):
+    """What is not told is unknown, and the rule applies."""
+    config = make_config(world.policy(rules=[LOCK, {"id": "few", "reason": "because", "budget": {"requests": 1, "seconds": 60, "each": "gate"}}]))
+    arguments = ["DELETE", DELETE.target, "--principal", "deleter"]
+    judgement = explain(config, *arguments, status=1)
+    assert (judgement["gate"], judgement["hindrance"], judgement["grant"]) == ("rules", "/rules/0", None)
+    facts = tmp_path / "facts.json"
+    facts.write_text(json.dumps({"integration": {"attributes": {"profile_name": "test-1"}}}))
+    assert explain(config, *arguments, "--facts", facts)["forward"]["obligations"] == ["journal", "budget:few"]
+    facts.write_text(json.dumps({"integration": {"attributes": {"profile_name": "prod-1"}}}))
+    assert explain(config, *arguments, "--facts", facts, status=1)["gate"] == "rules"
+    facts.write_text(json.dumps({"integration": {"attribute": {}}}))
+    assert 'did you mean "attributes"?' in run("explain", "-c", config, *arguments, "--facts", facts, status=2).err
+    assert "No such file" in run("explain", "-c", config, *arguments, "--facts", tmp_path / "none", status=2).err
+
+
+def test_explain_what_is_only_observed(make_config):
+    config = make_config(world.policy(enforcement="observe"))
+    judgement = explain(config, "DELETE", DELETE.target, "--principal", "viewer")
+    assert judgement["verdict"] == "pass" and judgement["forward"]["would_refuse"] == "portcullis-forbidden"
+    assert "NOT ENFORCED: portcullis-forbidden would refuse it" in run("explain", "-c", config, "DELETE", DELETE.target, "--principal", "viewer").out
+
+
 def test_explain_bad_input(make_config, tmp_path):
     config = make_config()
     assert '"nemo"' in run("explain", "-c", config, "GET", READ.target, "--principal", "nemo", status=2).err
