@@ -54,7 +54,7 @@ objects       = $(patsubst %.c,$(BUILD)/objects/%.o,$(1))
 UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 PROGRAMS      := $(BUILD)/portcullis $(BUILD)/portcullis-sandbox
 BENCH         := $(BUILD)/bench/relay $(BUILD)/bench/upstream
-JOURNAL_BENCH := $(BUILD)/bench/journal
+JOURNAL_BENCH := $(BUILD)/bench/journal $(BUILD)/bench/parse $(BUILD)/bench/scale
 FUZZERS       := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 
 # Goals that see to the packages first; a plain `make` only builds.
@@ -138,6 +138,10 @@ bench-profile-here: $(PROGRAMS) $(BENCH)
 ## bench-growth: what a request costs with many grants and connections, and memory over a million requests
 bench-growth: $(PROGRAMS) $(BENCH)
 	$(PYTHON_BENCH)/growth.py $(BENCH_ARGS)
+
+## bench-scale: what a policy of up to 100,000 organisations or a million grants costs to load, to keep and to ask
+bench-scale: $(JOURNAL_BENCH)
+	$(PYTHON_BENCH)/scale.py $(BENCH_ARGS)
 
 ## lto: the gate with libevent linked statically, -O3 and link-time optimisation, in build-lto/
 lto:
@@ -260,7 +264,7 @@ $(BENCH): $(BUILD)/bench/%: $(BUILD)/objects/tests/bench/%.o $(BUILD)/objects/te
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
 
-$(JOURNAL_BENCH): $(BUILD)/objects/tests/bench/journal.o $(BUILD)/libproxy.a $(BUILD)/libpolicies.a
+$(JOURNAL_BENCH): $(BUILD)/bench/%: $(BUILD)/objects/tests/bench/%.o $(BUILD)/libproxy.a $(BUILD)/libpolicies.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
 
@@ -291,5 +295,5 @@ print-libraries:
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth bench-journal lto deps-bench soak soak-asan soak-tsan soak-here \
+.PHONY: all run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth bench-journal bench-scale lto deps-bench soak soak-asan soak-tsan soak-here \
         soak-crash soak-policy mutants soak-slow soak-tls deps-soak fault asan tsan fuzz fuzz-here fuzz-keep fuzz-keep-here lint format format-check install uninstall clean help print-flags print-libraries FORCE

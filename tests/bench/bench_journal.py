@@ -1,4 +1,5 @@
-"""What the journal costs: durable mutations through the gate, beside the bare disk; verifying and asking, beside sha256sum and grep; opening.
+"""What the journal costs: durable mutations through the gate, beside the bare disk; verifying, asking and judging again, beside sha256sum,
+grep and a bare parse with jansson; opening.
 
     bench_journal.py [--quick] [--records N] [--seconds N]
 
@@ -133,6 +134,15 @@ def durable_table(found):
 
 # ---- reading ----
 
+# What the driver's records were passed by.
+REPLAY_POLICY = {
+    "api_versions": {"oldest": "2024-10-15", "newest": None, "stability": ["ga"], "calendar": True},
+    "principals": {"p123": {"tokens": ["sha256:" + "0" * 64]}},
+    "roles": {"editor": ["org.integration.read", "org.integration.edit"]},
+    "organizations": {"11111111-2222-4333-8444-555555555555": {"grants": [{"principal": "p123", "roles": ["editor"]}]}},
+}
+
+
 def seconds_of(*words, status=(0,)):
     began = time.monotonic()
     ran = subprocess.run([str(word) for word in words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False)
@@ -149,7 +159,10 @@ def read_the_journal(directory, options):
     segments = sorted(journal.glob("*.jsonl"))
     size = sum(path.stat().st_size for path in segments)
     gate = BUILD / "portcullis"
-    pairs = {"verify": [], "query": []}
+    policy = directory / "replay.json"
+    policy.write_text(json.dumps(REPLAY_POLICY))
+    replay = (gate, "replay", "--policy", policy, "--contract", contestants.ROOT / "conf" / "integrations.openapi.json", "--summary", "--json", journal)
+    pairs = {"verify": [], "query": [], "replay": []}
     for _ in range(options.rounds):
         hashed, _ = seconds_of("sha256sum", *segments)
         verified, _ = seconds_of(gate, "audit", "verify", journal)
@@ -157,11 +170,18 @@ def read_the_journal(directory, options):
         asked, answer = seconds_of(gate, "audit", "query", journal, "--request-id", NEEDLE, "--json")
         if len(lines.splitlines()) != 2 or lines.splitlines() != answer.splitlines():
             sys.exit(f"bench: query and grep differ:\n{answer.decode()}\n{lines.decode()}")
+        parsed, count = seconds_of(BUILD / "bench" / "parse", *segments)
+        judged, sums = seconds_of(*replay)
+        if json.loads(sums)["same"] < options.records // 2 - 1 or int(count) <= options.records:
+            sys.exit(f"bench: the replay did not judge every intent:\n{sums.decode()}{count.decode()}")
         pairs["verify"].append((verified, hashed))
+        pairs["replay"].append((judged, parsed))
         pairs["query"].append((asked, grepped))
     found = {"records": opened[0]["records"], "bytes": size, "fill_records_per_second": filled["records"] / filled["seconds"],
              "open_seconds": statistics.median(one["seconds"] for one in opened), "open_spread": results.spread([one["seconds"] for one in opened])}
-    for name, (peer, runs) in {"verify": ("sha256sum", pairs["verify"]), "query": ("grep", pairs["query"])}.items():
+    peers = {"verify": "sha256sum", "query": "grep", "replay": "a bare parse with jansson"}
+    for name, peer in peers.items():
+        runs = pairs[name]
         times = [ours / theirs for ours, theirs in runs]
         found[name] = {"bytes_per_second": size / statistics.median(ours for ours, _ in runs), "peer": peer,
                        "peer_bytes_per_second": size / statistics.median(theirs for _, theirs in runs),
@@ -174,9 +194,9 @@ def read_the_journal(directory, options):
 def reading_text(found):
     lines = [f"A journal of {found['records']} records, {found['bytes'] / 1e9:.2f} GB: open and ready in {found['open_seconds']:.2f} s "
              f"({found['open_spread'][0]:.2f}–{found['open_spread'][1]:.2f})."]
-    for name in ("verify", "query"):
+    for name, words in (("verify", "audit verify"), ("query", "audit query"), ("replay", "replay")):
         one = found[name]
-        lines.append(f"audit {name}: {one['bytes_per_second'] / 1e6:.0f} MB/s, {results.ranged(one['speed_by_peer'], one['spread'])} × as fast as "
+        lines.append(f"{words}: {one['bytes_per_second'] / 1e6:.0f} MB/s, {results.ranged(one['speed_by_peer'], one['spread'])} × as fast as "
                      f"{one['peer']} on the same files.")
     return "\n".join(lines)
 
