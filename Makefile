@@ -16,8 +16,7 @@ supported = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/nul
 OPTIMIZE ?= -O2
 SANITIZE ?=
 PACKAGES := libevent_core libevent_extra libevent_pthreads libevent_openssl jansson libpcre2-8 openssl libseccomp
-# Some compilers call floor() of libm, others do it themselves.
-LINKED    = $(shell pkg-config --libs $(PACKAGES)) -lm
+LINKED    = $(shell pkg-config --libs $(PACKAGES))
 # STATIC_LIBEVENT=1 links libevent in from its archives: its security updates then need a new build.
 LIBRARIES = $(call once,LIBRARIES,$(if $(STATIC_LIBEVENT),$(patsubst -levent%,-l:libevent%.a,$(LINKED)),$(LINKED)))
 PACKAGE_CFLAGS = $(call once,PACKAGE_CFLAGS,$(shell pkg-config --cflags $(PACKAGES)))
@@ -170,6 +169,7 @@ soak-crash: fault | $(if $(filter soak,$(MAKECMDGOALS)),soak-asan soak-tsan)
 ## soak-policy: a million made-up requests (POLICY_CASES=) judged by the gate and by a second evaluator, and the mutants
 soak-policy: mutants | $(if $(filter soak,$(MAKECMDGOALS)),soak-crash)
 	PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/property/agree.py --cases $(POLICY_CASES) --minutes 20 $(AGREE_ARGS)
+	PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/property/changes.py --pairs 5000
 
 ## mutants: the gate with one line of its judgement changed, many times: the property test must see each
 mutants: $(PROGRAMS)

@@ -11,6 +11,7 @@ from processes import BUILD, ROOT, SANITIZER
 sys.path.insert(0, str(ROOT / "tests" / "property"))
 
 import agree  # noqa: E402
+import changes  # noqa: E402
 import mutants  # noqa: E402
 
 SEED = "1"
@@ -57,3 +58,22 @@ def forgetful(gate):
         return gate(request, {**policy, "organizations": organizations})
 
     return without_denials
+
+
+def test_diff_misses_nothing():
+    """Of what the naive evaluator sees differ between two policies."""
+    tally, missed = changes.run(BUILD / "portcullis", SEED, 40 if SANITIZER else 200)
+    assert missed == []
+    assert tally["more"] > 2 * tally["pairs"] / 5 and tally["less"] > 2 * tally["pairs"] / 5
+
+
+def test_a_diff_that_misses_something_is_found(monkeypatch):
+    monkeypatch.setattr(changes, "diff", lambda *_: (0, {"changes": []}))
+    _, missed = changes.run(BUILD / "portcullis", SEED, 200)
+    assert len(missed) == 3
+
+
+def test_diff_of_a_policy_with_itself_is_empty(tmp_path):
+    for number in range(10):
+        policy = changes.Changer(f"{SEED}.{number}").policy()
+        assert changes.diff(BUILD / "portcullis", tmp_path, policy, policy)[1]["changes"] == []

@@ -41,7 +41,7 @@ MUTATIONS = [Mutation(*row) for row in [
     ("no credential is needed", "policies/gate_permission.c", "return !tokenless || gate_credential(input, out) != CREDENTIAL_OWN;", "return true;"),
     ("a grant's time does not matter", "policies/policy_lookup.c",
      "return grant->term == ALWAYS || term_at(&policy->terms[grant->term], now) == TERM_RUNNING;", "return true;"),
-    ("a token's time does not matter", "policies/identify.c", "term != NULL && term_at(term, request->now) != TERM_RUNNING", "false"),
+    ("a token's time does not matter", "policies/identify.c", "holder != NULL && term_at(&term, request->now) != TERM_RUNNING", "false"),
     # Body
     ("the id in the body is not looked at", "policies/gate_body.c", "if (!span_equal_nocase(text, resource)) {", "if (false) {"),
     ("any media type will do", "policies/gate_body.c", "        verdict = check_media_type(request, out);\n", "        verdict = VERDICT_PASS;\n"),
