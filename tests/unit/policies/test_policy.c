@@ -48,8 +48,10 @@ static const struct broken_policy {
      "p:1:19: error: unknown member \"patern\"; did you mean \"pattern\"? (/api_versions/patern)\n"},
     {"{'principals': {'ann': {\n'token': []}}}", BROKEN,
      "p:2:1: error: unknown member \"token\"; did you mean \"tokens\"? (/principals/ann/token)\n"
-     "p:1:17: warning: has no tokens: this principal can never come in (/principals/ann)\n"
-     "p:1:17: warning: has no grant: all that it asks will be refused (/principals/ann)\n"},
+     "p:1:17: warning: has no tokens: this principal can never come in [unreachable-principal] "
+     "(/principals/ann)\n"
+     "p:1:17: warning: has no grant: all that it asks will be refused [unused-principal] "
+     "(/principals/ann)\n"},
     {WITH_GRANTS("'*': {'grant': []}"), BROKEN,
      "p:4:7: error: unknown member \"grant\"; did you mean \"grants\"? (/organizations/*/grant)\n"},
     {WITH_GRANTS("'*': {'grants': [{'principal': 'ann', 'role': [], 'roles': ['viewer']}]}"), BROKEN,
@@ -115,27 +117,30 @@ static const struct broken_policy {
      "(/principals/ann/tokens/1)\n"
      "p:1:129: error: is not \"sha256:\" and 64 hex digits; `portcullis token` prints the digest of a secret "
      "(/principals/ann/tokens/2)\n"
-     "p:1:17: warning: has no grant: all that it asks will be refused (/principals/ann)\n"},
+     "p:1:17: warning: has no grant: all that it asks will be refused [unused-principal] "
+     "(/principals/ann)\n"},
     {"{'principals': {'ann': {'tokens': ['" A "']},\n 'bob': {'tokens': ['" B "', '" A "', '" B "']}}}",
      BROKEN,
      "p:2:96: error: the digest sha256:aaaaaaaa… names the principal \"ann\" already "
      "(/principals/bob/tokens/1)\n"
      "p:2:171: warning: the digest sha256:bbbbbbbb… stands here twice (/principals/bob/tokens/2)\n"
-     "p:1:17: warning: has no grant: all that it asks will be refused (/principals/ann)\n"
-     "p:2:2: warning: has no grant: all that it asks will be refused (/principals/bob)\n"},
+     "p:1:17: warning: has no grant: all that it asks will be refused [unused-principal] (/principals/ann)\n"
+     "p:2:2: warning: has no grant: all that it asks will be refused [unused-principal] (/principals/bob)\n"},
     {"{'principals': {'ann': {'tokens': []}, '': {'tokens': 'x'}, 'a\\u0007': 1}}", BROKEN,
-     "p:1:25: warning: has no tokens: this principal can never come in (/principals/ann/tokens)\n"
+     "p:1:25: warning: has no tokens: this principal can never come in [unreachable-principal] "
+     "(/principals/ann/tokens)\n"
      "p:1:40: error: a principal's name has 1 to 128 bytes and no control characters (/principals/)\n"
      "p:1:45: error: must be an array (/principals//tokens)\n"
      "p:1:61: error: a principal's name has 1 to 128 bytes and no control characters (/principals/a?)\n"
      "p:1:61: error: must be an object (/principals/a?)\n"
-     "p:1:17: warning: has no grant: all that it asks will be refused (/principals/ann)\n"
-     "p:1:40: warning: has no grant: all that it asks will be refused (/principals/)\n"
-     "p:1:61: warning: has no grant: all that it asks will be refused (/principals/a?)\n"},
+     "p:1:17: warning: has no grant: all that it asks will be refused [unused-principal] (/principals/ann)\n"
+     "p:1:40: warning: has no grant: all that it asks will be refused [unused-principal] (/principals/)\n"
+     "p:1:61: warning: has no grant: all that it asks will be refused [unused-principal] (/principals/a?)\n"},
     {"{'principals': {'ann': {'tokens': ['" A "'], 'upstream_token': {'env': 'A', 'file': 'b'}}}}", BROKEN,
      "p:1:112: error: needs one of {\"env\": NAME} and {\"file\": PATH}, and not both "
      "(/principals/ann/upstream_token)\n"
-     "p:1:17: warning: has no grant: all that it asks will be refused (/principals/ann)\n"},
+     "p:1:17: warning: has no grant: all that it asks will be refused [unused-principal] "
+     "(/principals/ann)\n"},
     {WITH_GRANTS("'*': {'upstream_token': {'env': '1A'}}, '" OTHER "': {'upstream_token': {'file': ''}}"),
      BROKEN,
      "p:4:26: error: is not the name of an environment variable (/organizations/*/upstream_token/env)\n"
@@ -152,11 +157,11 @@ static const struct broken_policy {
      "p:1:43: warning: gives no permission (/roles/b)\n"
      "p:1:52: error: must be an array (/roles/c)\n"
      "p:1:66: error: must be a string (/roles/d/0)\n"
-     "p:1:12: warning: no grant gives this role (/roles/a)\n"
-     "p:1:43: warning: no grant gives this role (/roles/b)\n"
-     "p:1:52: warning: no grant gives this role (/roles/c)\n"
-     "p:1:60: warning: no grant gives this role (/roles/d)\n"
-     "p:1:70: warning: no grant gives this role (/roles/e)\n"},
+     "p:1:12: warning: no grant gives this role [unused-role] (/roles/a)\n"
+     "p:1:43: warning: no grant gives this role [unused-role] (/roles/b)\n"
+     "p:1:52: warning: no grant gives this role [unused-role] (/roles/c)\n"
+     "p:1:60: warning: no grant gives this role [unused-role] (/roles/d)\n"
+     "p:1:70: warning: no grant gives this role [unused-role] (/roles/e)\n"},
 
     /* organisations and grants */
     {WITH_GRANTS("'payments': {}"), BROKEN,
@@ -196,13 +201,17 @@ static const struct broken_policy {
                  "'roles': ['editor']}]}"),
      FINE,
      "p:5:1: warning: lets \"ann\" change integrations (org.integration.delete) in every organization "
+     "[edit-everywhere] "
      "(/organizations/*/grants/1)\n"
      "p:6:1: warning: lets \"ann\" change integrations (org.integration.edit) in every organization "
+     "[edit-everywhere] "
      "(/organizations/*/grants/2)\n"},
     {"{'principals': {'ann': {'tokens': ['" A
      "']}},\n 'organizations': {'*': {'grants': [{'principal': 'ann', "
      "'deny': ['org.integration.edit']}]}}}",
-     FINE, "p:1:17: warning: has no grant: all that it asks will be refused (/principals/ann)\n"},
+     FINE,
+     "p:1:17: warning: has no grant: all that it asks will be refused [unused-principal] "
+     "(/principals/ann)\n"},
 
     /* certificates */
     {"{'principals': {'ann': {'certificates': ['dns:A.b', 'dns:a.B', 'dns:*', 'ci', 7]}, 'bob': "
@@ -219,8 +228,9 @@ static const struct broken_policy {
      "p:1:79: error: must be a string (/principals/ann/certificates/4)\n"
      "p:1:109: error: \"dns:a.b\" is a certificate of the principal \"ann\" already "
      "(/principals/bob/certificates/0)\n"
-     "p:1:17: warning: has no grant: all that it asks will be refused (/principals/ann)\n"
-     "p:1:84: warning: has no grant: all that it asks will be refused (/principals/bob)\n"},
+     "p:1:17: warning: has no grant: all that it asks will be refused [unused-principal] (/principals/ann)\n"
+     "p:1:84: warning: has no grant: all that it asks will be refused [unused-principal] "
+     "(/principals/bob)\n"},
 };
 
 static struct policy *compile(const char *source, struct text *said)
