@@ -55,8 +55,9 @@ bool rate_limit_compile(struct compiler *compiler, const struct place *above, js
 
     if (value == NULL)
         return false;
-    *limit = json_is_null(value) ? (struct rate_limit){0}
-                                 : limit_compile(compiler, &place, value, REQUESTS_MOST, SECONDS_MOST);
+    *limit = (struct rate_limit){0};
+    if (!json_is_null(value))
+        *limit = limit_compile(compiler, &place, value, REQUESTS_MOST, SECONDS_MOST);
     return true;
 }
 
