@@ -418,6 +418,10 @@ def only_words(policy):
     return {}
 
 
+PARTS = ("audit", "break_glass", "certificates", "credentials", "grants", "observed", "organizations", "people", "rate_limits", "rules", "settings",
+         "tokens")
+
+
 @pytest.mark.parametrize("change", [drop_principal, new_token, moved_token, wider_role, new_organization, everywhere, other_level, new_certificate,
                                     only_words],
                          ids=lambda change: change.__name__)
@@ -428,7 +432,7 @@ def test_changes_are_told(gate, change):
     gate.reload()
     first, second = policies(gate, 2)
     assert second["cause"] == "signal" and second["policy"] != first["policy"]
-    nothing = {part: {"gained": 0, "lost": 0} for part in ("audit", "certificates", "grants", "organizations", "tokens")}
+    nothing = {part: {"gained": 0, "lost": 0} for part in PARTS}
     nothing["principals"] = {"gained": 0, "gained_names": [], "lost": 0, "lost_names": []}
     assert second["changes"] == {**nothing, **expected}
 

@@ -40,9 +40,10 @@ static void writes_problems_as_json(void **state)
     problems_write_json(&problems, &text);
     assert_string_equal(
         text.data,
-        "[{\"severity\":\"error\",\"file\":\"a \\\"file\\\"\",\"line\":3,\"column\":9,\"pointer\":\"\","
+        "[{\"severity\":\"error\",\"code\":null,\"file\":\"a "
+        "\\\"file\\\"\",\"line\":3,\"column\":9,\"pointer\":\"\","
         "\"message\":\"it\\nis wrong\"},"
-        "{\"severity\":\"warning\",\"file\":\"\",\"line\":0,\"column\":0,\"pointer\":\"/x~1y\","
+        "{\"severity\":\"warning\",\"code\":null,\"file\":\"\",\"line\":0,\"column\":0,\"pointer\":\"/x~1y\","
         "\"message\":\"so-so\"}]");
     text_free(&text);
     problems_free(&problems);
