@@ -77,6 +77,10 @@ static void id_compile(struct compiler *compiler, const struct place *above, jso
                    ID_LONGEST);
         return;
     }
+    if (span_is(id, "break-glass")) {
+        note_error(compiler, &place, "\"break-glass\" is what the journal calls the principals' own budgets");
+        return;
+    }
     uint32_t twin = table_find(by_id, hash_bytes(id), id_matches, compiler->policy->rules, &id);
     if (twin != TABLE_NONE) {
         note_error(compiler, &place, "is the id of /rules/%u already", twin);

@@ -73,6 +73,7 @@ static const struct member members[] = {
     MEMBER("sent", KIND_FLAG, AT(sent)),
     MEMBER("seq", KIND_SEQ, 0),
     MEMBER("serial", KIND_NUMBER, AT(serial)),
+    MEMBER("severity", KIND_STRING, AT(severity)),
     MEMBER("stage", KIND_STAGE, AT(stage)),
     MEMBER("state", KIND_JSON, AT(state)),
     MEMBER("status", KIND_NUMBER, AT(status)),

@@ -85,9 +85,10 @@ struct record_fields {
     struct span result;
     struct span root; /* of the tree */
     struct span rule;
-    struct span segment; /* file name */
-    struct span state;   /* a part of what was claimed, already canonical JSON */
-    struct span target;  /* canonical */
+    struct span severity; /* "critical" where somebody should look at once */
+    struct span segment;  /* file name */
+    struct span state;    /* a part of what was claimed, already canonical JSON */
+    struct span target;   /* canonical */
     struct span trace_id;
     struct span upstream_request_id;
     struct span version;

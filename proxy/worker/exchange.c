@@ -310,9 +310,6 @@ static const char *beyond_reach(const struct decision *decision)
     if ((decision->obligations & OBLIGE_APPROVAL) != 0)
         return "A rule of the policy demands approval, which this gate cannot ask for yet. Nothing was sent "
                "on.";
-    if ((decision->obligations & (OBLIGE_BUDGET | OBLIGE_BREAK_GLASS)) != 0)
-        return "A rule of the policy sets a budget, or the glass is to be broken; this gate cannot count "
-               "these yet. Nothing was sent on.";
     return NULL;
 }
 

@@ -2,6 +2,7 @@
 #ifndef PROXY_WORKER_EXCHANGE_INTERNAL_H
 #define PROXY_WORKER_EXCHANGE_INTERNAL_H
 
+#include "proxy/audit/claims.h"
 #include "proxy/http/trace.h"
 #include "proxy/observe/shadow_tally.h"
 #include "proxy/service/ruleset.h"
@@ -53,6 +54,7 @@ struct exchange {
     bool passed;                       /* the judgement let it through, whatever came after */
     bool mutation;                     /* obliged to the journal */
     bool tried;                        /* a dry run: answered with what would have become of it */
+    bool overspent;                    /* a budget that is only observed had nothing left: none is claimed */
     bool keep;                         /* the connection may serve another request */
 
     struct inquiry *inquiry;
@@ -220,6 +222,23 @@ void exchange_ask_shadow_again(struct exchange *exchange);
 
 /* exchange_shadow.c: the request ends: counts what the candidate said of it. */
 void exchange_count_shadow(const struct exchange *exchange);
+
+/* What an intent claims. */
+struct exchange_claims {
+    struct claim list[CLAIMS_MOST];
+    size_t count;
+};
+
+/* exchange_claims.c: collects them; texts live in the arena. False when there are too many, or memory is out.
+ */
+bool exchange_collect_claims(struct exchange *exchange, struct exchange_claims *claims);
+
+/* exchange_claims.c: a claim was refused: the refusal is in the decision. False where that is only observed:
+ * the intent is to be recorded again, without it. */
+bool exchange_claim_refused(struct exchange *exchange, const struct claim_verdict *verdict);
+
+/* exchange_claims.c: before a change that breaks the glass is sent, somebody is told. */
+void exchange_raise_alarm(const struct exchange *exchange);
 
 /* exchange_log.c: the access log line. */
 void exchange_log(struct exchange *exchange);

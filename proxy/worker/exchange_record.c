@@ -64,6 +64,7 @@ static struct record_fields common(struct exchange *exchange, enum record_stage 
         .request_id = span_of(exchange->request_id),
         .resource = decision->resource,
         .rule = span_of(decision->rule),
+        .severity = span_of((decision->obligations & OBLIGE_BREAK_GLASS) != 0 ? "critical" : NULL),
         .target = target_of(exchange),
         .trace_id = trace_id(&exchange->trace),
         .version = decision->version,
@@ -102,6 +103,29 @@ static bool append(struct exchange *exchange, const struct record_fields *fields
     bool appended = built && journal_append(exchange->worker->port, &record, done, done ? exchange : NULL);
 
     record_free(&record);
+    return appended;
+}
+
+/* The same for an intent and all that it claims; nothing is written where a claim is refused. */
+static bool append_intent(struct exchange *exchange, struct record_fields *fields, journal_done *done,
+                          journal_claimed *claimed)
+{
+    struct exchange_claims claims;
+    struct record record = {0};
+    struct text text = {0};
+
+    if (!exchange_collect_claims(exchange, &claims))
+        return false;
+    if (claims.count == 0)
+        return append(exchange, fields, done);
+    claims_write(claims.list, claims.count, &text);
+    fields->claims = (struct span){text.data, text.length};
+    bool built = !text.failed && record_build(fields, &record);
+    exchange->waiting_since_us = clock_monotonic_us();
+    bool appended = built && journal_append_claiming(exchange->worker->port, &record, claims.list,
+                                                     claims.count, claimed, exchange);
+    record_free(&record);
+    text_free(&text);
     return appended;
 }
 
@@ -315,6 +339,7 @@ static void on_intent_recorded(void *arg, bool durable)
     }
     FAULT_POINT("exchange-after-intent");
     if (!exchange->client->gone) {
+        exchange_raise_alarm(exchange);
         exchange_forward(exchange);
         return;
     }
@@ -325,6 +350,22 @@ static void on_intent_recorded(void *arg, bool durable)
         exchange_enter(exchange, EXCHANGE_SETTLING);
     else
         exchange_reply_refusal(exchange);
+}
+
+static void on_intent_claimed(void *arg, bool durable, const struct claim_verdict *verdict)
+{
+    struct exchange *exchange = arg;
+
+    if (durable || verdict->result == CLAIMS_LOST) {
+        on_intent_recorded(exchange, durable);
+        return;
+    }
+    count_wait(exchange);
+    if (exchange_claim_refused(exchange, verdict)) {
+        exchange_turn_away(exchange);
+    } else if (!exchange_record_intent(exchange)) {
+        refuse_unrecorded(exchange);
+    }
 }
 
 bool exchange_record_intent(struct exchange *exchange)
@@ -338,7 +379,7 @@ bool exchange_record_intent(struct exchange *exchange)
     bool appended = tell_body(exchange, &masked) && !found.before.failed && !found.radius.failed;
     fields.body = (struct span){masked.data, masked.length};
     FAULT_POINT("exchange-before-intent");
-    appended = appended && append(exchange, &fields, on_intent_recorded);
+    appended = appended && append_intent(exchange, &fields, on_intent_recorded, on_intent_claimed);
     text_free(&masked);
     exchange_free_survey(&found);
     return appended;

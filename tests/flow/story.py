@@ -10,7 +10,7 @@ from world import CREATE, DELETE, READ, TOKENS, UPDATE
 # Stages that the gate can write; conf/audit-record.schema.json has them too.
 STAGES = {"intent", "outcome", "refused", "read", "reconciled", "unauthenticated", "policy", "key", "segment", "start", "stop",
           "recovered", "missed", "removed", "dry-run"}
-RESERVED = {"approval", "breaker", "state"}  # readers know them, nothing writes them yet
+RESERVED = {"approval", "breaker", "state"}  # written where rules demand it; not part of the story
 LEVELS = {"levels": {"getIntegration": "request-response", "listIntegrations": "metadata", "createIntegration": "request-response",
                      "updateIntegrationSettings": "metadata"}}
 
