@@ -25,6 +25,10 @@ static inline struct span span_of(const char *string)
     return (struct span){string, string ? strlen(string) : 0};
 }
 
+/* A copy with a NUL behind it, which the caller frees; NULL when memory is out. strndup() is for C strings:
+ * it looks for a NUL, which a span need not have. */
+char *span_copy(struct span span);
+
 /* Same bytes? */
 static inline bool span_equal(struct span a, struct span b)
 {

@@ -55,7 +55,7 @@ struct held *book_make(enum held_kind kind, struct span name)
         return NULL;
     held->kind = kind;
     held->hash = hash_bytes(name);
-    held->name = strndup(name.data, name.length);
+    held->name = span_copy(name);
     if (held->name != NULL)
         return held;
     free(held);

@@ -7,7 +7,7 @@
 static bool set(char **text, struct span value)
 {
     free(*text);
-    *text = strndup(value.data, value.length);
+    *text = span_copy(value);
     return *text != NULL;
 }
 

@@ -35,7 +35,7 @@ static void keep_replay(const struct ending *ending, struct held_key *key)
     if (replay.data == NULL || replay.length > CLAIM_REPLAY_BYTES ||
         ending->book->replays + replay.length > CLAIM_REPLAYS)
         return;
-    key->replay = strndup(replay.data, replay.length);
+    key->replay = span_copy(replay);
     if (key->replay != NULL)
         ending->book->replays += replay.length;
 }

@@ -175,7 +175,7 @@ static bool ask_one(struct journal *journal, struct entry *entry)
 
     claims_state_take(&journal->claims, &claims->record, &claims->verdict);
     if (claims->verdict.replay.data != NULL) { /* a copy: the state goes on without it */
-        claims->replay = strndup(claims->verdict.replay.data, claims->verdict.replay.length);
+        claims->replay = span_copy(claims->verdict.replay);
         claims->verdict.replay = span_of(claims->replay);
     }
     return claims->verdict.result == CLAIMS_TAKEN;

@@ -44,7 +44,7 @@ static const char *judge(struct point *point, struct span note, const struct tru
         return "it is of another log than its key";
     point->size = checkpoint.size;
     point->root = checkpoint.root;
-    point->origin = strndup(checkpoint.origin.data, checkpoint.origin.length);
+    point->origin = span_copy(checkpoint.origin);
     return point->origin != NULL ? NULL : "out of memory";
 }
 

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -28,9 +29,25 @@ static void names_of_a_set(void **state)
     assert_int_equal(span_set_find(&set, (struct span){NULL, 0}), 5);
 }
 
+static void a_copy_ends_where_the_span_does(void **state)
+{
+    static const char bytes[] = {'a', '\0', 'b', 'c'};
+    char *copy = span_copy((struct span){bytes, 3});
+    char *nothing = span_copy((struct span){NULL, 0});
+    (void)state;
+
+    assert_memory_equal(copy, "a\0b", 4);
+    assert_string_equal(nothing, "");
+    free(copy);
+    free(nothing);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(names_of_a_set)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_of_a_set),
+        cmocka_unit_test(a_copy_ends_where_the_span_does),
+    };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
