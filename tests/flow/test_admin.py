@@ -332,8 +332,12 @@ def hung(task, tmp_path):
 @pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer's threads cannot be traced one by one")
 def test_a_worker_that_hangs_is_named(make_gate, sandbox, tmp_path):
     gate = make_gate(sandbox, config={**ADMIN, "workers": 2})
-    tasks = {(task / "comm").read_text().strip(): task for task in pathlib.Path(f"/proc/{gate.process.pid}/task").iterdir()}
-    assert {"worker-0", "worker-1"} <= set(tasks)
+
+    def named():  # each thread names itself, when it gets to run
+        tasks = {(task / "comm").read_text().strip(): task for task in pathlib.Path(f"/proc/{gate.process.pid}/task").iterdir()}
+        return {"worker-0", "worker-1"} <= set(tasks) and tasks
+
+    tasks = wait_until(named, what="the names of the workers' threads")
     with hung(tasks["worker-1"], tmp_path):
         code, checks = wait_until(lambda: (found := gate.health("livez"))[0] == 503 and found, what="the hanging worker's name")
         assert checks["workers"]["why"].startswith("worker 1 hangs"), checks
