@@ -5,6 +5,7 @@ without one. In what a command prints, "…" stands for anything, line breaks ar
 not compared.
 """
 
+import copy
 import http.server
 import json
 import os
@@ -19,6 +20,7 @@ import jsonschema
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+import world
 from processes import BUILD, PATIENCE, ROOT, Gate, Sandbox, wait_until
 from test_upstream_faults import KINDS
 from tokens import Issuer
@@ -27,7 +29,8 @@ from world import READ
 README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
-TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "warnings", "cases.json", "cases", "table.json", "case members", "versions", "rules", "rule values", "rule tests", "refusals", "stages",
+TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "warnings", "cases.json", "cases", "table.json", "tour/portcullis.json", "tour/policy.json", "tour/cases.json", "tour/policy.json, again", "tour/candidate.json",
+         "tour 1", "tour 2", "tour 3", "tour 4", "case members", "versions", "rules", "rule values", "rule tests", "refusals", "stages",
          "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "shadow results", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "rotation", "oauth policy", "settings", "limits", "files",
          "packages", "targets", "flags", "faults", "layers"}
 
@@ -305,6 +308,53 @@ def test_cases(tmp_path):
     assert output(BUILD / "portcullis", *words[2:], cwd=tmp_path) == "\n".join(lines) + "\n"
     (tmp_path / "table.json").write_text(the_part("table.json").text)
     assert "4 cases: 4 passed" in output(BUILD / "portcullis", "test", "table.json", cwd=tmp_path)
+
+
+LISTED = {"time": "2026-11-23T09:14:03.118203Z", "request_id": "5a0cbb4e-3a3f-4f2e-9a76-0d7e0c1d9b11", "principal": "nightly", "method": "GET",
+          "target": "/rest/orgs/11111111-2222-4333-8444-555555555555/integrations?version=2024-10-15", "operation": "listIntegrations",
+          "organization": "11111111-2222-4333-8444-555555555555", "version": "2024-10-15", "status": 200, "verdict": "pass", "gate": "rules"}
+
+
+def walk(directory, part, status=0):
+    """Runs the commands of a part and holds what they print against what it shows; the first ends with that status."""
+    blocks = re.split(r"^\$ ", "\n".join(the_part(part).lines), flags=re.MULTILINE)[1:]
+    for number, block in enumerate(blocks):
+        command, _, shown = block.partition("\n")
+        words = command.split()
+        assert words[0] == "portcullis"
+        assert output(BUILD / "portcullis", *words[1:], cwd=directory, status=0 if number else status).strip() == shown.strip(), command
+
+
+def test_tour(tmp_path, make_sandbox, make_gate):
+    """From an empty policy to one in force, in the order of the page; the gate then refuses what the policy says, and the job stops at a gain."""
+    (tmp_path / "integrations.openapi.json").write_text(source("conf/integrations.openapi.json"))
+    for name in ("portcullis.json", "policy.json", "cases.json"):
+        (tmp_path / name).write_text(the_part(f"tour/{name}").text)
+    walk(tmp_path, "tour 1")
+    policy = json.loads(the_part("tour/policy.json, again").text)
+    (tmp_path / "policy.json").write_text(json.dumps(policy))
+    walk(tmp_path, "tour 2")
+
+    fixtures = copy.deepcopy(world.FIXTURES)
+    fixtures["organizations"][world.PAYMENTS]["integrations"][0]["profile_name"] = "prod-images"
+    sandbox = make_sandbox(fixtures)
+    gate = make_gate(sandbox, policy=policy)
+    answer = gate.request("DELETE", READ.target, token="tour-token-0123456789")
+    assert answer.status == 403 and policy["rules"][0]["reason"] in answer.json()["errors"][0]["detail"]
+    assert sandbox.ledger() == [] and gate.request("GET", READ.target, token="tour-token-0123456789").status == 200
+
+    candidate = copy.deepcopy(policy)
+    candidate["organizations"][world.PAYMENTS]["grants"] = [json.loads(the_part("tour/candidate.json").text)]
+    (tmp_path / "candidate.json").write_text(json.dumps(candidate))
+    (tmp_path / "access.log").write_text(json.dumps(LISTED, separators=(",", ":")) + "\n")
+    walk(tmp_path, "tour 3", status=1)
+
+    job = {"args": ["sh", "-c", the_part("tour 4").text], "cwd": tmp_path, "capture_output": True, "check": False, "timeout": 60,
+           "env": {**os.environ, "PATH": f"{BUILD}:{os.environ['PATH']}"}}
+    (tmp_path / "in-force.json").write_text(json.dumps(policy))
+    assert subprocess.run(**job).returncode == 0
+    (tmp_path / "policy.json").write_text(json.dumps(candidate))
+    assert subprocess.run(**job).returncode == 1
 
 
 def test_case_members():
