@@ -152,8 +152,11 @@ static void make_facts(struct facts *facts, struct fuzz_dice *dice)
 static void judge_by_rules(const struct request *request, struct fuzz_dice *dice)
 {
     const struct decide_input input = {
-        contract, ruled, scratch,
-        policy_principal_at(ruled, (uint32_t)fuzz_throw(dice, policy_principal_count(ruled)) - 1)};
+        .contract = contract,
+        .policy = ruled,
+        .scratch = scratch,
+        .assume = policy_principal_at(ruled, (uint32_t)fuzz_throw(dice, policy_principal_count(ruled)) - 1),
+    };
     struct request known = *request;
     struct decision first, again;
     struct facts facts;
