@@ -98,8 +98,9 @@ struct decision {
     unsigned needs;         /* with VERDICT_NEED: set of enum fact, all that can make a difference */
     struct refusal refusal; /* with VERDICT_REFUSE */
     struct rule_due *approvals, *budgets; /* with these obligations, in the order of the file */
-    bool observing;                       /* permission, rules and budgets are not enforced here */
-    struct observed observed;             /* the first thing that was not; with `observing` only */
+    const struct rule *approval; /* the first that demands one, or may once facts are had, and is enforced */
+    bool observing;              /* permission, rules and budgets are not enforced here */
+    struct observed observed;    /* the first thing that was not; with `observing` only */
 
     /* What was found on the way; each is empty (NULL, data NULL) when its gate was not reached. */
     const struct principal *principal;

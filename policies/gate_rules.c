@@ -187,6 +187,7 @@ static enum verdict conclude(const struct weighing *weighing, struct decision *o
         return refuse_by(out, weighing->first[effect]);
     }
     out->needs = weighing->outlook.needs;
+    out->approval = out->observing ? NULL : weighing->first[RULE_APPROVAL];
     oblige(out);
     return out->needs != 0 ? VERDICT_NEED : VERDICT_PASS;
 }

@@ -51,6 +51,8 @@ static const struct kind kinds[REFUSE_KINDS] = {
                        "A rule of the policy demands a reason: send it as Portcullis-Reason."},
     [REFUSE_APPROVAL] = {403, "portcullis-approval-required", "Approval required",
                          "A rule of the policy demands that others approve this request first."},
+    [REFUSE_APPROVAL_LIMIT] = {429, "portcullis-approval-limit", "Too many requests wait for approval",
+                               "As many requests of this principal as may be wait for approval."},
     [REFUSE_BUDGET] =
         {429, "portcullis-budget-spent", "Budget spent",
          "A rule of the policy allows no more such changes for now; the request was not sent on."},

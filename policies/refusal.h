@@ -28,6 +28,7 @@ enum refusal_kind {
     REFUSE_FROZEN,             /* 403 portcullis-frozen */
     REFUSE_REASON,             /* 403 portcullis-reason-required */
     REFUSE_APPROVAL,           /* 403 portcullis-approval-required */
+    REFUSE_APPROVAL_LIMIT,     /* 429 portcullis-approval-limit: too many wait for approval */
     REFUSE_BUDGET,             /* 429 portcullis-budget-spent */
     REFUSE_BREAK_GLASS,        /* 403 portcullis-no-break-glass */
     REFUSE_MEDIA_TYPE,         /* 415 portcullis-media-type */

@@ -270,7 +270,8 @@ static enum replay_gap gap_of_decision(const struct record *record, const struct
 /* Was it refused for what had been used by then, and would that be asked again? */
 static bool is_claimed_again(const struct record *record, const struct decision *decision)
 {
-    static const char *const codes[] = {"portcullis-budget-spent", "portcullis-approval-required", NULL};
+    static const char *const codes[] = {"portcullis-budget-spent", "portcullis-approval-required",
+                                        "portcullis-approval-limit", NULL};
 
     return is_one_of(record->code, codes) && (decision->obligations & (OBLIGE_BUDGET | OBLIGE_APPROVAL)) != 0;
 }

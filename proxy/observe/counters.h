@@ -32,6 +32,7 @@
     ROW(too_slow, "slow_clients_total", "Clients given up or refused because they were too slow")            \
     ROW(would_refuse, "would_refuse_total", "Requests that went on because the policy is only observed")     \
     ROW(glass_broken, "break_glass_total", "Changes that broke the glass")                                   \
+    ROW(approvals_asked, "approval_requests_total", "Changes that were put to people for approval")          \
     ROW(shed, "shed_requests_total", "Requests refused with 503 for want of room")                           \
     ROW(rate_limited, "rate_limited_requests_total",                                                         \
         "Requests refused with 429 by the policy's rate limits")                                             \

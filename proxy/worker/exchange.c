@@ -25,6 +25,7 @@ static const char *const STATE_NAMES[EXCHANGE_STATES] = {
     [EXCHANGE_PREPARING] = "preparing", [EXCHANGE_AWAITING] = "awaiting", [EXCHANGE_RECEIVED] = "received",
     [EXCHANGE_DECIDED] = "decided",     [EXCHANGE_REFUSING] = "refusing", [EXCHANGE_RECORDING] = "recording",
     [EXCHANGE_FORWARDED] = "forwarded", [EXCHANGE_SETTLING] = "settling", [EXCHANGE_REPLIED] = "replied",
+    [EXCHANGE_ASKING] = "asking",
 };
 
 static const bool MAY_FOLLOW[EXCHANGE_STATES][EXCHANGE_STATES] = {
@@ -43,7 +44,9 @@ static const bool MAY_FOLLOW[EXCHANGE_STATES][EXCHANGE_STATES] = {
                           [EXCHANGE_FORWARDED] = true,
                           [EXCHANGE_REPLIED] = true},
     [EXCHANGE_REFUSING] = {[EXCHANGE_REPLIED] = true},
+    [EXCHANGE_ASKING] = {[EXCHANGE_ASKING] = true, [EXCHANGE_REFUSING] = true, [EXCHANGE_REPLIED] = true},
     [EXCHANGE_RECORDING] = {[EXCHANGE_FORWARDED] = true,
+                            [EXCHANGE_ASKING] = true,
                             [EXCHANGE_SETTLING] = true,
                             [EXCHANGE_REFUSING] = true,
                             [EXCHANGE_REPLIED] = true},
@@ -304,15 +307,6 @@ static void carry_out(struct exchange *exchange)
         refuse_change(exchange, why);
 }
 
-/* What the judgement demands and this gate cannot carry out; NULL for nothing. */
-static const char *beyond_reach(const struct decision *decision)
-{
-    if ((decision->obligations & OBLIGE_APPROVAL) != 0)
-        return "A rule of the policy demands approval, which this gate cannot ask for yet. Nothing was sent "
-               "on.";
-    return NULL;
-}
-
 /* What the exchange is judged by. */
 static struct decide_input input_of(const struct exchange *exchange)
 {
@@ -332,13 +326,6 @@ void exchange_judge(struct exchange *exchange)
     decide(&input, &exchange->request, &exchange->arena, decision);
     if (ruleset_shadow(exchange->ruleset) != NULL)
         exchange_ask_shadow(exchange);
-    const char *beyond =
-        decision->verdict == VERDICT_REFUSE || decision->orders.dry_run ? NULL : beyond_reach(decision);
-    if (beyond != NULL) {
-        (void)exchange_refusal(exchange, REFUSE_INTERNAL, "rules", beyond);
-        decision->rule = "beyond-reach";
-        decision->obligations = 0;
-    }
 }
 
 void exchange_go_on(struct exchange *exchange)
@@ -382,7 +369,7 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
     exchange->passed = exchange->decision.verdict != VERDICT_REFUSE && exchange_admit(exchange);
     if (!exchange->passed)
         exchange_turn_away(exchange);
-    else if (exchange_is_prepared(exchange))
+    else if (!exchange_awaits_approval(exchange) && exchange_is_prepared(exchange))
         exchange_go_on(exchange);
 }
 

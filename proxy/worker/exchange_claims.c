@@ -39,7 +39,7 @@ bool exchange_collect_claims(struct exchange *exchange, struct exchange_claims *
                               due->key.data),
                  due->rule->budget.requests, due->rule->budget.seconds, due->rule))
             return false;
-    return true;
+    return exchange_claim_approval(exchange, claims); /* behind the budgets: see rule_of */
 }
 
 /* The rule that set the budget which had nothing left; NULL for the principal's own. Claims are collected in

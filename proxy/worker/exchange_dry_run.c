@@ -55,6 +55,8 @@ static void add_decision(struct exchange *exchange, struct text *out)
         add_refusal(out, &decision->refusal);
     else
         add_obligations(out, decision);
+    if (!refused)
+        exchange_add_approval(exchange, out);
     if (decision->observed.gate != NULL)
         add_member(out, "would_refuse", span_of(decision->observed.refusal.code));
     text_add_string(out, "}");

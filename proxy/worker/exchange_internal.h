@@ -16,6 +16,7 @@ enum exchange_state {
     EXCHANGE_RECEIVED,
     EXCHANGE_DECIDED,
     EXCHANGE_PREPARING, /* the upstream is asked what the change is about */
+    EXCHANGE_ASKING,    /* a request for approval, or the end of one, is on its way to the disk */
     EXCHANGE_AWAITING,  /* the journal, which the gate before this one still holds */
     EXCHANGE_REFUSING,  /* the refusal of a mutation is on its way to the disk */
     EXCHANGE_RECORDING, /* the intent is on its way to the disk */
@@ -34,7 +35,7 @@ struct shadow_view {
 /* Invariants:
  *  1. call != NULL only in EXCHANGE_FORWARDED.
  *  2. inquiry != NULL exactly in EXCHANGE_PREPARING.
- *  3. A journal callback is outstanding exactly in AWAITING, REFUSING, RECORDING and SETTLING.
+ *  3. A journal callback is outstanding exactly in ASKING, AWAITING, REFUSING, RECORDING and SETTLING.
  *  4. Once head_sent, the answer can only be completed or cut.
  *  5. Everything in `request` and `decision` points into client->incoming, the evhttp request or the arena,
  * and all three live until the end. */
@@ -59,6 +60,11 @@ struct exchange {
 
     struct inquiry *inquiry;
     struct survey *survey; /* what it found; NULL: nothing was asked for */
+
+    char approval_id[UUID_TEXT]; /* of the one that is asked for */
+    unsigned approval_rounds;    /* of asking and voiding, so far */
+    const char *approval_void;   /* why the one before does not count; static; NULL: there was none */
+    struct span request_digest;  /* see exchange_digest.h; made when it is asked for */
 
     struct upstream_call *call;
     bool sent;           /* bytes of the request may have reached the upstream */
@@ -236,6 +242,28 @@ bool exchange_collect_claims(struct exchange *exchange, struct exchange_claims *
 /* exchange_claims.c: a claim was refused: the refusal is in the decision. False where that is only observed:
  * the intent is to be recorded again, without it. */
 bool exchange_claim_refused(struct exchange *exchange, const struct claim_verdict *verdict);
+
+/* exchange_approval.c: does the same request wait for approval already, and for more people? Then it is
+ * refused, and the exchange goes on from there. */
+bool exchange_awaits_approval(struct exchange *exchange);
+
+/* exchange_approval.c: adds the claim of an approval, where one is demanded. False as above. */
+bool exchange_claim_approval(struct exchange *exchange, struct exchange_claims *claims);
+
+/* exchange_approval.c: was the claim of an approval refused? Then it is asked for, or the refusal is told:
+ * the exchange goes on from there. */
+bool exchange_seeks_approval(struct exchange *exchange, const struct claim_verdict *verdict);
+
+/* exchange_approval.c: what became of the record by which it was asked for / made void. */
+void exchange_approval_asked(struct exchange *exchange, bool durable, const struct claim_verdict *verdict);
+void exchange_approval_voided(struct exchange *exchange, bool durable, const struct claim_verdict *verdict);
+
+/* exchange_approval.c: appends, for a dry run, what approval is demanded and how one that waits stands. */
+void exchange_add_approval(struct exchange *exchange, struct text *out);
+
+/* exchange_record.c: the record of stage approval for a CLAIM_ASK or CLAIM_VOID; exchange_approval_asked or
+ * exchange_approval_voided follows. False when the journal takes nothing. */
+bool exchange_record_approval(struct exchange *exchange, const struct claim *claim);
 
 /* exchange_claims.c: before a change that breaks the glass is sent, somebody is told. */
 void exchange_raise_alarm(const struct exchange *exchange);

@@ -34,7 +34,8 @@ static bool names_settings(const struct operation *operation)
 static unsigned promised(const struct exchange *exchange)
 {
     const struct decision *decision = &exchange->decision;
-    bool radius = exchange->worker->service->config->facts.radius == RADIUS_ALWAYS;
+    bool approved = decision->approval != NULL; /* it is bound to them */
+    bool radius = approved || exchange->worker->service->config->facts.radius == RADIUS_ALWAYS;
     bool conditional = field_find(&exchange->request, "If-Match") != NULL;
 
     if (!exchange->mutation || !names_integration(decision))
@@ -43,7 +44,8 @@ static unsigned promised(const struct exchange *exchange)
     case EFFECT_HARD_DELETE:
         return PRE_IMAGE | (radius ? FACT_RADIUS : 0);
     case EFFECT_UPDATE:
-        return policy_pre_image(ruleset_policy(exchange->ruleset)) || conditional || decision->orders.dry_run
+        return approved || policy_pre_image(ruleset_policy(exchange->ruleset)) || conditional ||
+                       decision->orders.dry_run
                    ? PRE_IMAGE
                    : 0;
     default:

@@ -106,27 +106,35 @@ static bool append(struct exchange *exchange, const struct record_fields *fields
     return appended;
 }
 
-/* The same for an intent and all that it claims; nothing is written where a claim is refused. */
+/* The same for a record that claims; nothing is written where a claim is refused. */
+static bool append_claiming(struct exchange *exchange, struct record_fields *fields,
+                            const struct claim *claims, size_t count, journal_claimed *claimed)
+{
+    struct record record = {0};
+    struct text text = {0};
+
+    claims_write(claims, count, &text);
+    fields->claims = (struct span){text.data, text.length};
+    bool built = !text.failed && record_build(fields, &record);
+    exchange->waiting_since_us = clock_monotonic_us();
+    bool appended =
+        built && journal_append_claiming(exchange->worker->port, &record, claims, count, claimed, exchange);
+    record_free(&record);
+    text_free(&text);
+    return appended;
+}
+
+/* For an intent and all that it claims. */
 static bool append_intent(struct exchange *exchange, struct record_fields *fields, journal_done *done,
                           journal_claimed *claimed)
 {
     struct exchange_claims claims;
-    struct record record = {0};
-    struct text text = {0};
 
     if (!exchange_collect_claims(exchange, &claims))
         return false;
     if (claims.count == 0)
         return append(exchange, fields, done);
-    claims_write(claims.list, claims.count, &text);
-    fields->claims = (struct span){text.data, text.length};
-    bool built = !text.failed && record_build(fields, &record);
-    exchange->waiting_since_us = clock_monotonic_us();
-    bool appended = built && journal_append_claiming(exchange->worker->port, &record, claims.list,
-                                                     claims.count, claimed, exchange);
-    record_free(&record);
-    text_free(&text);
-    return appended;
+    return append_claiming(exchange, fields, claims.list, claims.count, claimed);
 }
 
 /* A record that it waited for is on the disk, or lost. */
@@ -361,6 +369,8 @@ static void on_intent_claimed(void *arg, bool durable, const struct claim_verdic
         return;
     }
     count_wait(exchange);
+    if (exchange_seeks_approval(exchange, verdict))
+        return;
     if (exchange_claim_refused(exchange, verdict)) {
         exchange_turn_away(exchange);
     } else if (!exchange_record_intent(exchange)) {
@@ -380,6 +390,63 @@ bool exchange_record_intent(struct exchange *exchange)
     fields.body = (struct span){masked.data, masked.length};
     FAULT_POINT("exchange-before-intent");
     appended = appended && append_intent(exchange, &fields, on_intent_recorded, on_intent_claimed);
+    text_free(&masked);
+    exchange_free_survey(&found);
+    return appended;
+}
+
+/* ---- approval ---- */
+
+static void on_asked(void *arg, bool durable, const struct claim_verdict *verdict)
+{
+    count_wait(arg);
+    exchange_approval_asked(arg, durable, verdict);
+}
+
+static void on_voided(void *arg, bool durable, const struct claim_verdict *verdict)
+{
+    count_wait(arg);
+    exchange_approval_voided(arg, durable, verdict);
+}
+
+static bool record_void(struct exchange *exchange, const struct claim *claim)
+{
+    const struct record_fields all = common(exchange, STAGE_APPROVAL);
+    struct record_fields fields = {
+        .stage = STAGE_APPROVAL,
+        .time_us = all.time_us,
+        .approval = claim->id,
+        .detail = span_of(exchange->approval_void),
+        .operation = all.operation,
+        .organization = all.organization,
+        .policy = all.policy,
+        .principal = all.principal,
+        .request_id = all.request_id,
+        .resource = all.resource,
+        .result = SPAN("void"),
+    };
+
+    return append_claiming(exchange, &fields, claim, 1, on_voided);
+}
+
+/* It says all that an intent would, the body whatever the level: it is what people agree to. */
+bool exchange_record_approval(struct exchange *exchange, const struct claim *claim)
+{
+    struct text masked = {0};
+    struct survey_texts found = {0};
+
+    if (claim->kind == CLAIM_VOID)
+        return record_void(exchange, claim);
+    struct record_fields fields = common(exchange, STAGE_APPROVAL);
+    fields.approval = claim->id;
+    fields.gate = SPAN("approval");
+    fields.rule = span_of(exchange->decision.approvals->rule->pointer);
+    fields.result = SPAN("requested");
+    fields.credential = span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate");
+    exchange_add_survey(exchange, &fields, &found);
+    bool appended = exchange_mask_body(exchange, &masked) && !found.before.failed && !found.radius.failed;
+    fields.body = (struct span){masked.data, masked.length};
+    appended = appended && append_claiming(exchange, &fields, claim, 1, on_asked);
     text_free(&masked);
     exchange_free_survey(&found);
     return appended;

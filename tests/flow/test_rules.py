@@ -127,10 +127,3 @@ def test_check_says_that_nothing_is_enforced(make_gate, sandbox):
     gate = make_gate(sandbox, policy=world.policy(enforcement="observe"), start=False)
     done = run("check", "-c", gate.config_file)
     assert "NOT ENFORCED" in done.out + done.err
-
-
-def test_what_cannot_be_carried_out_is_not_passed_over(make_gate, sandbox):
-    gate = make_gate(sandbox, policy=world.policy(rules=[rule(require={"approval": {"people": 1, "seconds": 60}})]))
-    assert_error(send(gate, UPDATE), 503, "internal")
-    assert changes(sandbox) == []
-    assert send(gate, READ).status == 200
