@@ -54,6 +54,7 @@ UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 PROGRAMS      := $(BUILD)/portcullis $(BUILD)/portcullis-sandbox
 BENCH         := $(BUILD)/bench/relay $(BUILD)/bench/upstream
 JOURNAL_BENCH := $(BUILD)/bench/journal $(BUILD)/bench/parse $(BUILD)/bench/scale
+APPROVE       := $(BUILD)/bench/approve
 FUZZERS       := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 
 # Goals that see to the packages first; a plain `make` only builds.
@@ -112,7 +113,7 @@ unit: $(UNIT_PROGRAMS)
 	@sh tests/unit/run.sh $(UNIT_PROGRAMS)
 
 # After `unit`, so that what is broken in the small is named first; both use all cores.
-flow: $(PROGRAMS) $(BENCH) fault | $(if $(filter test,$(MAKECMDGOALS)),unit)
+flow: $(PROGRAMS) $(BENCH) $(APPROVE) fault | $(if $(filter test,$(MAKECMDGOALS)),unit)
 	PORTCULLIS_BUILD=$(BUILD) $(PYTEST) $(PYTEST_ARGS) $(FLOWS)
 
 PYTHON_BENCH := PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/bench
@@ -264,7 +265,7 @@ $(BENCH): $(BUILD)/bench/%: $(BUILD)/objects/tests/bench/%.o $(BUILD)/objects/te
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
 
-$(JOURNAL_BENCH): $(BUILD)/bench/%: $(BUILD)/objects/tests/bench/%.o $(BUILD)/libproxy.a $(BUILD)/libpolicies.a
+$(JOURNAL_BENCH) $(APPROVE): $(BUILD)/bench/%: $(BUILD)/objects/tests/bench/%.o $(BUILD)/libproxy.a $(BUILD)/libpolicies.a
 	@mkdir -p $(@D)
 	$(call quiet,LD)$(CC) $(CFLAGS) $^ $(LDFLAGS) $(LIBRARIES) -o $@
 
