@@ -3,6 +3,7 @@ before is bound to it; and nothing reaches the API before enough people have agr
 
 import concurrent.futures
 import copy
+import json
 import subprocess
 
 import pytest
@@ -11,6 +12,7 @@ import world
 from checks import access_line, assert_error, records_of, request_id
 from processes import BUILD, wait_until
 from test_rules import changes, rule, send
+from test_shipping import Hook
 from world import CREATE, DELETE, ECR, FIXTURES, PAYMENTS, TOKENS, UPDATE
 
 READS = 4  # integration, settings, targets, projects
@@ -279,3 +281,52 @@ def test_no_more_wait_than_may(make_gate, sandbox):
     assert_waits(rename(0))  # it waits already
     assert_waits(send(gate, DELETE))  # somebody else's
     assert len(approvals(gate)) == 21 and changes(sandbox) == []
+
+
+def test_what_the_claim_counts_are_those_who_still_may(make_gate, sandbox, approve):
+    """A rule that only the radius makes apply wants two people; one of the two who agreed may not any more."""
+    rules = [demand(), {**demand(people=2, operations=["deleteIntegration"], when=[{"at": "/radius/targets", "above": 0}]), "id": "two"}]
+    gate = make_gate(sandbox, policy=with_approvers(*rules))
+    approval = assert_waits(send(gate, DELETE), people=2)
+    approve(gate, approval, "viewer", "creator", policy=with_approvers(*rules, drop=["creator"]))
+    assert assert_waits(send(gate, DELETE), people=2, given=1) == approval
+    assert changes(sandbox) == []
+    approve(gate, approval, policy=with_approvers(*rules))
+    assert send(gate, DELETE).status == 204 and len(changes(sandbox)) == 1
+
+
+# ---- who should know is told ----
+
+@pytest.fixture
+def hook():
+    hook = Hook()
+    yield hook
+    hook.close()
+
+
+def shipped(hook, **members):
+    """The records that came to the webhook with these members."""
+    records = [json.loads(line) for _, _, lines in list(hook.batches) for line in lines]
+    return [record for record in records if all(record.get(name) == value for name, value in members.items())]
+
+
+def test_a_request_for_approval_comes_to_the_webhook(make_gate, sandbox, hook):
+    gate = make_gate(sandbox, policy=world.policy(rules=[demand()]), config={"ship": {"state": "state", "webhook": hook.url}})
+    approval = assert_waits(send(gate, CREATE))
+    [record] = wait_until(lambda: shipped(hook, stage="approval"), what="the request for approval")
+    assert (record["result"], record["approval"], record["principal"]) == ("requested", approval, "creator")
+    told = [gate.log(), record]
+    assert world.SECRET_PASSWORD not in json.dumps(told)
+
+
+def test_broken_glass_is_told_before_the_change_has_ended(make_gate, sandbox, hook):
+    policy = world.policy(rules=[demand()])
+    policy["principals"]["updater"]["break_glass"] = {"requests": 2, "seconds": 3600}
+    gate = make_gate(sandbox, policy=policy, config={"ship": {"state": "state", "webhook": hook.url}})
+    sandbox.fault({"delay_ms": 3000}, {"method": "PATCH"})
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        got = pool.submit(send, gate, UPDATE, Portcullis_Break_Glass="INC-7: now")
+        [record] = wait_until(lambda: shipped(hook, stage="intent", severity="critical"), what="the alarm")
+        assert record["reason"] == "INC-7: now" and not got.done()
+        assert [line for line in gate.log() if line["event"] == "break-glass"]
+        assert got.result().status == 200
