@@ -7,7 +7,8 @@
  * sent; outcome durable, then answered)
  *
  * Behind `decided` a mutation may be `preparing`: the upstream is asked what it is about, and it is judged
- * again. Whoever is refused then goes the way of the refused.
+ * again. Whoever is refused then goes the way of the refused. Where the intent finds that others have not
+ * approved the change, it is `asking` them: by a record, which is the record of the refusal.
  *
  * A client that leaves ends an exchange that changes nothing; one whose mutation was forwarded goes on until
  * its outcome is in the journal. */
