@@ -21,38 +21,11 @@
 
 /* ---- states ---- */
 
-static const char *const STATE_NAMES[EXCHANGE_STATES] = {
-    [EXCHANGE_PREPARING] = "preparing", [EXCHANGE_AWAITING] = "awaiting", [EXCHANGE_RECEIVED] = "received",
-    [EXCHANGE_DECIDED] = "decided",     [EXCHANGE_REFUSING] = "refusing", [EXCHANGE_RECORDING] = "recording",
-    [EXCHANGE_FORWARDED] = "forwarded", [EXCHANGE_SETTLING] = "settling", [EXCHANGE_REPLIED] = "replied",
-    [EXCHANGE_ASKING] = "asking",
-};
+#define NAME_OF(state, name) [EXCHANGE_##state] = #name,
+#define FOLLOWS(from, to)    [EXCHANGE_##from][EXCHANGE_##to] = true,
 
-static const bool MAY_FOLLOW[EXCHANGE_STATES][EXCHANGE_STATES] = {
-    [EXCHANGE_RECEIVED] = {[EXCHANGE_DECIDED] = true},
-    [EXCHANGE_PREPARING] = {[EXCHANGE_AWAITING] = true,
-                            [EXCHANGE_REFUSING] = true,
-                            [EXCHANGE_RECORDING] = true,
-                            [EXCHANGE_FORWARDED] = true,
-                            [EXCHANGE_REPLIED] = true},
-    [EXCHANGE_AWAITING] =
-        {[EXCHANGE_REFUSING] = true, [EXCHANGE_RECORDING] = true, [EXCHANGE_REPLIED] = true},
-    [EXCHANGE_DECIDED] = {[EXCHANGE_PREPARING] = true,
-                          [EXCHANGE_AWAITING] = true,
-                          [EXCHANGE_REFUSING] = true,
-                          [EXCHANGE_RECORDING] = true,
-                          [EXCHANGE_FORWARDED] = true,
-                          [EXCHANGE_REPLIED] = true},
-    [EXCHANGE_REFUSING] = {[EXCHANGE_REPLIED] = true},
-    [EXCHANGE_ASKING] = {[EXCHANGE_ASKING] = true, [EXCHANGE_REFUSING] = true, [EXCHANGE_REPLIED] = true},
-    [EXCHANGE_RECORDING] = {[EXCHANGE_FORWARDED] = true,
-                            [EXCHANGE_ASKING] = true,
-                            [EXCHANGE_SETTLING] = true,
-                            [EXCHANGE_REFUSING] = true,
-                            [EXCHANGE_REPLIED] = true},
-    [EXCHANGE_FORWARDED] = {[EXCHANGE_SETTLING] = true, [EXCHANGE_REPLIED] = true},
-    [EXCHANGE_SETTLING] = {[EXCHANGE_REPLIED] = true},
-};
+static const char *const STATE_NAMES[EXCHANGE_STATES] = {EXCHANGE_STATE_TABLE(NAME_OF)};
+static const bool MAY_FOLLOW[EXCHANGE_STATES][EXCHANGE_STATES] = {EXCHANGE_STEP_TABLE(FOLLOWS)};
 
 void exchange_enter(struct exchange *exchange, enum exchange_state next)
 {

@@ -8,23 +8,14 @@
 #include "proxy/service/ruleset.h"
 #include "proxy/upstream/upstream.h"
 #include "proxy/worker/exchange.h"
+#include "proxy/worker/exchange_states.h"
 #include "proxy/worker/inquiry.h"
 
 #include <sys/queue.h>
 
-enum exchange_state {
-    EXCHANGE_RECEIVED,
-    EXCHANGE_DECIDED,
-    EXCHANGE_PREPARING, /* the upstream is asked what the change is about */
-    EXCHANGE_ASKING,    /* a request for approval, or the end of one, is on its way to the disk */
-    EXCHANGE_AWAITING,  /* the journal, which the gate before this one still holds */
-    EXCHANGE_REFUSING,  /* the refusal of a mutation is on its way to the disk */
-    EXCHANGE_RECORDING, /* the intent is on its way to the disk */
-    EXCHANGE_FORWARDED, /* with the upstream */
-    EXCHANGE_SETTLING,  /* the outcome is on its way to the disk */
-    EXCHANGE_REPLIED,
-    EXCHANGE_STATES,
-};
+#define EXCHANGE_STATE(state, name) EXCHANGE_##state,
+enum exchange_state { EXCHANGE_STATE_TABLE(EXCHANGE_STATE) EXCHANGE_STATES };
+#undef EXCHANGE_STATE
 
 /* What a candidate for the policy says of the request (exchange_shadow.c). */
 struct shadow_view {
