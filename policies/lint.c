@@ -19,6 +19,8 @@ static const struct lint_check checks[] = {
     {"rule-shadowed", "another rule denies all that this one is about, always"},
     {"approval-impossible", "there are fewer people who may approve than the rule demands"},
     {"budget-shared", "one principal alone can spend a budget that it shares with others"},
+    {"pattern-blows-up", "a short value can use up the steps of a match"},
+    {"time-is-over", "no window of the condition comes again"},
     {0},
 };
 
@@ -27,9 +29,14 @@ static const struct {
     const char *code;
     lint_run *run;
 } runs[] = {
-    {"break-glass-without-grant", lint_break_glass}, {"freeze-without-break-glass", lint_freezes},
-    {"rule-never-applies", lint_never_applies},      {"rule-shadowed", lint_shadowed},
-    {"approval-impossible", lint_approvals},         {"budget-shared", lint_budgets},
+    {"break-glass-without-grant", lint_break_glass},
+    {"freeze-without-break-glass", lint_freezes},
+    {"rule-never-applies", lint_never_applies},
+    {"rule-shadowed", lint_shadowed},
+    {"approval-impossible", lint_approvals},
+    {"budget-shared", lint_budgets},
+    {"pattern-blows-up", lint_patterns},
+    {"time-is-over", lint_windows},
 };
 
 const struct lint_check *lint_checks(void)

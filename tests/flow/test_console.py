@@ -229,6 +229,7 @@ def ruled(*rules, approvers=(), owners=()):
     return policy
 
 
+NAMED, PAST = {"at": "/integration/attributes/profile_name"}, "2020-01-01T00:00:00Z"
 BUDGET = {"budget": {"requests": 10, "seconds": 3600, "each": "organization"}}
 WARNED = [
     ("edit-everywhere", lambda: edit(quiet_policy(), {"maker": MAKER}) | {"organizations": quiet_policy()["organizations"] | {
@@ -256,8 +257,18 @@ WARNED = [
     ("budget-shared", lambda: ruled(BUDGET, {"budget": {"requests": 10, "seconds": 3600, "each": "principal"}}), "/rules/0"),
     ("budget-shared", lambda: ruled(BUDGET, {"budget": {"requests": 5, "seconds": 3600, "each": "principal"}, "operations": ["deleteIntegration"]}),
      "/rules/0"),
+    ("pattern-blows-up", lambda: edit(quiet_policy(), api_versions={"pattern": "^([0-9]+-?)*$"}), "/api_versions/pattern"),
+    ("pattern-blows-up", lambda: ruled({"deny": True, "when": [{"at": "/version", "equals": "2024-10-15"}, NAMED | {"matches": "(a+)+$"}]}),
+     "/rules/0/when/1/matches"),
+    ("pattern-blows-up", lambda: ruled({"deny": True, "unless": [NAMED | {"matches": "(.*)*x"}]}), "/rules/0/unless/0/matches"),
+    ("pattern-blows-up", lambda: ruled({"require": {"reason": "^(\\w+\\s?)*$"}}), "/rules/0/require/reason"),
+    ("time-is-over", lambda: ruled({"deny": True, "when": [{"at": "/time", "during": [{"before": PAST}, {"days": ["mon"], "before": PAST}]}]}),
+     "/rules/0/when/0/during"),
+    ("time-is-over", lambda: ruled({"deny": True, "unless": [{"at": "/time", "during": [{"before": PAST}]}]}), "/rules/0/unless/0/during"),
 ]
 RIGHT = [
+    lambda: ruled({"deny": True, "when": [NAMED | {"matches": "^(?:[a-z]+-)*prod$"}]}, {"require": {"reason": "^[A-Z]+-[0-9]+: .{10,}$"}}),
+    lambda: ruled({"deny": True, "when": [{"at": "/time", "during": [{"before": PAST}, {"days": ["mon"]}]}]}),
     lambda: ruled({"require": {"approval": {"people": 2, "seconds": 60}}}, approvers=("ann", "bob")),
     lambda: ruled({"require": {"approval": {"people": 1, "seconds": 60}}}, approvers=("ann", "bob"), owners=["bob"]),
     lambda: ruled(BUDGET, {"budget": {"requests": 5, "seconds": 3600, "each": "principal"}}),
