@@ -80,6 +80,15 @@ static bool holder_kept(const struct policy *policy, uint32_t item, const struct
     return same != TABLE_NONE && owner_kept(policy, holder->principal, other->holders[same].principal, other);
 }
 
+static bool subject_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    const struct holder *subject = &policy->subjects[item];
+    uint32_t same = find_subject(other, subject->name);
+
+    return same != TABLE_NONE &&
+           owner_kept(policy, subject->principal, other->subjects[same].principal, other);
+}
+
 static bool audit_row_kept(const struct policy *policy, uint32_t item, const struct policy *other)
 {
     const struct audit_row *row = &policy->audit_rows[item];
@@ -207,6 +216,17 @@ static bool same_string(const char *one, const char *other)
     return one == other || (one != NULL && other != NULL && strcmp(one, other) == 0);
 }
 
+/* Whose OAuth tokens are taken. There is one issuer, or none. */
+static bool oauth_kept(const struct policy *policy, uint32_t item, const struct policy *other)
+{
+    const struct oauth_rules *one = &policy->oauth, *same = &other->oauth;
+
+    (void)item;
+    return same_string(one->jwt.issuer, same->jwt.issuer) &&
+           same_string(one->jwt.audience, same->jwt.audience) &&
+           same_string(one->jwt.claim, same->jwt.claim) && same_string(one->keys, same->keys);
+}
+
 static bool same_headers(const char *const *one, const char *const *other)
 {
     for (; one != NULL && other != NULL && *one != NULL && *other != NULL; one++, other++)
@@ -293,6 +313,7 @@ void policy_summary_write(const struct policy *before, const struct policy *now,
         {"certificates", holder_kept, old->holder_count, now->holder_count, false},
         {"credentials", credential_kept, credential_places(old), credential_places(now), false},
         {"grants", grant_kept, old->grant_count, now->grant_count, false},
+        {"oauth", oauth_kept, policy_oauth(old) != NULL, policy_oauth(now) != NULL, false},
         {"observed", observed_kept, old->organization_count, now->organization_count, false},
         {"organizations", organization_kept, old->organization_count, now->organization_count, false},
         {"people", people_kept, old->principal_count, now->principal_count, false},
@@ -300,6 +321,7 @@ void policy_summary_write(const struct policy *before, const struct policy *now,
         {"rate_limits", rate_limit_kept, old->principal_count, now->principal_count, false},
         {"rules", rule_kept, old->rule_count, now->rule_count, false},
         {"settings", setting_kept, SETTINGS, SETTINGS, false},
+        {"subjects", subject_kept, old->subject_count, now->subject_count, false},
         {"tokens", token_kept, old->token_count, now->token_count, false}};
 
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

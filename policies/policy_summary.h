@@ -19,6 +19,7 @@
  * - certificates: by name, principal and what it must show besides
  * - credentials: where keys that the gate holds come from, for principals, organisations, reconciliation
  * - grants: by organisation, principal, time and what they allow and deny; a role is what it stands for
+ * - oauth: the issuer whose tokens are taken, for whom, by which claim, and where its keys are
  * - observed: organisations whose refusals are only observed; "*" is all that are not listed
  * - organizations: by id
  * - people: principals with other people behind them
@@ -26,6 +27,7 @@
  * - rate_limits: of principals, their own or everybody's
  * - rules: by all that they say
  * - settings: what is said once: rules of versions, times of reconciliation, pre-images of updates
+ * - subjects: of OAuth tokens, by name, principal and what it must show besides
  * - tokens: by digest, principal, time and what it must show besides
  *
  * `before` NULL: there was none. */

@@ -92,6 +92,8 @@ static void record_policy(struct swap *swap, const struct ruleset *before, const
         .time_us = clock_now_us(),
         .cause = span_of(cause),
         .contract = span_of(ruleset_contract_digest(next)),
+        .oauth_keys =
+            ruleset_keys(next) != NULL ? span_of(ruleset_keys_digest(next)) : (struct span){NULL, 0},
         .policy = span_of(policy_digest(policy)),
         .principals = record_number(policy_principal_count(policy)),
         .serial = {.given = manifest->serial != 0, .value = manifest->serial},

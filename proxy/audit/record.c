@@ -51,6 +51,7 @@ static const struct member members[] = {
     MEMBER("last_seq", KIND_NUMBER, AT(last_seq)),
     MEMBER("level", KIND_STRING, AT(level)),
     MEMBER("method", KIND_STRING, AT(method)),
+    MEMBER("oauth_keys", KIND_STRING, AT(oauth_keys)),
     MEMBER("open_from", KIND_NUMBER, AT(open_from)),
     MEMBER("operation", KIND_STRING, AT(operation)),
     MEMBER("organization", KIND_STRING, AT(organization)),

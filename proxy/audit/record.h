@@ -72,6 +72,7 @@ struct record_fields {
     struct span key, key_before; /* ids of keys */
     struct span level;           /* of the audit */
     struct span method;
+    struct span oauth_keys; /* digest of those that tokens are verified with */
     struct span operation;
     struct span organization;
     struct span origin; /* name of the log */

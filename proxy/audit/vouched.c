@@ -11,6 +11,8 @@ void vouched_tell(const struct manifest *manifest, struct record_fields *fields)
     fields->serial = record_number(manifest->serial);
     fields->policy = span_of(manifest->policy);
     fields->contract = span_of(manifest->contract);
+    if (manifest->oauth_keys[0] != '\0')
+        fields->oauth_keys = span_of(manifest->oauth_keys);
 }
 
 static bool copy_digest(const json_t *record, const char *name, char digest[DIGEST_TEXT_SIZE])
@@ -37,6 +39,8 @@ void vouched_note(struct manifest *newest, struct span line)
     if (stage != NULL && (strcmp(stage, "policy") == 0 || strcmp(stage, "segment") == 0) && serial > 0 &&
         (uint64_t)serial > newest->serial && copy_digest(record, "policy", found.policy) &&
         copy_digest(record, "contract", found.contract)) {
+        if (!copy_digest(record, "oauth_keys", found.oauth_keys))
+            found.oauth_keys[0] = '\0';
         found.serial = (uint64_t)serial;
         *newest = found;
     }
@@ -49,7 +53,7 @@ bool vouched_may_follow(const struct manifest *newest, const struct manifest *ne
     if (next->serial > newest->serial)
         return true;
     if (next->serial == newest->serial && strcmp(next->policy, newest->policy) == 0 &&
-        strcmp(next->contract, newest->contract) == 0)
+        strcmp(next->contract, newest->contract) == 0 && strcmp(next->oauth_keys, newest->oauth_keys) == 0)
         return true;
     (void)snprintf(
         error, error_size,
@@ -57,7 +61,8 @@ bool vouched_may_follow(const struct manifest *newest, const struct manifest *ne
             ? "the manifest's serial is %" PRIu64 ", and %" PRIu64
               " was in force already (the journal says so): an older set is not put back. Sign the one "
               "that is wanted with a higher serial"
-            : "the manifest's serial %" PRIu64 " was in force already for another policy or contract "
+            : "the manifest's serial %" PRIu64
+              " was in force already for another policy, contract or key set "
               "(the journal has %" PRIu64 "): sign each set with a serial of its own, higher than before",
         next->serial, newest->serial);
     return false;

@@ -1,4 +1,4 @@
-/* `portcullis manifest`: who signs a set of policy and contract, and whether one is signed. */
+/* `portcullis manifest`: who signs a set of policy, contract and keys, and whether one is signed. */
 #include "proxy/base/file.h"
 #include "proxy/console/console.h"
 #include "proxy/console/output.h"
@@ -83,13 +83,17 @@ static void print(const struct manifest *manifest, const char *key, const struct
             text_add_string(&out, ",\"key\":");
             text_add_json(&out, span_of(key));
         }
+        if (manifest->oauth_keys[0] != '\0')
+            text_add_format(&out, ",\"oauth_keys\":\"%s\"", manifest->oauth_keys);
         text_add_format(&out, ",\"policy\":\"%s\",\"serial\":%" PRIu64 "}\n", manifest->policy,
                         manifest->serial);
     } else {
-        text_add_format(&out, "serial    %" PRIu64 "\npolicy    %s\ncontract  %s\n", manifest->serial,
+        text_add_format(&out, "serial      %" PRIu64 "\npolicy      %s\ncontract    %s\n", manifest->serial,
                         manifest->policy, manifest->contract);
+        if (manifest->oauth_keys[0] != '\0')
+            text_add_format(&out, "oauth-keys  %s\n", manifest->oauth_keys);
         if (key != NULL)
-            text_add_format(&out, "key       %s\n", key);
+            text_add_format(&out, "key         %s\n", key);
     }
     output_text(stdout, &out);
 }
@@ -191,8 +195,13 @@ static int sign(const struct options *options, const struct set *set, const stru
         manifest.serial = next_serial(set->config->manifest.file, note_signer_key(signer));
     if (manifest.serial == 0)
         return CONSOLE_BAD;
+    if (policy_oauth(ruleset_policy(set->ruleset)) != NULL && ruleset_keys(set->ruleset) == NULL) {
+        output_problems(&set->problems);
+        return CONSOLE_BAD;
+    }
     (void)stpcpy(manifest.policy, policy_digest(ruleset_policy(set->ruleset)));
     (void)stpcpy(manifest.contract, ruleset_contract_digest(set->ruleset));
+    (void)stpcpy(manifest.oauth_keys, ruleset_keys_digest(set->ruleset));
     manifest_write(&manifest, &text);
     if (text.failed || !note_sign(signer, (struct span){text.data, text.length}, &note)) {
         output_fault("%s does not sign", options->key);
@@ -307,7 +316,7 @@ static const struct command commands[] = {
      "      --name NAME   what it is called, without space and plus, such as example.com/policy\n",
      NULL},
     {"sign", manifest_sign, "-c FILE --key FILE [--serial N] [-o FILE [--json]]",
-     "Signs the policy and the contract that a configuration names.",
+     "Signs the policy, the contract and the keys of OAuth tokens that a configuration names.",
      "  -c, --config FILE   the configuration; it names policy, contract, manifest.file and manifest.key\n"
      "      --key FILE      the private key of manifest.key\n"
      "      --serial N      of this set; without it one more than the manifest has that is there, 1 for the "
@@ -319,8 +328,7 @@ static const struct command commands[] = {
      "them\n"
      "once they belong together.\n",
      NULL},
-    {"verify", manifest_check, "-c FILE [--json]",
-     "Says whether the manifest vouches for policy and contract.",
+    {"verify", manifest_check, "-c FILE [--json]", "Says whether the manifest vouches for the set.",
      "  -c, --config FILE   the configuration\n"
      "      --json          print one JSON object\n"
      "\n"

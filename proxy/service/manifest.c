@@ -11,6 +11,8 @@ void manifest_write(const struct manifest *manifest, struct text *out)
 {
     text_add_format(out, TITLE "\nserial %" PRIu64 "\npolicy %s\ncontract %s\n", manifest->serial,
                     manifest->policy, manifest->contract);
+    if (manifest->oauth_keys[0] != '\0')
+        text_add_format(out, "oauth-keys %s\n", manifest->oauth_keys);
 }
 
 /* What a line says behind its word; data NULL when it is not such a line. */
@@ -66,6 +68,9 @@ bool manifest_read(struct span text, struct manifest *manifest, const char **fau
         return false;
     *fault = "its fourth line is not \"contract \" and a SHA-256";
     if (!read_digest(value_of(&rest, "contract"), manifest->contract))
+        return false;
+    *fault = "its fifth line is not \"oauth-keys \" and a SHA-256";
+    if (rest.length > 0 && !read_digest(value_of(&rest, "oauth-keys"), manifest->oauth_keys))
         return false;
     *fault = rest.length > 0 ? "it has more lines than a manifest" : NULL;
     return rest.length == 0;

@@ -6,7 +6,9 @@
  *   serial 7
  *   policy sha256:<64 hex digits>
  *   contract sha256:<64 hex digits>
+ *   oauth-keys sha256:<64 hex digits>
  *
+ * The last line stands only where the policy takes OAuth tokens: whose keys verify them says who is let in.
  * The digests are of the files' bytes. Nothing of it depends on a configuration, so that one manifest serves
  * several gates. */
 #ifndef PROXY_SERVICE_MANIFEST_H
@@ -23,12 +25,13 @@
 struct manifest {
     uint64_t serial; /* from 1; 0: there is no manifest */
     char policy[DIGEST_TEXT_SIZE], contract[DIGEST_TEXT_SIZE];
+    char oauth_keys[DIGEST_TEXT_SIZE]; /* "": the set has none */
 };
 
 /* Appends the text that is to be signed. */
 void manifest_write(const struct manifest *manifest, struct text *out);
 
-/* Reads such a text: these four lines as they are written here and nothing else. False with *fault (static).
+/* Reads such a text: its lines as they are written here and nothing else. False with *fault (static).
  */
 bool manifest_read(struct span text, struct manifest *manifest, const char **fault);
 

@@ -12,8 +12,9 @@ struct ruleset {
     atomic_uint references;
     struct watched_files files; /* that it was read from; marks from before that */
     char contract_digest[DIGEST_TEXT_SIZE], policy_digest[DIGEST_TEXT_SIZE];
-    struct manifest manifest; /* serial 0: none is demanded */
-    struct policy *shadow;    /* NULL: none */
+    char keys_digest[DIGEST_TEXT_SIZE]; /* of the file of `keys`; "" where it was not read */
+    struct manifest manifest;           /* serial 0: none is demanded */
+    struct policy *shadow;              /* NULL: none */
     struct contract *contract;
     struct policy *policy;
     struct credentials *credentials;
@@ -135,6 +136,8 @@ static void load_keys(struct ruleset *ruleset, const struct config *config, cons
     if (oauth != NULL && !read)
         problems_add(problems, needed ? SEVERITY_ERROR : SEVERITY_WARNING, policy, "/oauth/keys",
                      "cannot read the keys of OAuth tokens (%s): %s", oauth->keys, fault);
+    if (read)
+        manifest_digest((struct span){text.data, text.length}, ruleset->keys_digest);
     if (read && document_read(&document, path_shown(path), (struct span){text.data, text.length}, problems))
         ruleset->keys = jwks_read(&document, problems);
     document_free(&document);
@@ -163,13 +166,19 @@ static void load_policy(struct ruleset *ruleset, const struct config *config, bo
     document_free(&document);
 }
 
-/* What the manifest says of the two files, against what they are; NULL when it is right. */
+/* What the manifest says of the files, against what they are; NULL when it is right. */
 static const char *manifest_fault(const struct ruleset *ruleset, const struct manifest *manifest)
 {
     if (strcmp(manifest->policy, ruleset->policy_digest) != 0)
         return "it is of another policy: the set was copied by half, or changed after it was signed";
     if (strcmp(manifest->contract, ruleset->contract_digest) != 0)
         return "it is of another contract: the set was copied by half, or changed after it was signed";
+    if (strcmp(manifest->oauth_keys, ruleset->keys_digest) != 0)
+        return manifest->oauth_keys[0] == '\0'
+                   ? "it says nothing of the keys that OAuth tokens are verified with: sign the set anew"
+                   : "it is of other keys of OAuth tokens: the set was copied by half, or changed after it "
+                     "was "
+                     "signed";
     return NULL;
 }
 
@@ -297,6 +306,11 @@ const struct manifest *ruleset_manifest(const struct ruleset *ruleset)
 const char *ruleset_contract_digest(const struct ruleset *ruleset)
 {
     return ruleset->contract_digest;
+}
+
+const char *ruleset_keys_digest(const struct ruleset *ruleset)
+{
+    return ruleset->keys_digest;
 }
 
 const struct policy *ruleset_shadow(const struct ruleset *ruleset)

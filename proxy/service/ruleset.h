@@ -44,6 +44,9 @@ const struct manifest *ruleset_manifest(const struct ruleset *ruleset);
 /* SHA-256 of the contract's bytes: "sha256:<64 hex digits>". */
 const char *ruleset_contract_digest(const struct ruleset *ruleset);
 
+/* The same of the file of keys that OAuth tokens are verified with; "" where there is none. */
+const char *ruleset_keys_digest(const struct ruleset *ruleset);
+
 /* The candidate that is judged beside the policy; NULL for none. */
 const struct policy *ruleset_shadow(const struct ruleset *ruleset);
 

@@ -14,6 +14,7 @@ import world
 from checks import records_of, request_id
 from processes import BUILD, wait_until
 from story import audit
+from tokens import Issuer
 from world import BY_ID, CREATE, DELETE, ECR, PAYMENTS, READ, SECRET_PASSWORD, TOKENS, UPDATE
 
 LIST = BY_ID["listIntegrations"]
@@ -413,21 +414,29 @@ def new_certificate(policy):
     return {"certificates": {"gained": 1, "lost": 0}, "tokens": {"gained": 1, "lost": 1}}
 
 
+def oauth_tokens(policy):
+    """An issuer, and whom its tokens name."""
+    policy["oauth"] = {"issuer": "https://id.example", "audience": "gate", "keys": "keys.json"}
+    policy["principals"]["viewer"]["subjects"] = ["one", "two"]
+    return {"oauth": {"gained": 1, "lost": 0}, "subjects": {"gained": 2, "lost": 0}}
+
+
 def only_words(policy):
     policy["description"] = "the same in other words"
     return {}
 
 
-PARTS = ("audit", "break_glass", "certificates", "credentials", "grants", "observed", "organizations", "people", "rate_limits", "rules", "settings",
-         "tokens")
+PARTS = ("audit", "break_glass", "certificates", "credentials", "grants", "oauth", "observed", "organizations", "people", "rate_limits", "rules",
+         "settings", "subjects", "tokens")
 
 
 @pytest.mark.parametrize("change", [drop_principal, new_token, moved_token, wider_role, new_organization, everywhere, other_level, new_certificate,
-                                    only_words],
+                                    oauth_tokens, only_words],
                          ids=lambda change: change.__name__)
 def test_changes_are_told(gate, change):
     policy = json.loads(gate.policy_file.read_text())
     expected = change(policy)
+    (gate.policy_file.parent / "keys.json").write_text(json.dumps(Issuer().jwks()))
     gate.write_policy(policy)
     gate.reload()
     first, second = policies(gate, 2)

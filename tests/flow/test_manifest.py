@@ -9,6 +9,7 @@ import pytest
 
 import world
 from processes import BUILD, ROOT, wait_until
+from tokens import Issuer
 from world import READ, TOKENS
 
 ADMIN = {"admin": {"listen": "127.0.0.1:0"}}
@@ -97,6 +98,17 @@ def altered_contract(gate, signer):
     return "of another contract"
 
 
+def other_keys_of_tokens(gate, signer):
+    """They are changed after the set was signed with them."""
+    (gate.directory / "issuer.jwks.json").write_text(json.dumps(Issuer().jwks()))
+    gate.write_policy(world.policy(oauth={"issuer": Issuer.NAME, "audience": Issuer.AUDIENCE, "keys": "issuer.jwks.json"}))
+    keys = signer.sign(gate)["oauth_keys"]
+    assert gate.reload()["detail"].startswith("in force")
+    wait_until(lambda: [record.get("oauth_keys") for record in gate.journal() if record["stage"] == "policy"] == [None, keys], what="both records")
+    (gate.directory / "issuer.jwks.json").write_text(json.dumps(Issuer().jwks()))
+    return "of other keys of OAuth tokens"
+
+
 def another_key(gate, signer):
     other = Signer(gate.directory, "example.com/other")
     gate.configure({"manifest": {"key": other.public}})
@@ -143,7 +155,7 @@ def a_checkpoint(gate, signer):
     return "it is no manifest"
 
 
-FAULTS = [altered_policy, altered_contract, another_key, another_key_of_the_same_name, changed_serial, half_written, missing, a_checkpoint]
+FAULTS = [altered_policy, altered_contract, other_keys_of_tokens, another_key, another_key_of_the_same_name, changed_serial, half_written, missing, a_checkpoint]
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=[fault.__name__ for fault in FAULTS])

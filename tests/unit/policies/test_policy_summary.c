@@ -22,6 +22,7 @@ static const char *const first_parts[] = {"audit",      "certificates", "grants"
                                           "principals", "tokens",       NULL};
 static const char *const other_parts[] = {"break_glass", "credentials", "observed", "people",
                                           "rate_limits", "rules",       "settings", NULL};
+static const char *const oauth_parts[] = {"oauth", "subjects", NULL};
 
 /* The numbers of these parts alone, each as "+gained-lost". */
 static void write_short(const struct policy *before, const struct policy *now, const char *const *parts,
@@ -209,6 +210,26 @@ static void differences_beyond_who_may_what(void **state)
     compare(rows, sizeof rows / sizeof *rows, other_parts);
 }
 
+#define ISSUER(more) ",'oauth':{'issuer':'https://i','audience':'g','keys':'k'" more "}"
+
+static void differences_of_oauth(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {NULL, WITH("", ""), "+0-0 +0-0"},
+        {NULL, WITH("'subjects':['x']", ISSUER("")), "+1-0 +1-0"},
+        {WITH("'subjects':['x']", ISSUER("")), WITH("'subjects':['x']", ISSUER("")), "+0-0 +0-0"},
+        {WITH("'subjects':['x']", ISSUER("")), WITH("", ""), "+0-1 +0-1"},
+        {WITH("'subjects':['x']", ISSUER("")), WITH("'subjects':['y','x']", ISSUER("")), "+0-0 +1-0"},
+        {WITH("'subjects':['x']", ISSUER("")), WITH("'subjects':['x']", ISSUER(",'claim':'azp'")),
+         "+1-1 +0-0"},
+        {"{'principals':{'ci':{'subjects':['x']},'cd':{}}" ISSUER("") "}",
+         "{'principals':{'ci':{},'cd':{'subjects':['x']}}" ISSUER("") "}", "+0-0 +1-1"},
+    };
+
+    compare(rows, sizeof rows / sizeof *rows, oauth_parts);
+}
+
 /* Only so many are named; what a name holds cannot break the record. */
 static void names_are_bounded(void **state)
 {
@@ -240,6 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(differences),
         cmocka_unit_test(differences_beyond_who_may_what),
+        cmocka_unit_test(differences_of_oauth),
         cmocka_unit_test(names_are_bounded),
     };
 

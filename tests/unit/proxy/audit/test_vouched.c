@@ -18,12 +18,15 @@ static void only_newer_sets_may_follow(void **state)
         struct manifest newest, next;
         const char *says; /* NULL: it may */
     } rows[] = {
-        {{.serial = 0}, {1, A, B}, NULL},
-        {{4, A, B}, {5, B, A}, NULL},
-        {{4, A, B}, {4, A, B}, NULL},
-        {{4, A, B}, {4, A, A}, "4 was in force already for another"},
-        {{4, A, B}, {4, B, B}, "4 was in force already for another"},
-        {{4, A, B}, {3, A, B}, "serial is 3, and 4 was in force already"},
+        {{.serial = 0}, {1, A, B, ""}, NULL},
+        {{4, A, B, ""}, {5, B, A, ""}, NULL},
+        {{4, A, B, ""}, {4, A, B, ""}, NULL},
+        {{4, A, B, ""}, {4, A, A, ""}, "4 was in force already for another"},
+        {{4, A, B, ""}, {4, B, B, ""}, "4 was in force already for another"},
+        {{4, A, B, A}, {4, A, B, A}, NULL},
+        {{4, A, B, A}, {4, A, B, B}, "4 was in force already for another"},
+        {{4, A, B, A}, {4, A, B, ""}, "4 was in force already for another"},
+        {{4, A, B, ""}, {3, A, B, ""}, "serial is 3, and 4 was in force already"},
     };
 
     (void)state;
@@ -52,6 +55,9 @@ static void the_newest_line_is_known(void **state)
         {"{\"contract\":\"" B "\",\"policy\":\"" A "\",\"serial\":\"7\",\"stage\":\"policy\"}", 3},
         {"\"serial\":", 3},
         {"{\"contract\":\"" B "\",\"policy\":\"" A "\",\"serial\":9,\"stage\":\"segment\"}", 9},
+        {"{\"contract\":\"" B "\",\"oauth_keys\":\"" B "\",\"policy\":\"" A
+         "\",\"serial\":10,\"stage\":\"segment\"}",
+         10},
     };
     struct manifest newest = {.serial = 0};
 
@@ -62,6 +68,7 @@ static void the_newest_line_is_known(void **state)
     }
     assert_string_equal(newest.policy, A);
     assert_string_equal(newest.contract, B);
+    assert_string_equal(newest.oauth_keys, B);
 }
 
 int main(void)

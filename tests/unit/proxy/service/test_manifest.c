@@ -25,6 +25,13 @@ static void is_read_as_it_was_written(void **state)
     assert_int_equal(again.serial, manifest.serial);
     assert_string_equal(again.policy, A);
     assert_string_equal(again.contract, B);
+    assert_string_equal(again.oauth_keys, "");
+    (void)strcpy(manifest.oauth_keys, A);
+    text_clear(&text);
+    manifest_write(&manifest, &text);
+    assert_non_null(strstr(text.data, "contract " B "\noauth-keys " A "\n"));
+    assert_true(manifest_read((struct span){text.data, text.length}, &again, &fault));
+    assert_string_equal(again.oauth_keys, A);
     text_free(&text);
 }
 
@@ -55,8 +62,10 @@ static void what_is_no_manifest_is_refused(void **state)
         {TITLE "serial 1\npolicy " A "a\ncontract " B "\n", "third line"},
         {TITLE "serial 1\npolicy " A "\n", "fourth line"},
         {TITLE "serial 1\npolicy " A "\ncontract " B, "fourth line"},
-        {TITLE "serial 1\n" REST "\n", "more lines"},
-        {TITLE "serial 1\n" REST "expires never\n", "more lines"},
+        {TITLE "serial 1\n" REST "\n", "fifth line"},
+        {TITLE "serial 1\n" REST "expires never\n", "fifth line"},
+        {TITLE "serial 1\n" REST "oauth-keys none\n", "fifth line"},
+        {TITLE "serial 1\n" REST "oauth-keys " A "\nexpires never\n", "more lines"},
     };
 
     (void)state;
