@@ -6,7 +6,8 @@
  * `claims`); its end settles that:
  *
  *   outcome, sent: false    nothing was written upstream: all is given back, as if it had never been claimed
- *   outcome, any other      the key is done and keeps the answer; the twin is free; spent is spent, used is
+ *   outcome, any other      the key is done and keeps the answer (429 is none: the API asks for the request
+ *                           to be sent again, so the key is free); the twin is free; spent is spent, used is
  * used outcome, unknown        everything stays as it is, until somebody has looked reconciled the key is
  * done without an answer, or stays unknown; the twin is free; nothing is given back
  *
@@ -188,6 +189,12 @@ typedef void journal_claimed(void *arg, bool durable, const struct claim_verdict
  * want of memory. journal_forget works for `arg`. */
 bool journal_append_claiming(struct journal_port *port, struct record *record, const struct claim *claims,
                              size_t count, journal_claimed *done, void *arg);
+
+/* What the writer would say of an intent's claims now; nothing is reserved, and the claim decides. The texts
+ * of the verdict live in the arena; CLAIMS_FULL also when memory is out. Any thread. */
+struct arena;
+void journal_look(struct journal *journal, const struct claim *claims, size_t count, int64_t now_us,
+                  struct arena *arena, struct claim_verdict *verdict);
 
 /* What is known now, for listing and for looking before leaping; a claim decides. All are new references;
  * NULL when memory is out (and where said). Any thread; `now_us` is since the epoch.

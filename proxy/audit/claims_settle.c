@@ -44,7 +44,7 @@ static void end_key(const struct ending *ending, const struct claim *claim)
 {
     struct held_key *key = (struct held_key *)book_find(ending->book, HELD_KEY, claim->scope);
     struct span result = scan_text(scan_find(ending->scan, "result"));
-    uint64_t status = 0;
+    uint64_t status = 0, answered = 0;
 
     if (key == NULL || strcmp(key->request_id, ending->flight->held.name) != 0)
         return;
@@ -61,6 +61,10 @@ static void end_key(const struct ending *ending, const struct claim *claim)
                        result.data != NULL ? result.data : "");
         break;
     case END_DONE:
+        if (scan_number(scan_find(ending->scan, "upstream_status"), &answered) && answered == 429) {
+            book_forget(ending->book, &key->held);
+            break;
+        }
         key->state = KEY_DONE;
         if (scan_number(scan_find(ending->scan, "status"), &status) && status < 1000)
             key->status = (unsigned)status;

@@ -1,4 +1,5 @@
 /* Claims in the journal: how a record with claims comes to the writer, and what the writer does with it. */
+#include "policies/arena.h"
 #include "proxy/audit/journal_internal.h"
 #include "proxy/audit/scan.h"
 #include "proxy/audit/when.h"
@@ -317,6 +318,21 @@ json_t *journal_approval(struct journal *journal, struct span id, int64_t now_us
     json_t *view = live ? claims_view_approval(approval) : NULL;
     pthread_mutex_unlock(&journal->claims_lock);
     return view;
+}
+
+void journal_look(struct journal *journal, const struct claim *claims, size_t count, int64_t now_us,
+                  struct arena *arena, struct claim_verdict *verdict)
+{
+    const struct claims_record record = {.time_us = now_us, .claims = claims, .count = count};
+
+    pthread_mutex_lock(&journal->claims_lock);
+    claims_check(&journal->claims.book, &record, verdict);
+    if (verdict->replay.data != NULL) {
+        verdict->replay = arena_copy(arena, verdict->replay);
+        if (verdict->replay.data == NULL)
+            verdict->result = CLAIMS_FULL;
+    }
+    pthread_mutex_unlock(&journal->claims_lock);
 }
 
 json_t *journal_approval_for(struct journal *journal, struct span request, int64_t now_us)
