@@ -78,6 +78,7 @@ struct rule_due {
 struct orders {
     struct span reason;      /* Portcullis-Reason */
     struct span break_glass; /* Portcullis-Break-Glass: the reason for it */
+    struct span key;         /* Idempotency-Key; of no meaning for a read */
     bool dry_run;            /* Portcullis-Dry-Run */
 };
 

@@ -91,7 +91,7 @@ static const struct field_row rows[] = {
     ROW("x-snyk-version", FIELD_OURS, SINGLE | JUDGED),
     ROW("accept-encoding", FIELD_OURS, 0),
     ROW("front-end-https", FIELD_CLAIM, 0),
-    ROW("idempotency-key", FIELD_FORWARD, 0),
+    ROW("idempotency-key", FIELD_ORDER, SINGLE | JUDGED),
     ROW("x-session-token", FIELD_CLAIM, 0),
     ROW("cf-connecting-ip", FIELD_CLAIM, 0),
     ROW("content-encoding", FIELD_OURS, JUDGED),

@@ -4,6 +4,7 @@
 #include "policies/utf8.h"
 
 #define ORDER_LONGEST 500 /* characters of what a client tells in one */
+#define KEY_LONGEST   255 /* bytes of an Idempotency-Key */
 
 /* Does the policy take the version from a field of that name? */
 static bool is_version_field(const struct policy *policy, struct span name)
@@ -77,7 +78,16 @@ static bool is_true(struct span value)
     return span_is(value, "?1");
 }
 
-/* The orders that a client can give in a field of our own, by the name behind "Portcullis-". */
+/* As a structured string or without its quotes: which is for the client to choose, and to repeat. */
+static bool is_key(struct span value)
+{
+    for (size_t i = 0; i < value.length; i++)
+        if (value.data[i] < ' ' || value.data[i] > '~')
+            return false;
+    return value.length - 1 < KEY_LONGEST; /* 1 at least */
+}
+
+/* The orders that a client can give to the gate. */
 static const struct {
     const char *name;
     bool (*is_right)(struct span value);
@@ -89,6 +99,8 @@ static const struct {
      " must be 1 to 500 characters of UTF-8, with no control character among them."},
     {"Portcullis-Break-Glass", is_told, offsetof(struct orders, break_glass), false,
      " must be 1 to 500 characters of UTF-8, with no control character among them: why the glass is broken."},
+    {"Idempotency-Key", is_key, offsetof(struct orders, key), false,
+     " must be 1 to 255 characters of printable ASCII."},
     {"Portcullis-Dry-Run", is_true, offsetof(struct orders, dry_run), true, " must be ?1 (RFC 8941)."},
 };
 

@@ -30,6 +30,11 @@ enum refusal_kind {
     REFUSE_APPROVAL,           /* 403 portcullis-approval-required */
     REFUSE_APPROVAL_LIMIT,     /* 429 portcullis-approval-limit: too many wait for approval */
     REFUSE_BUDGET,             /* 429 portcullis-budget-spent */
+    REFUSE_KEY_REUSED,
+    REFUSE_KEY_IN_FLIGHT,
+    REFUSE_KEY_UNKNOWN,
+    REFUSE_KEY_DONE,
+    REFUSE_TWIN,
     REFUSE_BREAK_GLASS,        /* 403 portcullis-no-break-glass */
     REFUSE_MEDIA_TYPE,         /* 415 portcullis-media-type */
     REFUSE_MALFORMED_BODY,     /* 400 portcullis-malformed-body: not strict JSON */

@@ -342,7 +342,8 @@ void exchange_begin(struct client *client, struct evhttp_request *evhttp_request
     exchange->passed = exchange->decision.verdict != VERDICT_REFUSE && exchange_admit(exchange);
     if (!exchange->passed)
         exchange_turn_away(exchange);
-    else if (!exchange_awaits_approval(exchange) && exchange_is_prepared(exchange))
+    else if (!exchange_is_repeat(exchange) && !exchange_awaits_approval(exchange) &&
+             exchange_is_prepared(exchange))
         exchange_go_on(exchange);
 }
 

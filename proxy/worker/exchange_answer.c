@@ -129,6 +129,14 @@ static struct links_origin upstream_origin(const struct exchange *exchange)
         .host = span_of(config->upstream.host), .port = config->upstream.port, .tls = config->upstream.tls};
 }
 
+/* A change with a key is answered the same again: where it leads is kept. */
+static void pass_link(struct exchange *exchange, struct span name, struct span link)
+{
+    if (exchange->decision.orders.key.data != NULL && span_equal_nocase(name, SPAN("location")))
+        exchange->location = arena_copy(&exchange->arena, link);
+    reply_field(&exchange->head, name, link);
+}
+
 static bool rewrites_location(struct exchange *exchange, const struct field *field)
 {
     const struct links_origin from = upstream_origin(exchange);
@@ -137,7 +145,7 @@ static bool rewrites_location(struct exchange *exchange, const struct field *fie
     bool changed = to != NULL && link_rewrite(field->value, &from, to, &link) && !link.failed;
 
     if (changed)
-        reply_field(&exchange->head, field->name, (struct span){link.data, link.length});
+        pass_link(exchange, field->name, (struct span){link.data, link.length});
     text_free(&link);
     return changed;
 }
@@ -234,7 +242,10 @@ static void copy_field(struct exchange *exchange, const struct field *field, enu
     /* Links of another syntax than is rewritten: they go where they would lead round the gate. */
     if (use == ANSWER_ABOUT && names_host(field->value, exchange->worker->service->config->upstream.host))
         return;
-    reply_field(&exchange->head, field->name, field->value);
+    if (use == ANSWER_LINK)
+        pass_link(exchange, field->name, field->value);
+    else
+        reply_field(&exchange->head, field->name, field->value);
 }
 
 static void begin_streaming(struct exchange *exchange, const struct upstream_answer *answer)

@@ -31,15 +31,15 @@ bool exchange_collect_claims(struct exchange *exchange, struct exchange_claims *
         !add(claims, arena_format(&exchange->arena, OWN "\n%s", principal->name),
              principal->break_glass.requests, principal->break_glass.seconds, NULL))
         return false;
-    if (exchange->overspent) /* that is only observed */
-        return true;
-    for (const struct rule_due *due = decision->budgets; due != NULL; due = due->next)
+    for (const struct rule_due *due = exchange->overspent ? NULL : decision->budgets; due != NULL;
+         due = due->next)
         if (!add(claims,
                  arena_format(&exchange->arena, "%s\n%.*s", due->rule->id, (int)due->key.length,
                               due->key.data),
                  due->rule->budget.requests, due->rule->budget.seconds, due->rule))
             return false;
-    return exchange_claim_approval(exchange, claims); /* behind the budgets: see rule_of */
+    /* behind the budgets: see rule_of */
+    return exchange_claim_repeat(exchange, claims) && exchange_claim_approval(exchange, claims);
 }
 
 /* The rule that set the budget which had nothing left; NULL for the principal's own. Claims are collected in
@@ -90,28 +90,29 @@ static void refuse_spent(struct exchange *exchange, const struct claim_verdict *
 
 static void refuse_full(struct exchange *exchange, const char *why)
 {
-    const char *detail = arena_format(&exchange->arena,
-                                      "The change was not sent: what it claims in the journal could not be "
-                                      "reserved (%s).",
-                                      why);
+    const char *detail =
+        arena_format(&exchange->arena,
+                     "The change was not sent: what it claims in the journal could not be "
+                     "reserved (%s). Nothing that is in force is forgotten for it: try again "
+                     "when some of that is over.",
+                     why);
+    struct refusal *refusal = exchange_refusal(exchange, REFUSE_JOURNAL, "journal", detail ? detail : "");
 
-    (void)exchange_refusal(exchange, REFUSE_JOURNAL, "journal", detail ? detail : "");
+    refusal_field(refusal, &exchange->arena, "Retry-After", "60");
 }
 
-/* Is the budget of a rule only observed here? Then what it would have refused is noted, and goes on. */
-static bool overspends(struct exchange *exchange, const struct claim_verdict *verdict)
+/* False where the budget is a rule's and that is only observed: what it would have refused is noted. */
+static bool is_refused(struct exchange *exchange, const struct claim_verdict *verdict)
 {
     const char *rule = exchange->decision.rule, *gate = exchange->decision.gate;
 
-    if (rule_of(exchange, verdict->claim) == NULL)
-        return false;
     refuse_spent(exchange, verdict);
-    if (!decision_observe(&exchange->decision))
-        return false;
+    if (rule_of(exchange, verdict->claim) == NULL || !decision_observe(&exchange->decision))
+        return true;
     exchange->decision.rule = rule;
     exchange->decision.gate = gate;
     exchange->overspent = true;
-    return true;
+    return false;
 }
 
 bool exchange_claim_refused(struct exchange *exchange, const struct claim_verdict *verdict)
@@ -119,15 +120,11 @@ bool exchange_claim_refused(struct exchange *exchange, const struct claim_verdic
     switch (verdict->result) {
     case CLAIM_BUDGET_SPENT:
     case CLAIM_BREAKER_OPEN:
-        if (overspends(exchange, verdict))
-            return false;
-        refuse_spent(exchange, verdict);
-        break;
+        return is_refused(exchange, verdict);
     default:
         refuse_full(exchange, claim_result_name(verdict->result));
-        break;
+        return true;
     }
-    return true;
 }
 
 void exchange_raise_alarm(const struct exchange *exchange)

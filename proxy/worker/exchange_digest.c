@@ -46,6 +46,17 @@ struct span exchange_digest_request(struct exchange *exchange)
     return exchange->request_digest;
 }
 
+struct span exchange_digest_key(struct exchange *exchange)
+{
+    const struct decision *decision = &exchange->decision;
+    struct text form = {0};
+
+    text_add_string(&form, "key\n");
+    add_part(&form, span_of(decision->principal->name));
+    add_part(&form, decision->orders.key);
+    return digest(exchange, &form);
+}
+
 struct span exchange_digest_facts(struct exchange *exchange)
 {
     struct text form = {0};

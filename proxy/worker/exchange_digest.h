@@ -12,6 +12,9 @@ struct exchange;
  * memory is out. */
 struct span exchange_digest_request(struct exchange *exchange);
 
+/* Of the principal and its Idempotency-Key. As above, but made anew each time. */
+struct span exchange_digest_key(struct exchange *exchange);
+
 /* Of the pre-image that was read for it: the integration and its settings; of nothing where nothing was. As
  * above, but made anew each time. */
 struct span exchange_digest_facts(struct exchange *exchange);

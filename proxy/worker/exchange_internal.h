@@ -72,6 +72,7 @@ struct exchange {
     size_t held;           /* of it, as counted in worker->held */
     struct text rewritten; /* the same with links rewritten */
     char upstream_request_id[64];
+    struct span location; /* of the answer to a change, as it goes to the client; in the arena */
 
     int status;                                  /* answered to the client; 0 when it got nothing */
     uint64_t bytes;                              /* of body sent to the client */
@@ -136,6 +137,10 @@ bool exchange_send_whole(struct exchange *exchange, struct span body);
 void exchange_reply_refusal(struct exchange *exchange);
 void exchange_reply_document(struct exchange *exchange);
 
+/* exchange_reply.c: sends `rewritten` with that status, as the answer that the request of that id got before;
+ * `location` with data NULL: it had none. */
+void exchange_reply_again(struct exchange *exchange, int status, struct span location, const char *first_id);
+
 /* exchange_prepare.c: does the gate have to know more before it goes on? Then it asks, and the exchange goes
  * on from there: false here. */
 bool exchange_is_prepared(struct exchange *exchange);
@@ -186,7 +191,7 @@ struct survey_texts {
 
 /* Texts that the answer's members of a record point into. */
 struct answer_texts {
-    struct text masked, digest;
+    struct text masked, digest, replay;
 };
 
 /* exchange_record_answer.c: puts the upstream's answer into the record, its secrets masked; where it is no
@@ -229,6 +234,19 @@ struct exchange_claims {
 /* exchange_claims.c: collects them; texts live in the arena. False when there are too many, or memory is out.
  */
 bool exchange_collect_claims(struct exchange *exchange, struct exchange_claims *claims);
+
+/* exchange_repeat.c: adds what keeps a request from being made twice: its key, and itself. False as above. */
+bool exchange_claim_repeat(struct exchange *exchange, struct exchange_claims *claims);
+
+/* exchange_repeat.c: has the request been made before, as far as is known before the API is asked anything?
+ * Then it is answered or refused: true. */
+bool exchange_is_repeat(struct exchange *exchange);
+
+/* exchange_repeat.c: the writer found that it has been: true, and it is answered or refused. */
+bool exchange_answers_repeat(struct exchange *exchange, const struct claim_verdict *verdict);
+
+/* exchange_repeat.c: the outcome's member `replay`, appended; nothing where the answer is not to be kept. */
+void exchange_write_replay(const struct exchange *exchange, struct text *replay);
 
 /* exchange_claims.c: a claim was refused: the refusal is in the decision. False where that is only observed:
  * the intent is to be recorded again, without it. */

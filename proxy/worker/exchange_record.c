@@ -160,6 +160,9 @@ static void add_outcome(struct exchange *exchange, struct record_fields *fields,
     fields->detail = span_of(exchange->failure);
     if (level_of(exchange) == AUDIT_ANSWER)
         exchange_add_answer(exchange, fields, answer);
+    exchange_write_replay(exchange, &answer->replay);
+    if (answer->replay.length > 0)
+        fields->replay = (struct span){answer->replay.data, answer->replay.length};
     if (exchange->mutation && !exchange->answered)
         fields->result = span_of(exchange->sent ? "unknown" : "not-sent");
 }
@@ -369,7 +372,7 @@ static void on_intent_claimed(void *arg, bool durable, const struct claim_verdic
         return;
     }
     count_wait(exchange);
-    if (exchange_seeks_approval(exchange, verdict))
+    if (exchange_answers_repeat(exchange, verdict) || exchange_seeks_approval(exchange, verdict))
         return;
     if (exchange_claim_refused(exchange, verdict)) {
         exchange_turn_away(exchange);

@@ -50,6 +50,7 @@ void exchange_free_answer(struct answer_texts *texts)
 {
     text_free(&texts->masked);
     text_free(&texts->digest);
+    text_free(&texts->replay);
 }
 
 static struct span span_of_text(const struct text *text)

@@ -88,6 +88,17 @@ void exchange_reply_refusal(struct exchange *exchange)
     send_own(exchange);
 }
 
+void exchange_reply_again(struct exchange *exchange, int status, struct span location, const char *first_id)
+{
+    exchange->status = status;
+    exchange->no_body = status == 204 || status == 304;
+    begin_own(exchange);
+    if (location.data != NULL)
+        reply_field(&exchange->head, SPAN("location"), location);
+    reply_field(&exchange->head, SPAN("portcullis-replay-of"), span_of(first_id));
+    send_own(exchange);
+}
+
 void exchange_reply_document(struct exchange *exchange)
 {
     exchange->status = 200;

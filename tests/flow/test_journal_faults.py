@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+import world
 from checks import assert_error, assert_sequence, fields_of
 from processes import BUILD, SANITIZER, wait_until
 from world import DELETE, READ, TOKENS, UPDATE
@@ -25,7 +26,7 @@ def gate(make_gate, sandbox):
 
 
 def update(gate):
-    return gate.request("PATCH", UPDATE.target, UPDATE.token, body=UPDATE.body)
+    return gate.request("PATCH", UPDATE.target, UPDATE.token, body=world.another().body)
 
 
 @contextlib.contextmanager

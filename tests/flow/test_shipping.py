@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+import world
 from processes import PATIENCE, wait_until
 from upstreams import ScriptedUpstream, answer
 from world import CREATE, DELETE, TOKENS, UPDATE
@@ -150,7 +151,7 @@ def ship_gate(make_gate, sandbox, tmp_path):
 
 def mutate(gate, count=1):
     for _ in range(count):
-        assert gate.request("PATCH", UPDATE.target, UPDATE.token, body=UPDATE.body).status == 200
+        assert gate.request("PATCH", UPDATE.target, UPDATE.token, body=world.another().body).status == 200
 
 
 def lines_of(gate):

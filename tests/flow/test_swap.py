@@ -148,7 +148,7 @@ def test_no_request_is_judged_by_a_mixture(make_gate, sandbox, tmp_path):
         # Changes as well: between judgement and sending they wait for the disk.
         operation = (READ, UPDATE)[index % 2]
         while not done.is_set():
-            status = gate.request(operation.method, operation.target, TOKENS["viewer"], body=world.body_bytes(operation)).status
+            status = gate.request(operation.method, operation.target, TOKENS["viewer"], body=world.body_bytes(world.another(operation))).status
             count[index] += 1
             if status != 200:
                 wrong.append(status)

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import world
 from processes import PATIENCE, json_lines, wait_until
 from upstreams import answer
 from world import READ, UPDATE
@@ -73,7 +74,7 @@ class Road:
         """The status of one request, on a connection of its own."""
         client = http.client.HTTPConnection("gate")
         client.sock = connection or self.connect()
-        body = json.dumps(operation.body) if operation.body else None
+        body = json.dumps(world.another(operation).body) if operation.body else None
         fields = {"Authorization": f"Token {operation.token}", **({"Content-Type": "application/vnd.api+json"} if body else {})}
         try:
             client.request(operation.method, operation.target, body=body, headers=fields)

@@ -2,8 +2,9 @@
 
 import copy
 import hashlib
+import itertools
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 PAYMENTS = "11111111-2222-4333-8444-555555555555"
 SEARCH = "22222222-3333-4444-8555-666666666666"
@@ -124,6 +125,17 @@ READ = BY_ID["getIntegration"]
 UPDATE = BY_ID["updateIntegration"]
 DELETE = BY_ID["deleteIntegration"]
 CREATE = BY_ID["createIntegration"]
+
+
+_numbers = itertools.count(1)
+
+
+def another(operation=UPDATE):
+    """The same update with another name: two that are alike would not be under way at the same time."""
+    body = copy.deepcopy(operation.body)
+    if operation.id == "updateIntegration":
+        body["data"]["attributes"]["profile_name"] = f"renamed {next(_numbers)}"
+    return replace(operation, body=body)
 
 
 def body_bytes(operation):
