@@ -13,8 +13,7 @@ struct weighing {
     bool failed;                            /* memory is out */
 };
 
-/* Would the body give the integration another name than it has? */
-static enum truth is_renamed(struct outlook *outlook)
+enum truth outlook_renames(struct outlook *outlook)
 {
     static const char *const name[] = {"profile_name", NULL};
     const struct facts *facts = outlook->request->facts;
@@ -38,7 +37,7 @@ static enum truth applies(struct outlook *outlook, const struct rule *rule, bool
     unsigned needed_before = outlook->needs;
 
     outlook->needs = 0;
-    bool no = rename && is_renamed(outlook) == TRUTH_NO;
+    bool no = rename && outlook_renames(outlook) == TRUTH_NO;
     for (uint32_t i = 0; i < rule->when.count && !no; i++)
         no = condition_holds(outlook, &rule->when.items[i]) == TRUTH_NO;
     for (uint32_t i = 0; i < rule->unless.count && !no; i++)
@@ -49,17 +48,16 @@ static enum truth applies(struct outlook *outlook, const struct rule *rule, bool
     return truth;
 }
 
-/* Is what the rule requires there already? */
-static bool is_met(const struct weighing *weighing, const struct rule *rule)
+bool outlook_meets(const struct outlook *outlook, const struct rule *rule)
 {
-    const struct decision *decision = weighing->decision;
+    const struct decision *decision = outlook->decision;
     bool requirement =
         rule->effect == RULE_BREAK_GLASS || rule->effect == RULE_REASON || rule->effect == RULE_APPROVAL;
 
     if (requirement && (decision->obligations & OBLIGE_BREAK_GLASS) != 0)
         return true;
     return rule->effect == RULE_REASON && decision->orders.reason.data != NULL &&
-           pattern_match(rule->form, weighing->outlook.input->scratch, decision->orders.reason) == MATCH_YES;
+           pattern_match(rule->form, outlook->input->scratch, decision->orders.reason) == MATCH_YES;
 }
 
 static struct span budget_key(const struct decision *decision, const struct budget *budget)
@@ -94,7 +92,7 @@ static void add_due(struct weighing *weighing, const struct rule *rule)
 
 static void weigh(struct weighing *weighing, const struct rule *rule, bool rename)
 {
-    if (!rule_names_principal(rule, weighing->decision->principal) || is_met(weighing, rule))
+    if (!rule_names_principal(rule, weighing->decision->principal) || outlook_meets(&weighing->outlook, rule))
         return;
     enum truth truth = applies(&weighing->outlook, rule, rename);
     if (truth == TRUTH_NO)

@@ -21,6 +21,12 @@ struct outlook {
 /* Does it hold? */
 enum truth condition_holds(struct outlook *outlook, const struct condition *condition);
 
+/* Would the body give the integration another name than it has? */
+enum truth outlook_renames(struct outlook *outlook);
+
+/* Is what the rule requires there already? */
+bool outlook_meets(const struct outlook *outlook, const struct rule *rule);
+
 /* What the body has below /data/attributes; NULL for nothing. Segments as those of a condition. */
 const json_t *body_attribute(const struct decision *decision, const char *const *segments);
 

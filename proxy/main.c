@@ -29,7 +29,7 @@ static const struct command commands[] = {
     {"explain", console_explain,
      "-c FILE METHOD TARGET (--principal NAME | [--token-stdin] [--certificate NAME]...) [--body FILE] "
      "[--header 'NAME: VALUE']... "
-     "[--facts FILE] [--json]",
+     "[--facts FILE] [--client ADDRESS] [--time MOMENT] [--json]",
      "Says what would become of a request, and why.",
      "  -c, --config FILE            the configuration\n"
      "      --principal NAME         judge as this principal of the policy, without a token\n"
@@ -42,9 +42,14 @@ static const struct command commands[] = {
      "\"settings\": {}},\n"
      "                               \"radius\": {\"targets\": 0, \"projects\": 0}}; what is left out is "
      "unknown\n"
+     "      --client ADDRESS         the client's address (default 127.0.0.1)\n"
+     "      --time MOMENT            when it comes, such as 2026-07-01T12:00:00Z (default now)\n"
      "      --json                   print one JSON object\n"
      "\n"
-     "Goes through every gate as the running gate does and prints what each one saw. Sends nothing to anyone "
+     "Goes through every gate as the running gate does and prints what each one saw, and of each rule "
+     "whether "
+     "it\n"
+     "applies or what kept it out. Sends nothing to anyone "
      "and\n"
      "needs no credential. Host is the first address of `listen` (localhost where that is no TCP address), "
      "and content is application/vnd.api+json,\n"

@@ -32,6 +32,12 @@ static int take_option(struct explain_options *options, int option)
             return CONSOLE_USAGE;
         options->headers[options->header_count++] = optarg;
         return CONSOLE_DONE;
+    case 'A':
+        options->client = optarg;
+        return CONSOLE_DONE;
+    case 'T':
+        options->time = optarg;
+        return CONSOLE_DONE;
     case 'f':
         options->facts = optarg;
         return CONSOLE_DONE;
@@ -51,7 +57,8 @@ static int read_options(int argc, char **argv, struct explain_options *options)
         {"config", required_argument, NULL, 'c'}, {"principal", required_argument, NULL, 'p'},
         {"token-stdin", no_argument, NULL, 't'},  {"certificate", required_argument, NULL, 'C'},
         {"body", required_argument, NULL, 'b'},   {"header", required_argument, NULL, 'H'},
-        {"facts", required_argument, NULL, 'f'},  {"json", no_argument, NULL, 'j'},
+        {"facts", required_argument, NULL, 'f'},  {"client", required_argument, NULL, 'A'},
+        {"time", required_argument, NULL, 'T'},   {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},         {0},
     };
 
@@ -79,6 +86,9 @@ static enum verdict judge(const struct decide_input *input, const struct request
     made_request_judge(input, request, config, arena, &decision);
     if (decision.arena != NULL) /* no limit stood before the gates */
         explanation.report_count = decide_report(input, &decision, explanation.reports, EXPLAIN_GATES);
+    for (size_t i = 0; i < explanation.report_count; i++)
+        if (strcmp(explanation.reports[i].gate, "rules") == 0)
+            explanation.rules_reached = explanation.reports[i].state != GATE_NOT_REACHED;
     if (json)
         explain_write_json(&explanation, out);
     else

@@ -13,8 +13,10 @@ struct explain_options {
     bool token_stdin;
     const char *certificates[MADE_CERTIFICATES]; /* names in the client's certificate */
     size_t certificate_count;
-    const char *body;  /* file or "-"; NULL without content */
-    const char *facts; /* file; NULL: nothing of the integration is known */
+    const char *body;   /* file or "-"; NULL without content */
+    const char *client; /* its address; NULL: 127.0.0.1 */
+    const char *time;   /* a moment; NULL: now */
+    const char *facts;  /* file; NULL: nothing of the integration is known */
     const char *headers[MADE_FIELDS];
     size_t header_count;
     bool json;
@@ -44,6 +46,7 @@ struct explanation {
     const struct decision *decision;
     struct gate_report reports[EXPLAIN_GATES];
     size_t report_count;
+    bool rules_reached; /* the gate of rules was asked */
 };
 
 /* For a refusal by the gate of permission for want of a grant: appends the smallest grant that would have let

@@ -2,7 +2,10 @@
 #include "proxy/console/explain.h"
 #include "proxy/console/facts_said.h"
 
-#include <time.h>
+#include "policies/moment.h"
+#include "policies/network.h"
+#include "proxy/base/clock.h"
+
 #include <unistd.h>
 
 #define BODY_LIMIT (256ul * 1024 * 1024) /* the most that limits.body_bytes can allow */
@@ -79,6 +82,21 @@ static const char *take_body(struct explain_request *request, const char *path, 
     return NULL;
 }
 
+static const char *take_circumstances(struct explain_request *request, const struct explain_options *options,
+                                      struct arena *arena)
+{
+    struct request_description *description = &request->description;
+    struct ip_address address;
+
+    if (options->client != NULL)
+        description->client = span_of(options->client);
+    if (!ip_address_parse(description->client, &address))
+        return or_memory(arena_format(arena, "--client %s: not an IP address", options->client));
+    if (options->time != NULL && !moment_read(span_of(options->time), &description->now))
+        return or_memory(arena_format(arena, "--time %s: not a moment, " MOMENT_FORM, options->time));
+    return NULL;
+}
+
 /* What is not said is not known: what rules see of it counts as unknown. */
 static const char *take_facts(struct explain_request *request, const char *path, struct problems *problems)
 {
@@ -104,12 +122,14 @@ const char *explain_request_make(struct explain_request *request, const struct e
         .target = span_of(options->target),
         .host = made_host(config),
         .client = SPAN("127.0.0.1"),
-        .now = (int64_t)time(NULL),
+        .now = clock_now_us() / 1000000,
     };
     const char *fault = take_headers(request, options, arena);
 
     if (fault == NULL && options->token_stdin)
         fault = take_token(request, arena);
+    if (fault == NULL)
+        fault = take_circumstances(request, options, arena);
     if (fault == NULL)
         fault = take_certificates(request, options, arena);
     if (fault == NULL && options->body != NULL)

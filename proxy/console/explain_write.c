@@ -1,5 +1,6 @@
 #include "proxy/console/explain.h"
 
+#include "policies/rules_report.h"
 #include "proxy/console/obliged.h"
 
 static const char *state_name(const struct gate_report *report)
@@ -56,6 +57,33 @@ static void write_gates(const struct explanation *explanation, struct text *out)
                         report->looked_at ? report->looked_at : "");
     }
     if (explanation->report_count > 0)
+        text_add_string(out, "\n");
+}
+
+/* Rules, where their gate was asked. */
+static size_t rules_asked(const struct explanation *explanation)
+{
+    return explanation->rules_reached ? policy_rule_count(explanation->input->policy) : 0;
+}
+
+static struct rule_report report_of(const struct explanation *explanation, size_t rule)
+{
+    return rule_report(explanation->input, explanation->request, explanation->decision, rule);
+}
+
+static void write_rules(const struct explanation *explanation, struct text *out)
+{
+    size_t count = rules_asked(explanation);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct rule_report report = report_of(explanation, i);
+        text_add_format(out, "rule %-20s %-9s %s", report.rule->id, rule_outcome_name(report.outcome),
+                        report.by ? report.by : rule_effect_name(report.rule->effect));
+        if (report.at != NULL)
+            text_add_format(out, " looks at %s", report.at);
+        text_add_string(out, "\n");
+    }
+    if (count > 0)
         text_add_string(out, "\n");
 }
 
@@ -137,6 +165,7 @@ void explain_write(const struct explanation *explanation, struct text *out)
     const struct decision *decision = explanation->decision;
 
     write_gates(explanation, out);
+    write_rules(explanation, out);
     if (decision->verdict == VERDICT_PASS)
         write_pass(explanation, out);
     else
@@ -166,6 +195,23 @@ static void write_gates_json(const struct explanation *explanation, struct text 
         text_add_format(out, "%s{\"state\":\"%s\"", i > 0 ? "," : "", state_name(report));
         member(out, "gate", span_of(report->gate));
         member(out, "looked_at", span_of(report->looked_at));
+        text_add_string(out, "}");
+    }
+    text_add_string(out, "]");
+}
+
+static void write_rules_json(const struct explanation *explanation, struct text *out)
+{
+    size_t count = rules_asked(explanation);
+
+    text_add_string(out, ",\"rules\":[");
+    for (size_t i = 0; i < count; i++) {
+        const struct rule_report report = report_of(explanation, i);
+        text_add_format(out, "%s{\"outcome\":\"%s\"", i > 0 ? "," : "", rule_outcome_name(report.outcome));
+        member(out, "id", span_of(report.rule->id));
+        member(out, "effect", span_of(rule_effect_name(report.rule->effect)));
+        member(out, "by", span_of(report.by));
+        member(out, "at", span_of(report.at));
         text_add_string(out, "}");
     }
     text_add_string(out, "]");
@@ -260,6 +306,7 @@ void explain_write_json(const struct explanation *explanation, struct text *out)
     member(out, "resource", decision->resource);
     member(out, "version", decision->version);
     write_gates_json(explanation, out);
+    write_rules_json(explanation, out);
     if (passed)
         write_pass_json(explanation, out);
     else

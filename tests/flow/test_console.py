@@ -334,6 +334,43 @@ def test_explain_a_pass(make_config, tmp_path, operation):
     assert (judgement["forward"]["body"] is None) == (operation.body is None)
 
 
+def test_explain_says_what_became_of_each_rule(make_config, tmp_path):
+    """Whether it applies, is met, or what kept it out: its scope, or the first condition that did."""
+    monday, tuesday = "2026-07-06T12:00:00Z", "2026-07-07T12:00:00Z"
+    delete = {"operations": ["deleteIntegration"]}
+    config = make_config(ruled(
+        {"deny": True, "operations": ["createIntegration"]},
+        {"deny": True, "organizations": [SEARCH]},
+        {"deny": True, "principals": ["viewer"]},
+        delete | {"deny": True, "when": [{"at": "/version", "matches": "^20"}, {"at": "/time", "during": [{"days": ["mon"]}]}]},
+        delete | {"deny": True, "unless": [{"at": "/version", "equals": "x"}, {"at": "/client", "within": ["10.0.0.0/8"]}]},
+        delete | {"require": {"reason": "^OPS-[0-9]+$"}},
+        delete | {"deny": True, "when": [NAMED | {"matches": "^prod-"}]}))
+    facts = tmp_path / "facts.json"
+    facts.write_text(json.dumps({"integration": {"attributes": {"profile_name": "sandbox"}}}))
+    arguments = ["DELETE", DELETE.target, "--principal", "maker", "--header", "Portcullis-Reason: OPS-12"]
+    there = [*arguments, "--client", "10.1.2.3", "--facts", facts]
+
+    def became(*options, status=0):
+        judgement = json.loads(run("explain", "-c", config, *options, "--json", status=status).out)
+        return [(rule["outcome"], rule["by"], rule["at"]) for rule in judgement["rules"]]
+
+    tue = became(*there, "--time", tuesday)
+    assert tue == [("kept out", "/rules/0/operations", None), ("kept out", "/rules/1/organizations", None),
+                   ("kept out", "/rules/2/principals", None), ("kept out", "/rules/3/when/1", "/time"),
+                   ("kept out", "/rules/4/unless/1", "/client"), ("met", None, None),
+                   ("kept out", "/rules/6/when/0", "/integration/attributes/profile_name")]
+    applies = ("applies", None, None)
+    assert became(*there, "--time", monday, status=1) == tue[:3] + [applies] + tue[4:]
+    assert became(*arguments, "--time", tuesday, status=1) == tue[:4] + [applies, tue[5], applies]  # what is not known applies
+    text = run("explain", "-c", config, *there, "--time", monday, status=1).out
+    assert re.search(r"^rule rule-3 +applies +deny$", text, re.MULTILINE)
+    assert re.search(r"^rule rule-4 +kept out +/rules/4/unless/1 looks at /client$", text, re.MULTILINE)
+    assert became("DELETE", DELETE.target, "--principal", "viewer", status=1) == []  # the gate of rules was not asked
+    for option, value in (("--client", "example.com"), ("--client", "10.0.0.0/8"), ("--time", "noon"), ("--time", "2026-02-30T00:00:00Z")):
+        assert value in run("explain", "-c", config, *arguments, option, value, status=2).err
+
+
 def test_explain_says_what_is_forwarded(make_config):
     target = f"HTTP://127.0.0.1:8080/rest/orgs/{PAYMENTS.upper()}/integrations/{ECR.replace('a', '%61')}?version={VERSION}"
     judgement = explain(make_config(), "GET", target, "--principal", "viewer")
