@@ -4,52 +4,21 @@
 #include "proxy/audit/query.h"
 #include "proxy/audit/trail.h"
 #include "proxy/console/audit.h"
+#include "proxy/console/audit_options.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdlib.h>
 
 #define VERSION "version=2024-10-15"
 
-struct options {
-    const char *path, *id;
-    bool json;
-};
-
 /* The newest delete that the id is about. */
 struct search {
-    const struct options *options;
+    const struct audit_options *options;
     struct scan scan;
     struct text intent, request_id;
     struct text result; /* of what ended it: "204", "absent", … */
     enum { END_OPEN, END_DELETED, END_REFUSED, END_UNKNOWN } end;
 };
-
-static int read_options(int argc, char **argv, struct options *options)
-{
-    static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-
-    for (int option; (option = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'j':
-            options->json = true;
-            break;
-        case 'h':
-            return CONSOLE_HELP;
-        default:
-            return CONSOLE_USAGE;
-        }
-    }
-    if (optind + 2 != argc)
-        return CONSOLE_USAGE;
-    options->path = argv[optind];
-    options->id = argv[optind + 1];
-    return CONSOLE_DONE;
-}
 
 /* ---- reading the journal ---- */
 
@@ -306,9 +275,9 @@ static int tell(const struct search *search)
 
 int audit_orphans(int argc, char **argv)
 {
-    struct options options = {0};
+    struct audit_options options = {0};
     char error[512];
-    int status = read_options(argc, argv, &options);
+    int status = audit_options_read(argc, argv, &options);
 
     if (status != CONSOLE_DONE)
         return status;

@@ -2,18 +2,13 @@
 
 #include "proxy/audit/trail.h"
 #include "proxy/console/audit.h"
+#include "proxy/console/audit_options.h"
 
-#include <getopt.h>
 #include <stdlib.h>
-
-struct options {
-    const char *path, *id;
-    bool json;
-};
 
 /* What is known of the mutation so far. */
 struct story {
-    const struct options *options;
+    const struct audit_options *options;
     struct scan scan;
     struct text first_line; /* the first record, and its members */
     struct scan first;
@@ -23,32 +18,6 @@ struct story {
     bool intent, outcome;
     bool broken;
 };
-
-static int read_options(int argc, char **argv, struct options *options)
-{
-    static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-
-    for (int option; (option = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'j':
-            options->json = true;
-            break;
-        case 'h':
-            return CONSOLE_HELP;
-        default:
-            return CONSOLE_USAGE;
-        }
-    }
-    if (optind + 2 != argc)
-        return CONSOLE_USAGE;
-    options->path = argv[optind];
-    options->id = argv[optind + 1];
-    return CONSOLE_DONE;
-}
 
 /* What each stage means, for a person. */
 static const char *describe(struct span stage)
@@ -170,7 +139,7 @@ static int finish(const struct story *story)
 /* By the request, or by the newest request that was about the resource. */
 static int tell_all(struct story *story)
 {
-    const struct options *options = story->options;
+    const struct audit_options *options = story->options;
     char error[512];
     bool read = search(story, QUERY_REQUEST_ID, options->id, tell, error, sizeof error);
 
@@ -186,8 +155,8 @@ static int tell_all(struct story *story)
 
 int audit_show(int argc, char **argv)
 {
-    struct options options = {0};
-    int status = read_options(argc, argv, &options);
+    struct audit_options options = {0};
+    int status = audit_options_read(argc, argv, &options);
 
     if (status != CONSOLE_DONE)
         return status;

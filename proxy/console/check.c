@@ -1,11 +1,9 @@
 #include "policies/lint.h"
 #include "proxy/base/clock.h"
-#include "proxy/console/console.h"
+#include "proxy/console/options.h"
 #include "proxy/console/output.h"
 #include "proxy/service/ruleset.h"
 #include "proxy/tls/server.h"
-
-#include <getopt.h>
 
 struct options {
     const char *config;
@@ -15,32 +13,16 @@ struct options {
 /* CONSOLE_DONE, or what the table is to show. */
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"json", no_argument, NULL, 'j'},
-        {"strict", no_argument, NULL, 's'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
+    const struct option_row rows[] = {{"config", 'c', .text = &options->config},
+                                      {"json", .flag = &options->json},
+                                      {"strict", .flag = &options->strict},
+                                      {0}};
+    struct operands operands;
+    int status = options_read(argc, argv, rows, &operands);
 
-    for (int option; (option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'c':
-            options->config = optarg;
-            break;
-        case 'j':
-            options->json = true;
-            break;
-        case 's':
-            options->strict = true;
-            break;
-        case 'h':
-            return CONSOLE_HELP;
-        default:
-            return CONSOLE_USAGE;
-        }
-    }
-    return options->config == NULL || optind < argc ? CONSOLE_USAGE : CONSOLE_DONE;
+    if (status == CONSOLE_DONE && (options->config == NULL || operands.count > 0))
+        status = CONSOLE_USAGE;
+    return status;
 }
 
 static void add_count(struct text *line, size_t count, const char *one, const char *many)

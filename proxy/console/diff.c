@@ -3,8 +3,8 @@
 
 #include "proxy/console/audit.h"
 #include "proxy/console/judged_by.h"
+#include "proxy/console/options.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -19,55 +19,26 @@ struct options {
 
 /* ---- options ---- */
 
-static int take_option(struct options *options, int option)
-{
-    switch (option) {
-    case 'c':
-        options->config = optarg;
-        return CONSOLE_DONE;
-    case 'C':
-        options->contract = optarg;
-        return CONSOLE_DONE;
-    case 'o':
-        options->contracts[0] = optarg;
-        return CONSOLE_DONE;
-    case 'n':
-        options->contracts[1] = optarg;
-        return CONSOLE_DONE;
-    case 'j':
-        options->json = true;
-        return CONSOLE_DONE;
-    case 'h':
-        return CONSOLE_HELP;
-    default:
-        return CONSOLE_USAGE;
-    }
-}
-
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"contract", required_argument, NULL, 'C'},
-        {"old-contract", required_argument, NULL, 'o'},
-        {"new-contract", required_argument, NULL, 'n'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
+    const struct option_row rows[] = {{"config", 'c', .text = &options->config},
+                                      {"contract", .text = &options->contract},
+                                      {"old-contract", .text = &options->contracts[0]},
+                                      {"new-contract", .text = &options->contracts[1]},
+                                      {"json", .flag = &options->json},
+                                      {0}};
+    struct operands policies;
+    int status = options_read(argc, argv, rows, &policies);
 
-    for (int option; (option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
-        int status = take_option(options, option);
-        if (status != CONSOLE_DONE)
-            return status;
-    }
+    if (status != CONSOLE_DONE)
+        return status;
     bool two = options->contracts[0] != NULL && options->contracts[1] != NULL;
     bool none = options->contracts[0] == NULL && options->contracts[1] == NULL;
     int ways = (options->config != NULL) + (options->contract != NULL) + two;
-    if (ways != 1 || (!two && !none) || argc - optind != 2)
+    if (ways != 1 || (!two && !none) || policies.count != 2)
         return CONSOLE_USAGE;
-    options->policies[0] = argv[optind];
-    options->policies[1] = argv[optind + 1];
+    options->policies[0] = policies.items[0];
+    options->policies[1] = policies.items[1];
     return CONSOLE_DONE;
 }
 

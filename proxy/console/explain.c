@@ -1,79 +1,58 @@
 #include "proxy/console/explain.h"
 
-#include "proxy/console/console.h"
+#include "proxy/console/options.h"
 #include "proxy/console/output.h"
 #include "proxy/service/ruleset.h"
 
-#include <getopt.h>
-
-/* Takes one option; CONSOLE_DONE, or what the table is to show. */
-static int take_option(struct explain_options *options, int option)
+/* Adds to a list that has room for so many; false when it is full. */
+static bool add(const char **list, size_t *count, size_t room, const char *value)
 {
-    switch (option) {
-    case 'c':
-        options->config = optarg;
-        return CONSOLE_DONE;
-    case 'p':
-        options->principal = optarg;
-        return CONSOLE_DONE;
-    case 't':
-        options->token_stdin = true;
-        return CONSOLE_DONE;
-    case 'C':
-        if (options->certificate_count == MADE_CERTIFICATES)
-            return CONSOLE_USAGE;
-        options->certificates[options->certificate_count++] = optarg;
-        return CONSOLE_DONE;
-    case 'b':
-        options->body = optarg;
-        return CONSOLE_DONE;
-    case 'H':
-        if (options->header_count == MADE_FIELDS)
-            return CONSOLE_USAGE;
-        options->headers[options->header_count++] = optarg;
-        return CONSOLE_DONE;
-    case 'A':
-        options->client = optarg;
-        return CONSOLE_DONE;
-    case 'T':
-        options->time = optarg;
-        return CONSOLE_DONE;
-    case 'f':
-        options->facts = optarg;
-        return CONSOLE_DONE;
-    case 'j':
-        options->json = true;
-        return CONSOLE_DONE;
-    case 'h':
-        return CONSOLE_HELP;
-    default:
-        return CONSOLE_USAGE;
-    }
+    if (*count == room)
+        return false;
+    list[(*count)++] = value;
+    return true;
+}
+
+static int take_certificate(void *arg, const char *value)
+{
+    struct explain_options *options = arg;
+
+    return add(options->certificates, &options->certificate_count, MADE_CERTIFICATES, value) ? CONSOLE_DONE
+                                                                                             : CONSOLE_USAGE;
+}
+
+static int take_header(void *arg, const char *value)
+{
+    struct explain_options *options = arg;
+
+    return add(options->headers, &options->header_count, MADE_FIELDS, value) ? CONSOLE_DONE : CONSOLE_USAGE;
 }
 
 static int read_options(int argc, char **argv, struct explain_options *options)
 {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'}, {"principal", required_argument, NULL, 'p'},
-        {"token-stdin", no_argument, NULL, 't'},  {"certificate", required_argument, NULL, 'C'},
-        {"body", required_argument, NULL, 'b'},   {"header", required_argument, NULL, 'H'},
-        {"facts", required_argument, NULL, 'f'},  {"client", required_argument, NULL, 'A'},
-        {"time", required_argument, NULL, 'T'},   {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},         {0},
-    };
+    const struct option_row rows[] = {{"config", 'c', .text = &options->config},
+                                      {"principal", .text = &options->principal},
+                                      {"token-stdin", .flag = &options->token_stdin},
+                                      {"certificate", .take = take_certificate, .arg = options},
+                                      {"body", .text = &options->body},
+                                      {"header", 'H', .take = take_header, .arg = options},
+                                      {"facts", .text = &options->facts},
+                                      {"client", .text = &options->client},
+                                      {"time", .text = &options->time},
+                                      {"json", .flag = &options->json},
+                                      {0}};
+    struct operands request;
+    int status = options_read(argc, argv, rows, &request);
 
-    for (int option; (option = getopt_long(argc, argv, "c:hH:", longs, NULL)) != -1;) {
-        int status = take_option(options, option);
-        if (status != CONSOLE_DONE)
-            return status;
-    }
+    if (status != CONSOLE_DONE)
+        return status;
     bool stdin_twice = options->token_stdin && options->body != NULL && strcmp(options->body, "-") == 0;
     bool one_identity =
         (options->principal != NULL) != (options->token_stdin || options->certificate_count > 0);
-    if (options->config == NULL || !one_identity || stdin_twice || argc - optind != 2)
+    if (options->config == NULL || !one_identity || stdin_twice || request.count != 2)
         return CONSOLE_USAGE;
-    options->method = argv[optind];
-    options->target = argv[optind + 1];
+    options->method = request.items[0];
+    options->target = request.items[1];
     return CONSOLE_DONE;
 }
 

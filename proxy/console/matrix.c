@@ -2,11 +2,10 @@
 #include "proxy/console/matrix.h"
 
 #include "proxy/base/clock.h"
-#include "proxy/console/console.h"
 #include "proxy/console/judged_by.h"
+#include "proxy/console/options.h"
 #include "proxy/console/output.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 
 #define FLUSH_BYTES ((size_t)64 << 10)
@@ -39,69 +38,48 @@ struct writing {
 
 /* ---- options ---- */
 
-static bool choose(struct chosen *chosen, const char *value)
+static int take_chosen(void *arg, const char *value)
 {
+    struct chosen *chosen = arg;
     const char **more = reallocarray(chosen->values, chosen->count + 1, sizeof *more);
 
     if (more == NULL)
-        return false;
+        return CONSOLE_BAD;
     chosen->values = more;
     chosen->values[chosen->count++] = value;
-    return true;
+    return CONSOLE_DONE;
 }
 
-static int take_option(struct options *options, int option)
+static int take_format(void *arg, const char *name)
 {
-    struct chosen *const chosen[] = {
-        ['p'] = &options->principals, ['o'] = &options->organizations, ['O'] = &options->operations};
-    const char **const files[] = {['c'] = &options->judged_by.config,
-                                  ['P'] = &options->judged_by.policy,
-                                  ['C'] = &options->judged_by.contract};
+    const struct matrix_format **format = arg;
 
-    switch (option) {
-    case 'p':
-    case 'o':
-    case 'O':
-        return choose(chosen[option], optarg) ? CONSOLE_DONE : CONSOLE_BAD;
-    case 'c':
-    case 'P':
-    case 'C':
-        *files[option] = optarg;
+    *format = matrix_format_named(name);
+    if (*format != NULL)
         return CONSOLE_DONE;
-    case 'f':
-        options->format = matrix_format_named(optarg);
-        if (options->format != NULL)
-            return CONSOLE_DONE;
-        output_fault("there is no format \"%s\": table, csv, json or html", optarg);
-        return CONSOLE_USAGE;
-    case 'h':
-        return CONSOLE_HELP;
-    default:
-        return CONSOLE_USAGE;
-    }
+    output_fault("there is no format \"%s\": table, csv, json or html", name);
+    return CONSOLE_USAGE;
 }
 
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"policy", required_argument, NULL, 'P'},
-        {"contract", required_argument, NULL, 'C'},
-        {"format", required_argument, NULL, 'f'},
-        {"principal", required_argument, NULL, 'p'},
-        {"organization", required_argument, NULL, 'o'},
-        {"operation", required_argument, NULL, 'O'},
-        {"help", no_argument, NULL, 'h'},
+    const struct option_row rows[] = {
+        {"config", 'c', .text = &options->judged_by.config},
+        {"policy", .text = &options->judged_by.policy},
+        {"contract", .text = &options->judged_by.contract},
+        {"format", .take = take_format, .arg = &options->format},
+        {"principal", .take = take_chosen, .arg = &options->principals},
+        {"organization", .take = take_chosen, .arg = &options->organizations},
+        {"operation", .take = take_chosen, .arg = &options->operations},
         {0},
     };
+    struct operands operands;
 
     options->format = matrix_format_named("table");
-    for (int option; (option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
-        int status = take_option(options, option);
-        if (status != CONSOLE_DONE)
-            return status;
-    }
-    return !judged_by_complete(&options->judged_by) || optind < argc ? CONSOLE_USAGE : CONSOLE_DONE;
+    int status = options_read(argc, argv, rows, &operands);
+    if (status == CONSOLE_DONE && (!judged_by_complete(&options->judged_by) || operands.count > 0))
+        status = CONSOLE_USAGE;
+    return status;
 }
 
 /* ---- what is shown ---- */

@@ -5,8 +5,8 @@
 #include "proxy/base/progress.h"
 #include "proxy/console/audit.h"
 #include "proxy/console/judged_by.h"
+#include "proxy/console/options.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -16,8 +16,7 @@
 
 struct options {
     struct judged_by judged_by;
-    char *const *paths;
-    size_t path_count;
+    struct operands journals;
     bool json, summary;
 };
 
@@ -41,53 +40,19 @@ struct replay {
 
 /* ---- options ---- */
 
-static int take_option(struct options *options, int option)
-{
-    switch (option) {
-    case 'c':
-        options->judged_by.config = optarg;
-        return CONSOLE_DONE;
-    case 'P':
-        options->judged_by.policy = optarg;
-        return CONSOLE_DONE;
-    case 'C':
-        options->judged_by.contract = optarg;
-        return CONSOLE_DONE;
-    case 's':
-        options->summary = true;
-        return CONSOLE_DONE;
-    case 'j':
-        options->json = true;
-        return CONSOLE_DONE;
-    case 'h':
-        return CONSOLE_HELP;
-    default:
-        return CONSOLE_USAGE;
-    }
-}
-
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"policy", required_argument, NULL, 'P'},
-        {"contract", required_argument, NULL, 'C'},
-        {"summary", no_argument, NULL, 's'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
+    const struct option_row rows[] = {{"config", 'c', .text = &options->judged_by.config},
+                                      {"policy", .text = &options->judged_by.policy},
+                                      {"contract", .text = &options->judged_by.contract},
+                                      {"summary", .flag = &options->summary},
+                                      {"json", .flag = &options->json},
+                                      {0}};
+    int status = options_read(argc, argv, rows, &options->journals);
 
-    for (int option; (option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
-        int status = take_option(options, option);
-        if (status != CONSOLE_DONE)
-            return status;
-    }
-    if (!judged_by_complete(&options->judged_by) || optind >= argc)
-        return CONSOLE_USAGE;
-    options->paths = argv + optind;
-    options->path_count = (size_t)(argc - optind);
-    return CONSOLE_DONE;
+    if (status == CONSOLE_DONE && (!judged_by_complete(&options->judged_by) || options->journals.count == 0))
+        status = CONSOLE_USAGE;
+    return status;
 }
 
 /* ---- counting ---- */
@@ -305,9 +270,9 @@ static bool read_all(struct replay *replay)
     char error[512] = "the output could not be written";
     bool read = true;
 
-    for (size_t i = 0; i < options->path_count && read; i++) {
+    for (size_t i = 0; i < options->journals.count && read; i++) {
         progress_start(&replay->progress);
-        read = read_path(replay, options->paths[i], error, sizeof error);
+        read = read_path(replay, options->journals.items[i], error, sizeof error);
         progress_end(&replay->progress);
     }
     if (!read)

@@ -1,9 +1,7 @@
 #include "proxy/base/process.h"
-#include "proxy/console/console.h"
+#include "proxy/console/options.h"
 #include "proxy/console/output.h"
 #include "proxy/gate.h"
-
-#include <getopt.h>
 
 struct options {
     const char *config;
@@ -13,28 +11,14 @@ struct options {
 /* CONSOLE_DONE, or what the table is to show. */
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"port-file", required_argument, NULL, 'p'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
+    const struct option_row rows[] = {
+        {"config", 'c', .text = &options->config}, {"port-file", .text = &options->port_file}, {0}};
+    struct operands operands;
+    int status = options_read(argc, argv, rows, &operands);
 
-    for (int option; (option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'c':
-            options->config = optarg;
-            break;
-        case 'p':
-            options->port_file = optarg;
-            break;
-        case 'h':
-            return CONSOLE_HELP;
-        default:
-            return CONSOLE_USAGE;
-        }
-    }
-    return options->config == NULL || optind < argc ? CONSOLE_USAGE : CONSOLE_DONE;
+    if (status == CONSOLE_DONE && (options->config == NULL || operands.count > 0))
+        status = CONSOLE_USAGE;
+    return status;
 }
 
 int console_serve(int argc, char **argv)

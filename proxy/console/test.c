@@ -1,9 +1,8 @@
 #include "proxy/console/cases.h"
-#include "proxy/console/console.h"
+#include "proxy/console/options.h"
 #include "proxy/console/output.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -12,8 +11,7 @@
 struct options {
     struct judged_by judged_by;
     const char *junit;
-    char *const *files;
-    size_t file_count;
+    struct operands files;
     unsigned least; /* coverage, percent */
     bool json, print;
 };
@@ -32,70 +30,33 @@ struct run {
     size_t count, failed;
 };
 
-static bool percent_read(const char *text, unsigned *percent)
+static int take_percent(void *arg, const char *text)
 {
+    unsigned *percent = arg;
     char *end;
     unsigned long value = strtoul(text, &end, 10);
 
     if (end == text || *end != '\0' || text[0] == '-' || value > 100)
-        return false;
-    *percent = (unsigned)value;
-    return true;
-}
-
-/* Takes one option; CONSOLE_DONE, or what the table is to show. */
-static int take_option(struct options *options, int option)
-{
-    switch (option) {
-    case 'c':
-        options->judged_by.config = optarg;
-        return CONSOLE_DONE;
-    case 'p':
-        options->judged_by.policy = optarg;
-        return CONSOLE_DONE;
-    case 'C':
-        options->judged_by.contract = optarg;
-        return CONSOLE_DONE;
-    case 'u':
-        options->junit = optarg;
-        return CONSOLE_DONE;
-    case 'm':
-        return percent_read(optarg, &options->least) ? CONSOLE_DONE : CONSOLE_USAGE;
-    case 'P':
-        options->print = true;
-        return CONSOLE_DONE;
-    case 'j':
-        options->json = true;
-        return CONSOLE_DONE;
-    case 'h':
-        return CONSOLE_HELP;
-    default:
         return CONSOLE_USAGE;
-    }
+    *percent = (unsigned)value;
+    return CONSOLE_DONE;
 }
 
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"policy", required_argument, NULL, 'p'},
-        {"contract", required_argument, NULL, 'C'},
-        {"junit", required_argument, NULL, 'u'},
-        {"min-coverage", required_argument, NULL, 'm'},
-        {"print", no_argument, NULL, 'P'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
+    const struct option_row rows[] = {{"config", 'c', .text = &options->judged_by.config},
+                                      {"policy", .text = &options->judged_by.policy},
+                                      {"contract", .text = &options->judged_by.contract},
+                                      {"junit", .text = &options->junit},
+                                      {"min-coverage", .take = take_percent, .arg = &options->least},
+                                      {"print", .flag = &options->print},
+                                      {"json", .flag = &options->json},
+                                      {0}};
+    int status = options_read(argc, argv, rows, &options->files);
 
-    for (int option; (option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
-        int status = take_option(options, option);
-        if (status != CONSOLE_DONE)
-            return status;
-    }
-    options->files = argv + optind;
-    options->file_count = (size_t)(argc - optind);
-    return optind == argc || (options->print && !options->json) ? CONSOLE_USAGE : CONSOLE_DONE;
+    if (status == CONSOLE_DONE && (options->files.count == 0 || (options->print && !options->json)))
+        status = CONSOLE_USAGE;
+    return status;
 }
 
 static void note(struct run *run, const char *message)
@@ -111,20 +72,20 @@ static bool read_suites(struct run *run)
     const struct suite_defaults defaults = {
         .host = made_host(run->config), .now = (int64_t)time(NULL), .expectations = !options->print};
 
-    run->suites = calloc(options->file_count, sizeof *run->suites);
-    run->laws = calloc(options->file_count, sizeof *run->laws);
+    run->suites = calloc(options->files.count, sizeof *run->suites);
+    run->laws = calloc(options->files.count, sizeof *run->laws);
     if (run->suites == NULL || run->laws == NULL) {
         note(run, "memory is out");
         return false;
     }
-    for (size_t i = 0; i < options->file_count; i++)
-        (void)suite_read(&run->suites[i], options->files[i], &defaults, &run->problems);
+    for (size_t i = 0; i < options->files.count; i++)
+        (void)suite_read(&run->suites[i], options->files.items[i], &defaults, &run->problems);
     return run->problems.errors == 0;
 }
 
 static bool load_laws(struct run *run)
 {
-    for (size_t i = 0; i < run->options->file_count; i++) {
+    for (size_t i = 0; i < run->options->files.count; i++) {
         run->laws[i] =
             law_of(&run->first, &run->options->judged_by, run->config, &run->suites[i], &run->problems);
         if (run->laws[i] != NULL)
@@ -202,7 +163,7 @@ static bool judge_cases(struct run *run, struct arena *arena)
 {
     bool right = true;
 
-    for (size_t i = 0; i < run->options->file_count && right; i++) {
+    for (size_t i = 0; i < run->options->files.count && right; i++) {
         for (size_t at = 0; at < run->suites[i].case_count && right; at++) {
             right = judge(run, &run->suites[i], run->laws[i], &run->suites[i].cases[at], arena);
             arena_reset(arena);
@@ -215,7 +176,7 @@ static bool judge_cells(struct run *run, struct arena *arena)
 {
     bool right = true;
 
-    for (size_t i = 0; i < run->options->file_count && right; i++) {
+    for (size_t i = 0; i < run->options->files.count && right; i++) {
         for (size_t at = 0; at < run->suites[i].cell_count && right; at++) {
             right = judge_cell(run, &run->suites[i], run->laws[i], &run->suites[i].cells[at], arena);
             arena_reset(arena);
@@ -316,7 +277,7 @@ static void run_free(struct run *run)
         run->first = law->next;
         law_free(law);
     }
-    for (size_t i = 0; run->suites != NULL && i < run->options->file_count; i++)
+    for (size_t i = 0; run->suites != NULL && i < run->options->files.count; i++)
         if (run->suites[i].path != NULL)
             suite_free(&run->suites[i]);
     free(run->suites);
