@@ -44,6 +44,7 @@ struct diff_side {
     const struct policy *policy;
     const struct contract *contract;
     const struct document *policy_document, *contract_document;
+    const struct jwks *keys; /* of OAuth tokens; NULL: it takes none, or they are not at hand */
 };
 
 /* Tells what differs. Memory does not grow with the number of changes. False when memory is out: not all has

@@ -64,8 +64,27 @@ static void compare_each(struct diff *diff, const char *above, const char *secti
     }
 }
 
+/* Whose keys verify OAuth tokens says who is let in. */
+static void compare_keys(struct diff *diff)
+{
+    const struct jwks *before = diff->old.keys, *now = diff->new.keys;
+
+    if (policy_oauth(diff->old.policy) == NULL || policy_oauth(diff->new.policy) == NULL ||
+        (before == NULL && now == NULL))
+        return; /* one that takes no tokens differs in its member "oauth" */
+    if (before != NULL && now != NULL && memcmp(jwks_digest(before), jwks_digest(now), DIGEST_SIZE) == 0)
+        return;
+    diff_tell(diff, &(struct change){.sense = CHANGE_MAYBE,
+                                     .what = "oauth-keys",
+                                     .subject = policy_oauth(diff->new.policy)->keys,
+                                     .detail = before != NULL && now != NULL
+                                                   ? "tokens are verified with other keys"
+                                                   : "the keys of one of the two are not at hand"});
+}
+
 void diff_rest(struct diff *diff)
 {
+    compare_keys(diff);
     compare_members(diff, "", NULL, diff->old.policy_document->root, diff->new.policy_document->root,
                     root_members);
     compare_each(diff, "/principals", "principals", principal_members);

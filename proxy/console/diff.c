@@ -172,7 +172,8 @@ static struct diff_side side_of(const struct loaded *loaded)
     return (struct diff_side){.policy = ruleset_policy(loaded->ruleset),
                               .contract = ruleset_contract(loaded->ruleset),
                               .policy_document = &loaded->policy,
-                              .contract_document = &loaded->contract};
+                              .contract_document = &loaded->contract,
+                              .keys = ruleset_keys(loaded->ruleset)};
 }
 
 static int compare(const struct options *options, const struct loaded *old, const struct loaded *new)

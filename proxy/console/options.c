@@ -15,7 +15,7 @@ static void spell(const struct option_row *rows, struct forms *forms)
     size_t count = 0, length = 0;
 
     *forms = (struct forms){.shorts = ""};
-    for (; rows[count].name != NULL && count < OPTIONS_MOST; count++) {
+    for (; count < OPTIONS_MOST && rows[count].name != NULL; count++) {
         const struct option_row *row = &rows[count];
         forms->longs[count] = (struct option){row->name, row->flag ? no_argument : required_argument, NULL,
                                               row->letter ? row->letter : FIRST + (int)count};

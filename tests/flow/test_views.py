@@ -175,6 +175,19 @@ def test_subjects_of_tokens(write):
     assert senses(diff(write, policy("two"), policy(), 0)) == {("lost", "subject")}
 
 
+def test_keys_of_tokens(write):
+    """Compared by what is in the files, wherever they lie."""
+    for name, x in (("one.json", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"), ("two.json", "3qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo0"),):
+        write(name, {"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "1", "alg": "EdDSA", "x": x}]})
+
+    def policy(keys):
+        return world.policy(oauth={"issuer": "https://id.example", "audience": "gate", "keys": keys})
+
+    assert senses(diff(write, policy("one.json"), policy("one.json"), 0)) == set()
+    assert ("may-be-gained", "oauth-keys") in senses(diff(write, policy("one.json"), policy("two.json"), 1))
+    assert ("may-be-gained", "oauth-keys") in senses(diff(write, policy("one.json"), policy("gone.json"), 1))
+
+
 def test_a_witness_is_a_request_that_the_lock_refused(write, tmp_path):
     found = diff(write, ruled(LOCK), ruled(), 1)
     witness = next(change["witness"] for change in found["changes"] if change.get("operation") == "deleteIntegration"
