@@ -6,7 +6,7 @@
 #define ORG  "11111111-1111-4111-8111-111111111111"
 
 #define WITH(rules)                                                                                          \
-    "{'principals': {'maker': {}}, 'organizations': {'" ORG                                    \
+    "{'principals': {'maker': {}}, 'organizations': {'" ORG                                                  \
     "': {'grants': [{'principal': 'maker', 'permissions': ['org.integration.delete']}]}}, 'rules': [" rules  \
     "]}"
 #define RULE(id, rest) "{'id': '" id "', 'reason': 'because', " rest "}"
