@@ -51,7 +51,7 @@ MUTATIONS = [Mutation(*row) for row in [
     ("rules for one organisation are about all", "policies/rule_index.c", "sum += rule->organization_count == 0;", "sum++;"),
     ("no rule is about one principal only", "policies/rule.c", "    if (high == 0)\n        return true;\n", "    return true;\n"),
     ("a lock by name leaves the rename", "policies/rule.c", "return about || has(rule->renames, operation->index);", "return about;"),
-    ("a lock by name denies every update", "policies/gate_rules.c", "bool no = rename && is_renamed(outlook) == TRUTH_NO;", "bool no = false;"),
+    ("a lock by name denies every update", "policies/gate_rules.c", "bool no = rename && outlook_renames(outlook) == TRUTH_NO;", "bool no = false;"),
     ("one condition of `when` will do", "policies/gate_rules.c", "    for (uint32_t i = 0; i < rule->when.count && !no; i++)\n        no = condition_holds",
      "    for (uint32_t i = 0; i < rule->when.count && i < 1 && !no; i++)\n        no = condition_holds"),
     ("`unless` is not looked at", "policies/gate_rules.c", "i < rule->unless.count && !no", "false"),
