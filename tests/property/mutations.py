@@ -90,7 +90,7 @@ MUTATIONS = [Mutation(*row) for row in [
      "rule->effect == RULE_DENY || rule->effect == RULE_BREAK_GLASS || rule->effect == RULE_REASON ||"),
     ("break-glass passes no freeze", "policies/gate_rules.c", "rule->effect == RULE_BREAK_GLASS || rule->effect == RULE_REASON ||", "rule->effect == RULE_REASON ||"),
     ("anybody may break the glass", "policies/gate_rules.c", "|| out->principal->break_glass.requests == 0)", ")"),
-    ("any reason will do", "policies/gate_rules.c", "pattern_match(rule->form, weighing->outlook.input->scratch, decision->orders.reason) == MATCH_YES",
+    ("any reason will do", "policies/gate_rules.c", "pattern_match(rule->form, outlook->input->scratch, decision->orders.reason) == MATCH_YES",
      "true"),
     ("the last in the file names the refusal", "policies/gate_rules.c", "if (weighing->first[rule->effect] == NULL) {", "if (true) {"),
     ("approvals are forgotten", "policies/gate_rules.c", "(rule->effect == RULE_APPROVAL || rule->effect == RULE_BUDGET))", "rule->effect == RULE_BUDGET)"),
