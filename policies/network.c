@@ -102,7 +102,8 @@ const char *network_parse(const char *text, struct network *network)
 bool networks_contain(const struct networks *networks, const struct ip_address *address)
 {
     for (size_t i = 0; i < networks->count; i++)
-        if (same_prefix(&networks->items[i].base, address, networks->items[i].bits))
+        if (ip_address_is_four(&networks->items[i].base) == ip_address_is_four(address) &&
+            same_prefix(&networks->items[i].base, address, networks->items[i].bits))
             return true;
     return false;
 }

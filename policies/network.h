@@ -39,6 +39,7 @@ struct networks {
     bool local; /* "unix:": whoever connects by a UNIX socket */
 };
 
+/* Is the address in one of them? IPv4 is in networks of IPv4 alone: ::/0 holds none of it. */
 bool networks_contain(const struct networks *networks, const struct ip_address *address);
 
 #endif

@@ -391,7 +391,9 @@ def is_above(value, bound):
 
 
 def is_within(value, networks):
-    return any(as_ipv6(value) in as_ipv6(text) for text in networks)
+    """IPv4 is in networks of IPv4, IPv6 in those of IPv6: ::/0 holds no IPv4 address."""
+    address = as_ipv6(value)
+    return any(address.is_four() == as_ipv6(text).is_four() and address in as_ipv6(text) for text in networks)
 
 
 def as_ipv6(text):
@@ -408,6 +410,9 @@ class Range:
 
     def __contains__(self, other):
         return self.first <= other.first and other.last <= self.last
+
+    def is_four(self):
+        return self.first >> 32 == self.last >> 32 == 0xffff
 
 
 def is_during(time, windows):
