@@ -109,3 +109,18 @@ size_t ascii_plain_run(struct span bytes)
     }
     return finish_run(bytes, length, ASCII_PLAIN);
 }
+
+bool ascii_is_secret(struct span bytes)
+{
+    size_t at = 0;
+
+    for (; bytes.length - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t word = word_at(bytes, at);
+        if ((any_below(word, '!') | (word & TOPS) | any_is(word, 0x7f) | any_is(word, ',')) != 0)
+            return false;
+    }
+    for (; at < bytes.length; at++)
+        if (bytes.data[at] <= ' ' || bytes.data[at] > '~' || bytes.data[at] == ',')
+            return false;
+    return true;
+}

@@ -60,6 +60,9 @@ static inline size_t ascii_run(struct span bytes, unsigned class)
 size_t ascii_value_run(struct span bytes);
 size_t ascii_plain_run(struct span bytes);
 
+/* Are all of them visible (RFC 5234's VCHAR) and none a comma? So it is with the secret of a credential. */
+bool ascii_is_secret(struct span bytes);
+
 /* Value of a hex digit; -1 for any other byte. */
 static inline int ascii_hex(char c)
 {

@@ -20,6 +20,8 @@ struct path {
 struct node {
     const struct path *path; /* that ends here; NULL for none */
     uint32_t parameter;      /* the node behind a parameter segment; TABLE_NONE without one */
+    uint32_t edge;           /* the literal edge from here that was added last; TABLE_NONE without one */
+    uint32_t edge_count;     /* literal edges from here */
 };
 
 /* From one node to the next by a literal segment. */

@@ -56,9 +56,17 @@ static bool edge_matches(const void *edges, uint32_t item, const void *key)
     return edge->from == wanted->from && span_equal(edge->literal, wanted->literal);
 }
 
+/* Most nodes have one literal edge or none, which needs no hash. */
 static uint32_t find_literal(const struct contract *contract, uint32_t from, struct span literal)
 {
+    const struct node *node = &contract->nodes[from];
     struct edge_key key = {from, literal};
+
+    if (node->edge_count == 0)
+        return TABLE_NONE;
+    if (node->edge_count == 1)
+        return span_equal(contract->edges[node->edge].literal, literal) ? contract->edges[node->edge].to
+                                                                        : TABLE_NONE;
     uint32_t edge =
         table_find(&contract->by_edge, edge_hash(from, literal), edge_matches, contract->edges, &key);
 
@@ -67,7 +75,7 @@ static uint32_t find_literal(const struct contract *contract, uint32_t from, str
 
 static uint32_t add_node(struct contract *contract)
 {
-    contract->nodes[contract->node_count] = (struct node){NULL, TABLE_NONE};
+    contract->nodes[contract->node_count] = (struct node){.parameter = TABLE_NONE, .edge = TABLE_NONE};
     return (uint32_t)contract->node_count++;
 }
 
@@ -79,6 +87,8 @@ static uint32_t add_literal(struct contract *contract, uint32_t from, struct spa
         return to;
     to = add_node(contract);
     contract->edges[contract->edge_count] = (struct edge){literal, from, to};
+    contract->nodes[from].edge = (uint32_t)contract->edge_count;
+    contract->nodes[from].edge_count++;
     table_add(&contract->by_edge, edge_hash(from, literal), (uint32_t)contract->edge_count++);
     return to;
 }

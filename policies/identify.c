@@ -1,5 +1,6 @@
 /* Whom does a request come from? Tokens and certificates are held against the policy; where both are shown,
  * they have to agree. */
+#include "policies/ascii.h"
 #include "policies/decide.h"
 #include "policies/digest.h"
 #include "policies/fields.h"
@@ -18,12 +19,9 @@ static struct span secret_of(struct span authorization, const char *scheme)
         start++;
 
     struct span secret = {authorization.data + start, authorization.length - start};
-    if (start == length || secret.length == 0 || secret.length > SECRET_LONGEST)
-        return (struct span){NULL, 0};
-    for (size_t i = 0; i < secret.length; i++)
-        if (secret.data[i] <= ' ' || secret.data[i] > '~' || secret.data[i] == ',')
-            return (struct span){NULL, 0};
-    return secret;
+    bool good =
+        start != length && secret.length > 0 && secret.length <= SECRET_LONGEST && ascii_is_secret(secret);
+    return good ? secret : (struct span){NULL, 0};
 }
 
 /* The principal that an OAuth token names, and in *term when it is good; NULL with the fault noted. */

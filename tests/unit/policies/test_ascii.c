@@ -94,9 +94,27 @@ static void hex_digits(void **state)
     }
 }
 
+/* Every byte at every place of texts shorter and longer than a word. */
+static void tells_secrets(void **state)
+{
+    char text[19];
+
+    (void)state;
+    assert_true(ascii_is_secret((struct span){NULL, 0}));
+    for (size_t length = 1; length <= sizeof text; length++)
+        for (size_t at = 0; at < length; at++)
+            for (int byte = 0; byte < 256; byte++) {
+                memset(text, 'x', sizeof text);
+                text[at] = (char)byte;
+                assert_int_equal(ascii_is_secret((struct span){text, length}),
+                                 byte > ' ' && byte < 0x7f && byte != ',');
+            }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(tells_secrets),
         cmocka_unit_test(runs_end_where_the_class_ends),
         cmocka_unit_test(classes_are_those_of_the_grammars),
         cmocka_unit_test(hex_digits),
