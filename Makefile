@@ -113,7 +113,7 @@ unit: $(UNIT_PROGRAMS)
 	@sh tests/unit/run.sh $(UNIT_PROGRAMS)
 
 # After `unit`, so that what is broken in the small is named first; both use all cores.
-flow: $(PROGRAMS) $(BENCH) $(APPROVE) fault | $(if $(filter test,$(MAKECMDGOALS)),unit)
+flow: $(PROGRAMS) $(BENCH) $(APPROVE) $(BUILD)/bench/scale fault | $(if $(filter test,$(MAKECMDGOALS)),unit)
 	PORTCULLIS_BUILD=$(BUILD) $(PYTEST) $(PYTEST_ARGS) $(FLOWS)
 
 PYTHON_BENCH := PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/bench

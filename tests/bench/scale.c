@@ -2,8 +2,10 @@
  *
  * scale POLICY CONTRACT REQUESTS prints {"parse_s":…,"load_s":…,"file_bytes":…,"kept_bytes":…,"decisions":…,
  * "passed":…}. REQUESTS holds lines "<token> <target>"; each is judged once, as a GET. Under callgrind with
- * --toggle-collect=decide what is counted is the judgement alone. */
+ * --toggle-collect=decide what is counted is the judgement alone: its fields come with their rows, which the
+ * wire guard of the gate has looked up before. */
 #include "policies/decide.h"
+#include "policies/fields.h"
 #include "proxy/base/clock.h"
 #include "proxy/base/file.h"
 
@@ -89,10 +91,12 @@ static bool judge(const struct decide_input *input, const char *token, const cha
 {
     const struct field fields[] = {{SPAN("Host"), SPAN("localhost")},
                                    {SPAN("Authorization"), span_of(token)}};
+    const struct field_row *const rows[] = {field_row(fields[0].name), field_row(fields[1].name)};
     const struct request request = {.method = SPAN("GET"),
                                     .target = span_of(target),
                                     .fields = fields,
                                     .field_count = sizeof fields / sizeof *fields,
+                                    .rows = rows,
                                     .client = SPAN("127.0.0.1"),
                                     .now = 1800000000};
     struct arena arena;
