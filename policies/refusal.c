@@ -53,6 +53,12 @@ static const struct kind kinds[REFUSE_KINDS] = {
                          "A rule of the policy demands that others approve this request first."},
     [REFUSE_APPROVAL_LIMIT] = {429, "portcullis-approval-limit", "Too many requests wait for approval",
                                "As many requests of this principal as may be wait for approval."},
+    [REFUSE_NO_APPROVAL] = {404, "portcullis-no-such-approval", "No such approval",
+                            "No request with this id waits for approval, or it is not yours to see."},
+    [REFUSE_MAY_NOT_APPROVE] = {403, "portcullis-may-not-approve", "May not approve",
+                                "Others must approve this request."},
+    [REFUSE_APPROVED_BEFORE] = {409, "portcullis-approved-before", "Approved before",
+                                "The same person has approved this request before."},
     [REFUSE_BUDGET] =
         {429, "portcullis-budget-spent", "Budget spent",
          "A rule of the policy allows no more such changes for now; the request was not sent on."},

@@ -29,6 +29,9 @@ enum refusal_kind {
     REFUSE_REASON,             /* 403 portcullis-reason-required */
     REFUSE_APPROVAL,           /* 403 portcullis-approval-required */
     REFUSE_APPROVAL_LIMIT,     /* 429 portcullis-approval-limit: too many wait for approval */
+    REFUSE_NO_APPROVAL,        /* 404 portcullis-no-such-approval */
+    REFUSE_MAY_NOT_APPROVE,    /* 403 portcullis-may-not-approve */
+    REFUSE_APPROVED_BEFORE,    /* 409 portcullis-approved-before: by the same person */
     REFUSE_BUDGET,             /* 429 portcullis-budget-spent */
     REFUSE_KEY_REUSED,
     REFUSE_KEY_IN_FLIGHT,

@@ -30,7 +30,7 @@ struct control {
     struct swap *swap; /* puts rulesets in force */
     struct admin_view
         view; /* the ruleset in force is in it; `stopping`: the first SIGTERM or SIGINT was seen */
-    struct admin *admin;
+    struct admin *admin, *approvals;
     struct event *events[4];
     bool at_once; /* and another one */
     bool taken;   /* another gate has taken over, and no signal came since */
@@ -169,7 +169,8 @@ static void on_taken(void *arg)
         LOG_INFO, "takeover",
         "another process has taken over: no more connections are accepted here; running exchanges may end");
     admin_close(control->admin);
-    control->admin = NULL;
+    admin_close(control->approvals);
+    control->admin = control->approvals = NULL;
     control->view.stopping = true;
     control->taken = true;
     (void)event_base_loopbreak(control->base);
@@ -213,10 +214,15 @@ static bool make_parts(struct control *control)
 
 static bool open_admin(struct control *control, char *error, size_t error_size)
 {
-    if (control->task.admin_socket < 0)
-        return true;
-    control->admin = admin_open(&control->view, control->base, control->task.admin_socket, error, error_size);
-    return control->admin != NULL;
+    const struct control_task *task = &control->task;
+
+    if (task->admin_socket >= 0 &&
+        (control->admin =
+             admin_open(&control->view, control->base, NULL, task->admin_socket, error, error_size)) == NULL)
+        return false;
+    return task->approvals_socket < 0 ||
+           (control->approvals = admin_open(&control->view, control->base, control->port,
+                                            task->approvals_socket, error, error_size)) != NULL;
 }
 
 struct control *control_new(const struct control_task *task, char *error, size_t error_size)
@@ -247,8 +253,10 @@ void control_run(struct control *control, struct ruleset *ruleset)
 
 void control_leave(struct control *control)
 {
-    if (control != NULL)
-        admin_leave(control->admin);
+    if (control == NULL)
+        return;
+    admin_leave(control->admin);
+    admin_leave(control->approvals);
 }
 
 bool control_poll(struct control *control)
@@ -265,6 +273,7 @@ void control_free(struct control *control)
         if (control->events[i] != NULL)
             event_free(control->events[i]);
     admin_close(control->admin);
+    admin_close(control->approvals);
     reconcile_free(control->reconciler);
     swap_free(control->swap);
     journal_port_free(control->port);

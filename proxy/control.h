@@ -13,6 +13,7 @@ struct control_task {
     struct worker **workers;
     unsigned worker_count;
     int admin_socket;          /* listening; -1: no admin listener */
+    int approvals_socket;      /* the same, for approvals */
     struct takeover *takeover; /* through which another gate may take over; NULL: none */
 };
 

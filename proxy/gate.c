@@ -26,7 +26,7 @@
 #include <unistd.h>
 
 #define OWN_DESCRIPTORS                                                                                      \
-    64 /* of the process: journal, logs, positions, signals, the admin listener's clients */
+    128 /* of the process: journal, logs, positions, signals, clients of admin and approvals */
 #define WORKER_DESCRIPTORS 72 /* of each worker: its loop, and clients that are being turned away */
 
 #define STOP_POLL_US   100000
@@ -266,6 +266,7 @@ static bool serve(struct gate *gate, const char *port_file)
         .workers = gate->workers,
         .worker_count = gate->worker_count,
         .admin_socket = gate->sockets.admin != NULL ? gate->sockets.admin->fds[0] : -1,
+        .approvals_socket = gate->sockets.approvals != NULL ? gate->sockets.approvals->fds[0] : -1,
         .takeover = gate->takeover,
     };
     gate->control = control_new(&task, error, sizeof error);

@@ -43,11 +43,11 @@ static void on_resume(evutil_socket_t descriptor, short what, void *arg)
 
 bool admin_reload(struct admin *admin, char *error, size_t error_size)
 {
-    return admin == NULL ||
+    return admin == NULL || admin->port != NULL ||
            admin_token_load(&admin->token, &admin->view->service->config->admin.token, error, error_size);
 }
 
-static struct admin *make(const struct admin_view *view, struct event_base *base)
+static struct admin *make(const struct admin_view *view, struct event_base *base, struct journal_port *port)
 {
     struct admin *admin = calloc(1, sizeof *admin);
 
@@ -55,16 +55,18 @@ static struct admin *make(const struct admin_view *view, struct event_base *base
         return NULL;
     admin->view = view;
     admin->base = base;
+    admin->port = port;
     TAILQ_INIT(&admin->clients);
     (void)event_assign(&admin->resume, base, -1, 0, on_resume, admin);
     return admin;
 }
 
-struct admin *admin_open(const struct admin_view *view, struct event_base *base, int listening, char *error,
-                         size_t error_size)
+struct admin *admin_open(const struct admin_view *view, struct event_base *base, struct journal_port *port,
+                         int listening, char *error, size_t error_size)
 {
-    const struct config_address *address = &view->service->config->admin.listen;
-    struct admin *admin = make(view, base);
+    const struct config *config = view->service->config;
+    const struct config_address *address = port != NULL ? &config->approvals.listen : &config->admin.listen;
+    struct admin *admin = make(view, base, port);
 
     (void)snprintf(error, error_size, "%s: out of memory", address->text);
     if (admin == NULL || !admin_reload(admin, error, error_size)) {

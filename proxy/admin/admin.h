@@ -11,11 +11,17 @@
 
 struct admin;
 struct event_base;
+struct journal_port;
 
 /* Accepts in the base's loop at a listening socket, which it duplicates. The view must outlive it. NULL with
- * a message. */
-struct admin *admin_open(const struct admin_view *view, struct event_base *base, int listening, char *error,
-                         size_t error_size);
+ * a message.
+ *
+ * `port`: of the journal, in the same loop; must outlive it. With one it is the listener for approvals
+ * instead: principals see there what waits for approval (GET /approvals, GET /approvals/{id}), and give
+ * (POST) or take back and deny it (DELETE), with their own tokens. What they change is durable in the journal
+ * before the answer. NULL: the admin listener. */
+struct admin *admin_open(const struct admin_view *view, struct event_base *base, struct journal_port *port,
+                         int listening, char *error, size_t error_size);
 void admin_close(struct admin *admin);
 
 /* Accepts no more: another process has the socket. NULL allowed. */

@@ -12,6 +12,8 @@
 
 static const struct wire_limits limits = {
     .header_bytes = ADMIN_REQUEST, .header_fields = 64, .target_bytes = 256, .body_bytes = 0};
+static const struct wire_limits people_limits = {
+    .header_bytes = ADMIN_REQUEST, .header_fields = 64, .target_bytes = 256, .body_bytes = ADMIN_CONTENT};
 
 void admin_client_end(struct admin_client *client)
 {
@@ -23,6 +25,8 @@ void admin_client_end(struct admin_client *client)
     (void)event_del(&client->writable);
     (void)event_del(&client->deadline);
     (void)close(client->descriptor);
+    people_forget(client);
+    text_free(&client->content);
     text_free(&client->reply);
     explicit_bzero(client->request, sizeof client->request);
     free(client);
@@ -62,8 +66,9 @@ static void on_writable(evutil_socket_t descriptor, short what, void *arg)
     send_reply(arg);
 }
 
-static void reply(struct admin_client *client)
+void admin_client_reply(struct admin_client *client)
 {
+    (void)event_add(&client->readable, NULL);
     explicit_bzero(client->request, sizeof client->request);
     client->replied = true;
     if (client->reply.failed)
@@ -91,21 +96,29 @@ static void judge(struct admin_client *client, size_t at)
 {
     struct wire *wire = &client->wire;
 
-    while (at < client->received && wire->state < WIRE_BODY) {
+    bool people = client->admin->port != NULL;
+    while (at < client->received && wire->state < (people ? WIRE_COMPLETE : WIRE_BODY)) {
         struct span data, rest = {client->request + at, client->received - at};
         at += wire_read(wire, rest, &data);
+        if (data.length > 0)
+            text_add(&client->content, data.data, data.length);
     }
     if (wire->state == WIRE_REFUSED)
         admin_refuse(client->admin, wire->fault, &client->reply);
-    else if (wire->state == WIRE_BODY)
+    else if (wire->state == WIRE_BODY && (!people || client->received == sizeof client->request))
         admin_refuse(client->admin, WIRE_FAULT_BODY_LARGE, &client->reply);
+    else if (wire->state == WIRE_COMPLETE && people)
+        people_answer(client, header_of(client), wire_field_count(wire));
     else if (wire->state == WIRE_COMPLETE)
         admin_answer(client->admin, header_of(client), wire_field_count(wire), &client->reply);
     else if (client->received == sizeof client->request)
         admin_refuse(client->admin, WIRE_FAULT_HEADER_LARGE, &client->reply);
     else
         return;
-    reply(client);
+    if (client->change == NULL)
+        admin_client_reply(client);
+    else
+        (void)event_del(&client->readable);
 }
 
 static void on_readable(evutil_socket_t descriptor, short what, void *arg)
@@ -152,7 +165,7 @@ void admin_client_begin(struct admin *admin, int descriptor)
         admin_client_end(TAILQ_FIRST(&admin->clients));
     client->admin = admin;
     client->descriptor = descriptor;
-    wire_begin(&client->wire, &limits);
+    wire_begin(&client->wire, admin->port != NULL ? &people_limits : &limits);
     TAILQ_INSERT_TAIL(&admin->clients, client, link);
     admin->client_count++;
     (void)event_assign(&client->readable, admin->base, descriptor, EV_READ | EV_PERSIST, on_readable, client);

@@ -54,7 +54,7 @@ static const struct page *page_at(struct span path)
 }
 
 /* Ends the head, whose status line and other fields stand in the reply already. */
-static void add_body(struct text *reply, const char *type, const struct text *body, bool with_body)
+void admin_add_body(struct text *reply, const char *type, const struct text *body, bool with_body)
 {
     char date[REPLY_DATE];
 
@@ -69,7 +69,7 @@ static void add_body(struct text *reply, const char *type, const struct text *bo
 }
 
 /* Answers with an error document of the gate's form. */
-static void refuse(struct admin *admin, const struct refusal *refusal, bool with_body, struct text *reply)
+void admin_add_refusal(struct admin *admin, const struct refusal *refusal, bool with_body, struct text *reply)
 {
     static struct log_limit limit;
     char id[UUID_TEXT];
@@ -85,7 +85,7 @@ static void refuse(struct admin *admin, const struct refusal *refusal, bool with
     reply_begin(reply, refusal->status);
     for (const struct refusal_member *field = refusal->fields; field != NULL; field = field->next)
         reply_field(reply, span_of(field->name), span_of(field->value));
-    add_body(reply, "application/vnd.api+json", &document, with_body);
+    admin_add_body(reply, "application/vnd.api+json", &document, with_body);
     text_free(&document);
 }
 
@@ -97,7 +97,7 @@ void admin_refuse(struct admin *admin, enum wire_fault fault, struct text *reply
     arena_init(&arena);
     refusal_begin(&refusal, wire_refusal_kind(fault));
     refusal_add(&refusal, &arena, wire_fault_detail(fault), NULL, NULL);
-    refuse(admin, &refusal, true, reply);
+    admin_add_refusal(admin, &refusal, true, reply);
     arena_reset(&arena);
 }
 
@@ -131,7 +131,7 @@ static void show(const struct admin *admin, const struct page *page, bool with_b
     struct text body = {0};
 
     reply_begin(reply, page->show(admin->view, &body));
-    add_body(reply, page->type, &body, with_body);
+    admin_add_body(reply, page->type, &body, with_body);
     text_free(&body);
 }
 
@@ -150,7 +150,7 @@ void admin_answer(struct admin *admin, struct span header, size_t field_count, s
     const struct page *page = page_at(request.target);
     bool with_body = !span_is(request.method, "HEAD");
     if (find_fault(admin, &request, page, &arena, &refusal))
-        refuse(admin, &refusal, with_body, reply);
+        admin_add_refusal(admin, &refusal, with_body, reply);
     else
         show(admin, page, with_body, reply);
     arena_reset(&arena);

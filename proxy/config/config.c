@@ -164,6 +164,10 @@ static const struct setting table[] = {
      "Bearer token that is demanded there: {\"env\": NAME} or {\"file\": PATH}, read anew with SIGHUP; null "
      "for none."},
 
+    {"approvals.listen", SETTING_ADMIN, AT(approvals.listen), 0, 0, true, "null",
+     "Where people see and give approvals (/approvals): an address of this machine or unix:PATH (made with "
+     "mode 0600); null for nowhere."},
+
     {"ship.syslog", SETTING_SYSLOG, AT(ship.syslog), 0, 0, true, "null",
      "Where the journal is shipped as syslog (RFC 5424): unix:/dev/log, or tls://host:port (RFC 5425); null "
      "for "
@@ -326,6 +330,7 @@ void config_free(struct config *config)
     config_listen_free(config);
     free(config->trusted_networks.items);
     address_free(&config->admin.listen);
+    address_free(&config->approvals.listen);
     free(config->admin.token.env);
     free(config->admin.token.file);
     free(config->ship.webhook_token.env);

@@ -122,6 +122,10 @@ struct config {
     } admin;
 
     struct {
+        struct config_address listen; /* text NULL: nowhere */
+    } approvals;
+
+    struct {
         char *syslog;  /* "unix:/path" or "tls://host:port"; NULL: none */
         char *webhook; /* URL, perhaps a secret; NULL: none */
         struct config_secret webhook_token;

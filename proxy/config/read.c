@@ -250,6 +250,18 @@ static void check_admin(struct reading *reading)
                      address->text);
 }
 
+/* People show their tokens there, and it speaks no TLS. */
+static void check_approvals(struct reading *reading)
+{
+    const struct config *config = reading->config;
+    const struct config_address *address = &config->approvals.listen;
+
+    if (address->text != NULL && address->kind == ADDRESS_TCP && !host_is_loopback(address->host))
+        problems_add(reading->problems, SEVERITY_ERROR, &config->document, "/approvals/listen",
+                     "approvals.listen must be an address of this machine (127.0.0.0/8, [::1], unix:PATH): "
+                     "tokens are shown there, and it speaks no TLS. Put what ends TLS before it");
+}
+
 /* What lies in the journal's directory is handed out with it. */
 static void check_outside(struct reading *reading, const char *path, const char *pointer, const char *name)
 {
@@ -288,6 +300,7 @@ static void read_settings(struct reading *reading)
     resolve_public_url(reading);
     config_tls_check(reading->config, reading->problems);
     check_admin(reading);
+    check_approvals(reading);
     check_manifest(reading);
     config_networks_check(reading->config, reading->problems);
     check_outside(reading, reading->config->audit.keys, "/audit/keys", "audit.keys");

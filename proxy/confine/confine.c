@@ -88,6 +88,8 @@ static void allow_listeners(struct confine_files *files, const struct config *co
             confine_files_allow_around(files, config->listen[i].address.host, CONFINE_WRITE);
     if (config->admin.listen.text != NULL && config->admin.listen.kind == ADDRESS_UNIX)
         confine_files_allow_around(files, config->admin.listen.host, CONFINE_WRITE);
+    if (config->approvals.listen.text != NULL && config->approvals.listen.kind == ADDRESS_UNIX)
+        confine_files_allow_around(files, config->approvals.listen.host, CONFINE_WRITE);
 }
 
 static enum confine_result confine_paths(const struct config *config, const struct ruleset *ruleset,

@@ -16,6 +16,10 @@ static void compose(struct text *text, const struct sockets *sockets)
         text_add_string(text, ",\"admin\":");
         text_add_json(text, span_of(sockets->admin->bound));
     }
+    if (sockets->approvals != NULL) {
+        text_add_string(text, ",\"approvals\":");
+        text_add_json(text, span_of(sockets->approvals->bound));
+    }
     text_add_string(text, "}\n");
 }
 

@@ -1,5 +1,6 @@
 /* The port file: tells scripts the addresses really bound, {"listen":["127.0.0.1:41234"]}, and
- * "admin":"127.0.0.1:41235" where there is a metrics page. */
+ * "admin":"127.0.0.1:41235" where there is a metrics page, and
+ * "approvals" likewise. */
 #ifndef PROXY_LISTEN_PORT_FILE_H
 #define PROXY_LISTEN_PORT_FILE_H
 

@@ -30,7 +30,7 @@ bool socket_group_add(struct socket_group *group, int fd)
 
 bool sockets_init(struct sockets *sockets, const struct config *config)
 {
-    *sockets = (struct sockets){.groups = calloc(config->listen_count + 1, sizeof *sockets->groups)};
+    *sockets = (struct sockets){.groups = calloc(config->listen_count + 2, sizeof *sockets->groups)};
     if (sockets->groups == NULL)
         return false;
     for (; sockets->count < config->listen_count; sockets->count++)
@@ -41,6 +41,12 @@ bool sockets_init(struct sockets *sockets, const struct config *config)
             (struct config_listener){.address = config->admin.listen, .mode = ADMIN_MODE};
         sockets->admin = &sockets->groups[sockets->total++];
         sockets->admin->config = &sockets->admin_listener;
+    }
+    if (config->approvals.listen.text != NULL) {
+        sockets->approvals_listener =
+            (struct config_listener){.address = config->approvals.listen, .mode = ADMIN_MODE};
+        sockets->approvals = &sockets->groups[sockets->total++];
+        sockets->approvals->config = &sockets->approvals_listener;
     }
     return true;
 }
@@ -187,7 +193,7 @@ static bool open_groups(struct sockets *sockets, struct opening *opening)
 
     for (size_t i = 0; i < sockets->total; i++) {
         struct socket_group *group = &sockets->groups[i];
-        opening->workers = group == sockets->admin ? 1 : workers;
+        opening->workers = group == sockets->admin || group == sockets->approvals ? 1 : workers;
         if (group->count == 0 && !kinds[group->config->address.kind].open(group, opening))
             return false;
         drop_again(group, &opening->activation);

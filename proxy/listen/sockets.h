@@ -19,11 +19,13 @@ struct socket_group {
 };
 
 struct sockets {
-    struct socket_group *groups; /* one for each listener of the configuration, in its order, and `admin` */
-    size_t count;                /* of listeners */
-    size_t total;                /* of groups */
-    struct socket_group *admin;  /* the last one; NULL without an admin listener */
-    struct config_listener admin_listener;
+    struct socket_group
+        *groups;  /* one for each listener of the configuration, in its order, `admin`, `approvals` */
+    size_t count; /* of listeners */
+    size_t total; /* of groups */
+    struct socket_group *admin;     /* behind those; NULL without an admin listener */
+    struct socket_group *approvals; /* the last one; NULL without a listener for approvals */
+    struct config_listener admin_listener, approvals_listener;
 };
 
 /* Takes a listening socket over into a group. False when memory is out; the socket is then closed. */

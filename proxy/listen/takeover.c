@@ -58,10 +58,10 @@ static int find(const char *path)
 /* The group that a listener's sockets go to; NULL: we do not listen there. */
 static struct socket_group *group_for(const struct sockets *sockets, const struct takeover_message *message)
 {
-    if (message->kind == TAKEOVER_ADMIN)
-        return sockets->admin != NULL && strcmp(sockets->admin->config->address.text, message->address) == 0
-                   ? sockets->admin
-                   : NULL;
+    if (message->kind == TAKEOVER_ADMIN || message->kind == TAKEOVER_APPROVALS) {
+        struct socket_group *only = message->kind == TAKEOVER_ADMIN ? sockets->admin : sockets->approvals;
+        return only != NULL && strcmp(only->config->address.text, message->address) == 0 ? only : NULL;
+    }
     for (size_t i = 0; i < sockets->count; i++)
         if (sockets->groups[i].count == 0 &&
             strcmp(sockets->groups[i].config->address.text, message->address) == 0)
@@ -215,6 +215,13 @@ static bool give_group(int socket, enum takeover_kind kind, uint32_t number, con
     return given;
 }
 
+static enum takeover_kind kind_of(const struct sockets *sockets, const struct socket_group *group)
+{
+    if (group == sockets->admin)
+        return TAKEOVER_ADMIN;
+    return group == sockets->approvals ? TAKEOVER_APPROVALS : TAKEOVER_LISTENER;
+}
+
 static bool give_all(const struct takeover *takeover, int socket)
 {
     const struct sockets *sockets = takeover->sockets;
@@ -223,8 +230,7 @@ static bool give_all(const struct takeover *takeover, int socket)
 
     for (size_t i = 0; i < sockets->total; i++) {
         const struct socket_group *group = &sockets->groups[i];
-        if (!give_group(socket, group == sockets->admin ? TAKEOVER_ADMIN : TAKEOVER_LISTENER, (uint32_t)i,
-                        group))
+        if (!give_group(socket, kind_of(sockets, group), (uint32_t)i, group))
             return false;
     }
     return takeover_send(socket, &own, takeover->listening) && takeover_send(socket, &end, -1);

@@ -17,6 +17,7 @@ enum takeover_kind {
     TAKEOVER_END,
     TAKEOVER_SERVES,
     TAKEOVER_GOES_ON,
+    TAKEOVER_APPROVALS, /* a socket of the listener for approvals */
     TAKEOVER_KINDS
 };
 

@@ -415,6 +415,33 @@ class Gate(Process):
         finally:
             connection.close()
 
+    def people_connection(self):
+        """A connection to the listener for approvals."""
+        address = json.loads(self.port_file.read_text())["approvals"]
+        if not address.startswith("unix:"):
+            host, _, port = address.rpartition(":")
+            return socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.settimeout(PATIENCE)
+        connection.connect(address.removeprefix("unix:"))
+        return connection
+
+    def people(self, method, path, token=None, body=None, headers=None):
+        """One request to the listener for approvals; `body` is sent as JSON."""
+        connected = self.people_connection()
+        fields = {"Authorization": f"token {token}"} if token else {}
+        if body is not None:
+            fields["Content-Type"] = "application/json"
+            body = body if isinstance(body, bytes) else json.dumps(body)
+        connection = http.client.HTTPConnection("approvals", timeout=PATIENCE)
+        connection.sock = connected
+        try:
+            connection.request(method, path, body=body, headers={**fields, **(headers or {})})
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.getheaders(), answer.read())
+        finally:
+            connection.close()
+
     def metrics(self):
         """The metrics page as a dict of name (with its labels) and value."""
         answer = self.admin("GET", "/metrics")

@@ -1,0 +1,86 @@
+"""People at the listener for approvals, over the real path: who sees what, who may agree, what is recorded, and what then passes."""
+
+import pytest
+import world
+from test_approvals import approvals, assert_waits, demand
+from test_rules import changes, send
+from world import DELETE, PAYMENTS, TOKENS
+
+LISTEN = {"approvals": {"listen": "127.0.0.1:0"}}
+REASON = {"reason": "Agreed in the change meeting."}
+
+
+def people_policy(people=1):
+    document = world.policy(rules=[demand(people=people)])
+    for grant in document["organizations"][PAYMENTS]["grants"]:
+        if grant["principal"] in ("viewer", "editor", "setter", "deleter"):
+            grant["permissions"] = [*grant.get("permissions", []), "portcullis.approve"]
+    document["principals"]["setter"]["owners"] = ["editor"]
+    return document
+
+
+def error(got, status):
+    assert got.status == status, got
+    return got.json()["errors"][0]["code"].removeprefix("portcullis-")
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "unix"])
+def test_two_people_agree_and_it_passes_once(make_gate, sandbox, tmp_path, listen):
+    address = f"unix:{tmp_path}/approvals.sock" if listen == "unix" else listen
+    gate = make_gate(sandbox, policy=people_policy(2), config={"approvals": {"listen": address}})
+    page = "/approvals/" + assert_waits(send(gate, DELETE), people=2)
+    assert error(gate.people("POST", page, TOKENS["deleter"], REASON), 403) == "may-not-approve"
+    assert error(gate.people("POST", page, TOKENS["creator"], REASON), 404) == "no-such-approval"
+    assert error(gate.people("POST", page, None, REASON), 401) == "unauthenticated"
+    assert gate.people("POST", page, TOKENS["setter"], REASON).status == 200
+    assert error(gate.people("POST", page, TOKENS["editor"], REASON), 409) == "approved-before"
+    assert_waits(send(gate, DELETE), people=2, given=1)
+    assert changes(sandbox) == []
+    assert gate.people("POST", page, TOKENS["viewer"], REASON).status == 200
+    assert send(gate, DELETE).status == 204
+    assert len(changes(sandbox)) == 1
+    assert [(one["principal"], one["detail"]) for one in approvals(gate, "given")] == [("setter", REASON["reason"]), ("viewer", REASON["reason"])]
+
+
+def test_what_is_seen_taken_back_and_denied(make_gate, sandbox):
+    gate = make_gate(sandbox, policy=people_policy(), config=LISTEN)
+    page = "/approvals/" + assert_waits(send(gate, DELETE))
+    seen = gate.people("GET", page, TOKENS["viewer"]).json()["data"]["attributes"]
+    assert seen["before"] and "radius" not in seen and "radius" in seen["hidden"] and seen["principal"] == "deleter"
+    blind = gate.people("GET", page, TOKENS["setter"]).json()["data"]["attributes"]
+    assert "before" not in blind and "radius" not in blind
+    assert len(gate.people("GET", "/approvals", TOKENS["viewer"]).json()["data"]) == 1
+    assert gate.people("GET", "/approvals", TOKENS["creator"]).json()["data"] == []
+    assert gate.people("POST", page, TOKENS["viewer"], REASON).status == 200
+    assert gate.people("DELETE", page, TOKENS["viewer"], REASON).status == 200
+    assert_waits(send(gate, DELETE), given=0)
+    assert gate.people("DELETE", page, TOKENS["deleter"], REASON).json()["data"]["attributes"]["state"] == "void"
+    assert error(gate.people("GET", page, TOKENS["viewer"]), 404) == "no-such-approval"
+    assert [one["result"] for one in approvals(gate)] == ["requested", "given", "withdrawn", "void"]
+    assert changes(sandbox) == []
+
+
+def test_wrong_requests_change_nothing(make_gate, sandbox):
+    gate = make_gate(sandbox, policy=people_policy(), config=LISTEN)
+    page = "/approvals/" + assert_waits(send(gate, DELETE))
+    token = TOKENS["viewer"]
+    for body in (b"{", b'{"reason":"a","reason":"b"}'):
+        assert error(gate.people("POST", page, token, body), 400) == "malformed-body"
+    for body in ({}, {"reason": ""}, {"reason": 1}, {"reason": "x" * 501}, {"reason": "a\nb"}, {"reason": "a", "more": 1}, []):
+        assert error(gate.people("POST", page, token, body), 400) == "invalid-body"
+    assert error(gate.people("POST", page, token, REASON, {"Content-Type": "text/plain"}), 415) == "media-type"
+    assert error(gate.people("POST", page, token, b"x" * 5000), 413) == "body-too-large"
+    put = gate.people("PUT", page, token, REASON)
+    assert error(put, 405) == "method-not-allowed" and put.field("Allow") == "DELETE, GET, HEAD, POST"
+    assert error(gate.people("GET", "/approvals?x=1", token), 404) == "no-such-operation"
+    assert len(approvals(gate)) == 1
+
+
+def test_two_tokens_name_nobody(make_gate, sandbox):
+    """Which of them counts is not for the gate to choose."""
+    gate = make_gate(sandbox, policy=people_policy(), config=LISTEN)
+    assert_waits(send(gate, DELETE))
+    with gate.people_connection() as connection:
+        fields = "".join(f"Authorization: token {TOKENS[name]}\r\n" for name in ("viewer", "creator"))
+        connection.sendall(f"GET /approvals HTTP/1.1\r\nHost: x\r\n{fields}Connection: close\r\n\r\n".encode())
+        assert connection.makefile("rb").readline().split()[1] == b"400"
