@@ -77,14 +77,17 @@ static void what_blows_up_is_found(void **state)
     }
 }
 
+#define VERSIONS                                                                                             \
+    "^(wip|work-in-progress|experimental|beta|((([0-9]{4})-([0-1][0-9]))-((3[01])|(0[1-9])|([12][0-9]))"     \
+    "(~(wip|work-in-progress|experimental|beta))?))$"
+
 static void what_is_quick_is_let_be(void **state)
 {
     static const char *const rows[] = {
         "^prod-",
         "",
         "^[A-Z]+-[0-9]+: .{10,}$",
-        "^(wip|work-in-progress|experimental|beta|((([0-9]{4})-([0-1][0-9]))-((3[01])|(0[1-9])|([12][0-9]))"
-        "(~(wip|work-in-progress|experimental|beta))?))$",
+        VERSIONS,
         "^[0-9]{12}$",
         "^(?:[a-z0-9]+-)*[a-z0-9]+$",
         "^(a++)+$",
