@@ -11,7 +11,7 @@ import pytest
 
 import world
 from processes import BUILD, ROOT
-from world import CREATE, CREATE_BODY, DELETE, ECR, OPERATIONS, PAYMENTS, READ, SEARCH, SECRET_PASSWORD, TOKENS, VERSION, digest
+from world import CREATE, CREATE_BODY, DELETE, ECR, OPERATIONS, PAYMENTS, READ, SEARCH, SECRET_PASSWORD, TOKENS, UPDATE, VERSION, digest
 
 CONTRACT = str(ROOT / "conf" / "integrations.openapi.json")
 COMMANDS = ["serve", "check", "explain", "test", "matrix", "diff", "replay", "token", "manifest", "audit"]
@@ -366,6 +366,10 @@ def test_explain_says_what_became_of_each_rule(make_config, tmp_path):
     text = run("explain", "-c", config, *there, "--time", monday, status=1).out
     assert re.search(r"^rule rule-3 +applies +deny$", text, re.MULTILINE)
     assert re.search(r"^rule rule-4 +kept out +/rules/4/unless/1 looks at /client$", text, re.MULTILINE)
+    (tmp_path / "body.json").write_text(json.dumps(UPDATE.body))
+    update = ["PATCH", UPDATE.target, "--principal", "maker", "--body", tmp_path / "body.json", "--facts", facts]
+    facts.write_text(json.dumps({"integration": {"attributes": UPDATE.body["data"]["attributes"]}}))
+    assert became(*update)[6] == ("kept out", "/rules/6/operations", "/body/data/attributes/profile_name")  # the name stays
     assert became("DELETE", DELETE.target, "--principal", "viewer", status=1) == []  # the gate of rules was not asked
     for option, value in (("--client", "example.com"), ("--client", "10.0.0.0/8"), ("--time", "noon"), ("--time", "2026-02-30T00:00:00Z")):
         assert value in run("explain", "-c", config, *arguments, option, value, status=2).err

@@ -5,9 +5,10 @@ import os
 import shutil
 import threading
 
+import pytest
 import world
 from checks import fields_of
-from processes import wait_until
+from processes import SANITIZER, wait_until
 from world import READ, TOKENS, UPDATE
 
 ADMIN = {"admin": {"listen": "127.0.0.1:0"}}
@@ -73,6 +74,20 @@ def test_the_links_of_a_kubernetes_volume(make_gate, sandbox, tmp_path):
     (volume / "..data_tmp").replace(volume / "..data")
     outcomes(gate, 2)
     assert get(gate) == 200
+
+
+@pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer's gate is not confined")
+def test_a_link_out_of_what_the_gate_may_read_fails_the_reload(make_gate, sandbox, tmp_path_factory):
+    """Confined, it may read the folders that its files lay in at the start, and no others."""
+    first, second, links = (tmp_path_factory.mktemp(name) for name in ("first", "second", "links"))
+    (first / "policy.json").write_text(json.dumps(world.policy()))
+    (second / "policy.json").write_text(json.dumps(closed()))
+    (links / "link").symlink_to(first)
+    gate = make_gate(sandbox, config={"policy": str(links / "link/policy.json"), **WATCHED})
+    (links / "other").symlink_to(second)
+    (links / "other").replace(links / "link")
+    said = outcomes(gate, 1)[0]
+    assert said["level"] == "error" and "Permission denied" in said["detail"] and get(gate) == 200
 
 
 def test_a_wrong_policy_leaves_the_old_one_and_says_why(make_gate, sandbox):
