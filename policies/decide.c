@@ -85,7 +85,7 @@ static void oblige(const struct decide_input *input, struct decision *out)
     if (out->operation->effect != EFFECT_READ)
         out->obligations |= OBLIGE_JOURNAL;
     out->credential = gate_credential(input, out);
-    out->forward = target_write(&out->target, out->arena);
+    out->forward = target_spell(&out->target, out->arena);
     if (out->forward.data == NULL)
         out->verdict = gate_refuse_memory(out);
 }

@@ -119,6 +119,7 @@ static enum verdict put_into_query(struct decision *out)
     if (target->parameter_count == TARGET_PARAMETERS)
         return gate_refuse(out, REFUSE_PARAMETER, "too-many-parameters",
                            "The request has too many query parameters.", NULL, NULL);
+    target->received.data = NULL;
     target->parameters[target->parameter_count++] =
         (struct target_parameter){.name = span_of("version"), .value = out->version};
     return VERDICT_PASS;

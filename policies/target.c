@@ -56,6 +56,11 @@ struct span target_write(const struct target *target, struct arena *arena)
     return (struct span){start, (size_t)(to - start)};
 }
 
+struct span target_spell(const struct target *target, struct arena *arena)
+{
+    return target->received.data != NULL ? arena_copy(arena, target->received) : target_write(target, arena);
+}
+
 struct span target_parameter(const struct target *target, const char *name)
 {
     for (size_t i = 0; i < target->parameter_count; i++)

@@ -19,6 +19,8 @@ struct target {
     uint32_t uuids;                                        /* bit i: segments[i] is a UUID */
     struct target_parameter parameters[TARGET_PARAMETERS]; /* as received, names unique, values not empty */
     size_t parameter_count;
+    struct span received; /* path and query as received, where that is the canonical spelling of them all;
+                             data NULL where it is not. Whoever changes the target sets it NULL */
 };
 
 /* Why a target was refused. */
@@ -45,6 +47,10 @@ bool target_parse(struct span raw, struct span host, struct arena *arena, struct
 /* The canonical spelling: "/" and segments, "?" and parameters in the order held; every byte outside RFC
  * 3986's unreserved set is percent-encoded in upper-case hex. data is NULL when memory is out. */
 struct span target_write(const struct target *target, struct arena *arena);
+
+/* The same, for a target that stands as it was parsed or has `received` set NULL: a copy of what was
+ * received, where that will do. */
+struct span target_spell(const struct target *target, struct arena *arena);
 
 /* The value of the named parameter (data NULL without one). */
 struct span target_parameter(const struct target *target, const char *name);

@@ -158,14 +158,17 @@ static bool holds_escape(struct span text)
     return false;
 }
 
-/* Decodes a piece once; the result is in the arena, or is `raw` itself where nothing is encoded. */
-static enum fault decode(struct span raw, enum place place, struct arena *arena, struct span *out)
+/* Decodes a piece once; the result is in the arena, or is `raw` itself where nothing is encoded. A piece that
+ * holds more than unreserved characters is no longer sure to be in its canonical spelling. */
+static enum fault decode(struct span raw, enum place place, struct arena *arena, struct target *target,
+                         struct span *out)
 {
     size_t escapes = 0, length = 0;
 
     *out = raw;
-    if (ascii_run(raw, place) == raw.length)
+    if (ascii_run(raw, ASCII_UNRESERVED) == raw.length)
         return FAULT_NONE;
+    target->received.data = NULL;
     enum fault fault = check_piece(raw, place, &escapes);
     if (fault != FAULT_NONE || escapes == 0)
         return fault;
@@ -193,11 +196,12 @@ static bool has_capital(struct span text)
 }
 
 /* UUIDs are compared as text later, so there is one case for them. */
-static bool lower_uuid(struct span *segment, struct arena *arena)
+static bool lower_uuid(struct span *segment, struct arena *arena, struct target *target)
 {
     if (!has_capital(*segment))
         return true;
 
+    target->received.data = NULL;
     char *lower = arena_take(arena, segment->length);
     if (lower == NULL)
         return false;
@@ -210,7 +214,7 @@ static bool lower_uuid(struct span *segment, struct arena *arena)
 static enum fault read_segment(struct span raw, struct arena *arena, struct target *target)
 {
     struct span segment;
-    enum fault fault = decode(raw, IN_PATH, arena, &segment);
+    enum fault fault = decode(raw, IN_PATH, arena, target, &segment);
 
     if (fault != FAULT_NONE)
         return fault;
@@ -219,7 +223,7 @@ static enum fault read_segment(struct span raw, struct arena *arena, struct targ
     if (target->segment_count == TARGET_SEGMENTS)
         return FAULT_SEGMENTS;
     if (is_uuid(segment)) {
-        if (!lower_uuid(&segment, arena))
+        if (!lower_uuid(&segment, arena, target))
             return FAULT_MEMORY;
         target->uuids |= UINT32_C(1) << target->segment_count;
     }
@@ -274,7 +278,7 @@ static enum fault read_parameter(struct span raw, struct arena *arena, struct ta
         return FAULT_EMPTY_PARAMETER;
     if (raw_name.length == 0)
         return FAULT_EMPTY_NAME;
-    enum fault fault = decode(raw_name, IN_QUERY, arena, &decoded);
+    enum fault fault = decode(raw_name, IN_QUERY, arena, target, &decoded);
     if (fault != FAULT_NONE)
         return fault;
     *name = decoded;
@@ -290,7 +294,7 @@ static enum fault read_parameter(struct span raw, struct arena *arena, struct ta
 
     struct target_parameter *parameter = &target->parameters[target->parameter_count];
     parameter->name = *name;
-    fault = decode(value, IN_QUERY, arena, &parameter->value);
+    fault = decode(value, IN_QUERY, arena, target, &parameter->value);
     target->parameter_count += fault == FAULT_NONE ? 1 : 0;
     return fault;
 }
@@ -378,6 +382,8 @@ static enum fault read_target(struct span raw, struct span host, struct arena *a
         return fault;
 
     struct span path;
+    if (raw.length > 0 && raw.data[0] == '/') /* what has no path gets one */
+        target->received = raw;
     bool has_query = split(&raw, '?', &path);
     fault = read_path(path, arena, target);
     return fault == FAULT_NONE && has_query ? read_query(raw, arena, target, parameter) : fault;
@@ -391,6 +397,7 @@ bool target_parse(struct span raw, struct span host, struct arena *arena, struct
     target->segment_count = 0;
     target->uuids = 0;
     target->parameter_count = 0;
+    target->received = (struct span){NULL, 0};
     enum fault found = read_target(raw, host, arena, target, &parameter);
     if (found == FAULT_NONE)
         return true;

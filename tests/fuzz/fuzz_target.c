@@ -61,6 +61,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         FUZZ_CHECK(target_parse(first, span_of("another"), &arena, &again, &fault));
         second = target_write(&again, &arena);
         FUZZ_CHECK(span_equal(first, second));
+        FUZZ_CHECK(span_equal(first, target_spell(&target, &arena)));
         FUZZ_CHECK(again.segment_count == target.segment_count &&
                    again.parameter_count == target.parameter_count);
     } else {

@@ -32,7 +32,9 @@ static bool survives_round_trip(const struct target *target, struct span written
         if (!span_equal(again.parameters[i].name, target->parameters[i].name) ||
             !span_equal(again.parameters[i].value, target->parameters[i].value))
             return false;
-    return span_equal(target_write(&again, arena), written);
+    return span_equal(target_write(&again, arena), written) &&
+           span_equal(target_spell(&again, arena), written) &&
+           span_equal(target_spell(target, arena), written);
 }
 
 static bool run_row(const struct table_row *row, void *arg)
