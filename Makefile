@@ -109,6 +109,11 @@ test: unit flow
 ## check: the fast tests alone: unit programs and the tables that they read
 check: unit
 
+## model: spin looks through every course of a change that needs approval, a crash among them; and finds its mutants
+model:
+	@sh tests/deps.sh model
+	@sh tests/model/run.sh $(BUILD)
+
 unit: $(UNIT_PROGRAMS)
 	@sh tests/unit/run.sh $(UNIT_PROGRAMS)
 
@@ -296,5 +301,5 @@ print-libraries:
 
 .SECONDARY:
 .DELETE_ON_ERROR:
-.PHONY: all run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth bench-journal bench-scale lto deps-bench soak soak-asan soak-tsan soak-here \
+.PHONY: all model run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth bench-journal bench-scale lto deps-bench soak soak-asan soak-tsan soak-here \
         soak-crash soak-policy mutants soak-slow soak-tls deps-soak fault asan tsan fuzz fuzz-here fuzz-keep fuzz-keep-here lint format format-check install uninstall clean help print-flags print-libraries FORCE

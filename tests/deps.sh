@@ -1,5 +1,5 @@
 #!/bin/sh
-# deps.sh run|test|ci|soak|bench: installs what is missing on Debian; test and ci with what the word before needs, soak and bench with what run needs. Where
+# deps.sh run|test|ci|model|soak|bench: installs what is missing on Debian; test and ci with what the word before needs, soak and bench with what run needs. Where
 # nothing is missing it changes nothing and needs no network. What bench brings are servers: none is started, now or at boot.
 set -eu
 
@@ -37,6 +37,10 @@ cmd:clang-tidy  clang-tidy
 cmd:cppcheck    cppcheck
 pkg:libclang-rt-dev libclang-rt-dev
 '
+needed_for_model='
+cmd:cc          gcc
+cmd:spin        spin
+'
 needed_to_soak='
 cmd:/usr/bin/python3 python3
 cmd:slowhttptest slowhttptest
@@ -63,6 +67,7 @@ case ${1:-} in
 run) needed=$needed_to_run ;;
 test) needed=$needed_to_run$needed_to_test ;;
 ci) needed=$needed_to_run$needed_to_test$needed_for_ci ;;
+model) needed=$needed_for_model ;;
 soak) needed=$needed_to_run$needed_to_soak ;;
 bench) needed=$needed_to_run$needed_for_bench ;;
 *)

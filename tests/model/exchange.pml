@@ -1,0 +1,178 @@
+/* Two clients that want one change which others must approve, a person who approves, somebody who changes the
+ * integration meanwhile, the journal's writer, the upstream, and one crash of the gate. States and steps of an
+ * exchange are the gate's own table: a step that it does not have is an error here as it is there.
+ *
+ * Not in it: reads, the wait for the journal of another gate, budgets and keys (claimed in the same step as the
+ * approval, and given back by the same rule). */
+#include "proxy/worker/exchange_states.h"
+
+#define NAME(state, name) , EXCHANGE_##state
+#define IS_STEP(f, t) || (state == EXCHANGE_##f && next == EXCHANGE_##t)
+mtype = { NOWHERE EXCHANGE_STATE_TABLE(NAME) };
+
+#define CLIENTS 2
+#define FAILURES 2 /* of disks and connections, in all */
+
+/* The world. */
+byte facts;   /* what the integration is; it only ever becomes something new */
+byte sent;    /* changes that the upstream may have seen */
+byte ended;   /* clients that need not ask again */
+byte boots;   /* of the gate */
+byte failures;
+
+/* The approval, in the writer's memory and on the disk. */
+bool asked, given, used;
+bool asked_disk, given_disk, used_disk;
+byte bound, bound_disk; /* the facts that it is for */
+bool open;              /* an intent on the disk has no outcome there */
+bool unknown;           /* that was so when the gate died */
+
+/* Which of the properties fails is what a mutant is known by. */
+#define ONLY_ONCE         assert(sent <= 1)
+#define AS_APPROVED(seen) assert(seen == bound_disk)
+#define DURABLE(intent)   assert(intent)
+#define UNSENT(went)      assert(!went)
+
+inline enter(to)
+{
+    next = to;
+    assert(false EXCHANGE_STEP_TABLE(IS_STEP));
+    state = next
+}
+
+/* The writer's step for an intent: looked at and reserved in one, then on the disk or given back. */
+#ifdef NO_DIGEST
+#define FITS true
+#else
+#define FITS (seen == bound)
+#endif
+#ifdef NO_RESERVATION
+#define RESERVE skip
+#else
+#define RESERVE used = true
+#endif
+
+inline claim()
+{
+    atomic {
+        if
+        :: asked && given && !used && FITS -> RESERVE; claimed = true
+        :: else -> claimed = false
+        fi
+    };
+    if
+    :: !claimed
+    :: claimed -> atomic { used = true; used_disk = true; open = true; intent = true }
+    :: claimed && failures < FAILURES -> atomic { failures++; used = false; failed = true } /* the disk fails */
+    fi
+}
+
+/* And for a request to be approved: one that is for other facts is void. */
+inline ask()
+{
+    atomic {
+        if
+        :: asked && (used || seen == bound) /* it waits already, or is being used */
+        :: else -> asked = true; given = false; bound = seen; asked_disk = true; given_disk = false; bound_disk = seen
+        fi
+    }
+}
+
+#ifdef GIVEN_BACK_THOUGH_SENT
+#define GIVE_BACK used = false; used_disk = false
+#elif defined(NEVER_GIVEN_BACK)
+#define GIVE_BACK skip
+#else
+#define GIVE_BACK if :: !went -> UNSENT(went); used = false; used_disk = false :: else fi
+#endif
+
+proctype client()
+{
+    mtype state, next;
+    byte seen, boot;
+    bool claimed, failed, intent, went;
+
+again:
+    atomic { state = EXCHANGE_RECEIVED; claimed = false; failed = false; intent = false; went = false; boot = boots };
+    {
+        enter(EXCHANGE_DECIDED);
+        enter(EXCHANGE_PREPARING);
+        seen = facts;
+        enter(EXCHANGE_RECORDING);
+        claim();
+        if
+        :: failed || (!claimed && used) -> enter(EXCHANGE_REFUSING)
+        :: !failed && !claimed && !used -> enter(EXCHANGE_ASKING); ask()
+        :: intent ->
+#ifdef SENT_TOO_EARLY
+            intent = false;
+#endif
+            enter(EXCHANGE_FORWARDED);
+            if
+            :: atomic { DURABLE(intent); AS_APPROVED(seen); went = true; sent++; ONLY_ONCE }
+            :: failures < FAILURES -> failures++ /* no connection: nothing was sent */
+            fi;
+            enter(EXCHANGE_SETTLING);
+            atomic { open = false; GIVE_BACK }
+        fi;
+        enter(EXCHANGE_REPLIED)
+    } unless {
+        boots != boot /* the gate died: whoever asks again asks the next one */
+    };
+    if
+    :: sent == 0 -> goto again
+    :: sent > 0 -> ended++
+    fi
+}
+
+/* Agrees to what is asked for, and looks no further. */
+active proctype person()
+{
+end:
+    do
+    :: atomic { asked && !given -> given = true; given_disk = true }
+    od
+}
+
+active proctype somebody_else()
+{
+    if
+    :: facts = 1
+    :: skip
+    fi
+}
+
+/* What is not on the disk is gone. */
+active proctype crash()
+{
+    if
+    :: atomic {
+        boots++; unknown = open; open = false;
+        asked = asked_disk; given = given_disk; bound = bound_disk;
+#ifdef FORGOTTEN_AT_RESTART
+        used = false
+#else
+        used = used_disk
+#endif
+    }
+    :: skip
+    fi
+}
+
+/* Looks what became of an intent that the gate did not see the end of. Whatever it finds, the approval is gone. */
+active proctype reconciler()
+{
+end:
+    do
+    :: atomic { unknown -> unknown = false; asked = false; given = false; used = false; asked_disk = false; given_disk = false; used_disk = false }
+    od
+}
+
+init
+{
+    atomic { run client(); run client() };
+    ended == CLIENTS
+}
+
+/* Clients ask until the change is made: that it ends says that what may pass does, whatever went wrong before. */
+ltl made { <> (ended == CLIENTS) }
