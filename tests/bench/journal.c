@@ -63,8 +63,8 @@ static bool build(struct drive *drive, struct record *record)
         .time_us = clock_now_us(),
         .client = span_of("127.0.0.1"),
         .effect = span_of("update"),
-        .gate = span_of("body"),
-        .level = span_of("metadata"),
+        .gate = span_of("rules"),
+        .level = span_of("request"),
         .method = span_of("PATCH"),
         .operation = span_of("updateIntegration"),
         .organization = span_of("11111111-2222-4333-8444-555555555555"),
@@ -77,6 +77,9 @@ static bool build(struct drive *drive, struct record *record)
                           "aaaaaaaa-0000-4000-8000-000000000001?version=2024-10-15"),
         .version = span_of("2024-10-15"),
     };
+    if (!ends) /* canonical JSON; a replay judges it again */
+        fields.body = span_of("{\"data\":{\"attributes\":{\"profile_name\":\"renamed\"},"
+                              "\"id\":\"aaaaaaaa-0000-4000-8000-000000000001\",\"type\":\"integration\"}}");
     if (ends) {
         fields.status = record_number(200);
         fields.upstream_status = record_number(200);
