@@ -72,6 +72,8 @@ static const struct kind kinds[REFUSE_KINDS] = {
                          "The first request with this Idempotency-Key was carried out; its answer is gone."},
     [REFUSE_TWIN] = {409, "portcullis-twin-in-flight", "The same request is in flight",
                      "The same request of the same principal is under way."},
+    [REFUSE_NO_BREAKER] = {404, "portcullis-no-such-breaker", "No such breaker",
+                           "There is no such budget that stays shut, or it is not for you to open."},
     [REFUSE_BREAK_GLASS] = {403, "portcullis-no-break-glass", "No break-glass",
                             "The policy gives this principal no break-glass."},
     [REFUSE_MEDIA_TYPE] = {415, "portcullis-media-type", "Media type not supported",

@@ -38,6 +38,7 @@ enum refusal_kind {
     REFUSE_KEY_UNKNOWN,
     REFUSE_KEY_DONE,
     REFUSE_TWIN,
+    REFUSE_NO_BREAKER,
     REFUSE_BREAK_GLASS,        /* 403 portcullis-no-break-glass */
     REFUSE_MEDIA_TYPE,         /* 415 portcullis-media-type */
     REFUSE_MALFORMED_BODY,     /* 400 portcullis-malformed-body: not strict JSON */

@@ -184,7 +184,9 @@ static bool find_page(struct people_request *ask)
         return true;
     if (target.length <= prefix.length || memcmp(target.data, prefix.data, prefix.length) != 0)
         return people_refuse(ask, REFUSE_NO_OPERATION,
-                             "Here are /approvals and /approvals/{id}, without a query.", NULL);
+                             "Here are /approvals, /approvals/{id}, /breakers and "
+                             "/breakers/{rule}/{key}, without a query.",
+                             NULL);
     ask->id =
         arena_copy(&ask->arena, (struct span){target.data + prefix.length, target.length - prefix.length});
     if (ask->id.data == NULL)
@@ -201,10 +203,14 @@ static bool serve(struct people_request *ask)
 
     if (is_ambiguous(&ask->request))
         return people_refuse(ask, REFUSE_REPEATED_FIELD, NULL, NULL);
-    if (!find_principal(ask) || !find_page(ask))
-        return false;
     if (reads && ask->client->content.length > 0)
         return people_refuse(ask, REFUSE_UNEXPECTED_CONTENT, "A request that reads has no content.", NULL);
+    if (!find_principal(ask))
+        return false;
+    if (people_is_breaker_page(ask->request.target))
+        return people_breakers(ask);
+    if (!find_page(ask))
+        return false;
     if (reads && ask->approval == NULL)
         reply_list(ask);
     else if (reads)

@@ -14,8 +14,7 @@
 #define REASON_LONGEST 500 /* characters */
 #define JSON_DEPTH     8
 
-/* The reason, from {"reason": "…"} alone; in the arena. */
-static bool read_reason(struct people_request *ask, struct span *reason)
+bool people_read_reason(struct people_request *ask, struct span *reason)
 {
     struct span content = {ask->client->content.data, ask->client->content.length};
     const struct field *type = field_find(&ask->request, "Content-Type");
@@ -177,11 +176,32 @@ static void on_changed(void *arg, bool durable, const struct claim_verdict *verd
         refuse_verdict(&ask, verdict->result);
         admin_add_refusal(ask.client->admin, &ask.refusal, true, &ask.client->reply);
     }
-    ruleset_release(ask.ruleset);
-    free(ask.client->change);
-    ask.client->change = NULL;
+    people_end_change(ask.client);
     arena_reset(&ask.arena);
     admin_client_reply(ask.client);
+}
+
+struct people_change *people_begin_change(struct people_request *ask, struct span name, enum claim_kind kind)
+{
+    struct people_change *waiting = calloc(1, sizeof *waiting);
+
+    if (waiting == NULL)
+        return NULL;
+    (void)snprintf(waiting->id, sizeof waiting->id, "%.*s", (int)name.length, name.data);
+    (void)snprintf(waiting->principal, sizeof waiting->principal, "%s", ask->who.principal->name);
+    waiting->kind = kind;
+    waiting->ruleset = ruleset_hold(ask->ruleset);
+    ask->client->change = waiting;
+    return waiting;
+}
+
+void people_end_change(struct admin_client *client)
+{
+    if (client->change == NULL)
+        return;
+    ruleset_release(client->change->ruleset);
+    free(client->change);
+    client->change = NULL;
 }
 
 void people_forget(struct admin_client *client)
@@ -189,9 +209,7 @@ void people_forget(struct admin_client *client)
     if (client->change == NULL)
         return;
     journal_forget(client->admin->port, client);
-    ruleset_release(client->change->ruleset);
-    free(client->change);
-    client->change = NULL;
+    people_end_change(client);
 }
 
 static bool append(struct people_request *ask, const struct claim *claim, struct span reason)
@@ -226,25 +244,18 @@ static bool append(struct people_request *ask, const struct claim *claim, struct
 bool people_change(struct people_request *ask)
 {
     struct claim claim = {.id = ask->id, .principal = span_of(ask->who.principal->name)};
-    struct people_change *waiting;
     struct span reason = {NULL, 0};
     size_t people;
 
-    if (!read_reason(ask, &reason) || !choose(ask, &claim.kind))
+    if (!people_read_reason(ask, &reason) || !choose(ask, &claim.kind))
         return false;
     const uint32_t *first = policy_people(ask->who.principal, &people);
     claim.person = span_of(policy_principal_at(ask->policy, first[0])->name);
     if (claim.kind == CLAIM_VOID)
         claim.principal = (struct span){NULL, 0};
-    waiting = calloc(1, sizeof *waiting);
-    if (waiting == NULL || !append(ask, &claim, reason)) {
-        free(waiting);
+    if (people_begin_change(ask, ask->id, claim.kind) == NULL || !append(ask, &claim, reason)) {
+        people_end_change(ask->client);
         return refuse_verdict(ask, CLAIMS_LOST);
     }
-    (void)snprintf(waiting->id, sizeof waiting->id, "%.*s", (int)ask->id.length, ask->id.data);
-    (void)snprintf(waiting->principal, sizeof waiting->principal, "%s", ask->who.principal->name);
-    waiting->kind = claim.kind;
-    waiting->ruleset = ruleset_hold(ask->ruleset);
-    ask->client->change = waiting;
     return true;
 }

@@ -9,7 +9,7 @@
 
 /* A request to give, take back or deny; waits for the journal. */
 struct people_change {
-    char id[64], principal[CLAIM_TEXT + 1];
+    char id[CLAIM_TEXT + 1], principal[CLAIM_TEXT + 1];
     enum claim_kind kind;
     struct ruleset *ruleset; /* that it was judged by */
 };
@@ -41,6 +41,18 @@ json_t *people_make_resource(const struct people_request *ask, json_t *view, boo
 
 /* Replies 200 with that data, which is taken over. */
 void people_reply_document(struct admin_client *client, json_t *data, bool with_body);
+
+/* people_change.c: the reason, from content that is {"reason": "…"} alone; in the arena. False: refused. */
+bool people_read_reason(struct people_request *ask, struct span *reason);
+
+/* people_change.c: the client waits for a record of that kind, about what is so named; NULL when memory is
+ * out. And it waits no more (or never did). */
+struct people_change *people_begin_change(struct people_request *ask, struct span name, enum claim_kind kind);
+void people_end_change(struct admin_client *client);
+
+/* people_breakers.c: is the target /breakers, or one below it? Answers it, like people_change. */
+bool people_is_breaker_page(struct span target);
+bool people_breakers(struct people_request *ask);
 
 /* people_change.c: gives, takes back or denies ask->approval: true, and the reply comes from the journal's
  * callback. False: refused. */

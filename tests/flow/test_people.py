@@ -3,7 +3,7 @@
 import pytest
 import world
 from test_approvals import approvals, assert_waits, demand
-from test_rules import changes, send
+from test_rules import changes, rule, send
 from world import DELETE, PAYMENTS, TOKENS
 
 LISTEN = {"approvals": {"listen": "127.0.0.1:0"}}
@@ -84,3 +84,52 @@ def test_two_tokens_name_nobody(make_gate, sandbox):
         fields = "".join(f"Authorization: token {TOKENS[name]}\r\n" for name in ("viewer", "creator"))
         connection.sendall(f"GET /approvals HTTP/1.1\r\nHost: x\r\n{fields}Connection: close\r\n\r\n".encode())
         assert connection.makefile("rb").readline().split()[1] == b"400"
+
+
+# ---- breakers ----
+
+def breaker_policy(each):
+    document = people_policy()
+    document["rules"] = [rule(budget={"requests": 1, "seconds": 3600, "each": each, "until": "reset"})]
+    return document
+
+
+@pytest.mark.parametrize("each, key", [("organization", "/" + PAYMENTS), ("principal", "/updater"), ("gate", "")])
+def test_a_person_opens_a_breaker(make_gate, sandbox, each, key):
+    document = breaker_policy(each)
+    if each != "organization":
+        document["organizations"]["*"] = {"grants": [{"principal": "viewer", "permissions": ["portcullis.approve"]}]}
+    gate = make_gate(sandbox, policy=document, config=LISTEN)
+    assert gate.people("GET", "/breakers", TOKENS["viewer"]).json()["data"] == []
+    page = "/breakers/the-rule" + key
+    assert error(gate.people("POST", page, TOKENS["viewer"], REASON), 404) == "no-such-breaker", "nothing was spent"
+    assert [send(gate, world.another()).status for _ in range(3)] == [200, 429, 429]
+    [shown] = gate.people("GET", "/breakers", TOKENS["viewer"]).json()["data"]
+    assert shown["id"] == "the-rule" + key and shown["attributes"]["tripped"] and shown["attributes"]["requests"] == 1
+    assert gate.people("GET", "/breakers", TOKENS["creator"]).json()["data"] == []
+    assert error(gate.people("POST", page, TOKENS["creator"], REASON), 404) == "no-such-breaker"
+    assert error(gate.people("POST", page, TOKENS["viewer"], {}), 400) == "invalid-body"
+    assert send(gate, world.another()).status == 429
+    assert gate.people("POST", page, TOKENS["viewer"], REASON).json()["data"]["attributes"] == {"state": "reset"}
+    assert [send(gate, world.another()).status for _ in range(2)] == [200, 429]
+    told = [(record["result"], record.get("principal"), record.get("detail")) for record in gate.journal() if record["stage"] == "breaker"]
+    assert told == [("tripped", None, None), ("reset", "viewer", REASON["reason"]), ("tripped", None, None)]
+    assert len(changes(sandbox)) == 2
+
+
+def test_nobody_opens_their_own(make_gate, sandbox):
+    document = breaker_policy("principal")
+    document["organizations"]["*"] = {"grants": [{"principal": name, "permissions": ["portcullis.approve"]} for name in ("updater", "editor")]}
+    document["principals"]["updater"]["owners"] = ["editor"]
+    gate = make_gate(sandbox, policy=document, config=LISTEN)
+    assert [send(gate, world.another()).status for _ in range(2)] == [200, 429]
+    for name in ("updater", "editor"):
+        assert error(gate.people("POST", "/breakers/the-rule/updater", TOKENS[name], REASON), 403) == "may-not-approve"
+    assert send(gate, world.another()).status == 429
+
+
+@pytest.mark.parametrize("path", ["/breakers/", "/breakers/no-such-rule", "/breakers/the-rule", "/breakers/the-rule/", "/breakers/the-rule/x/y"])
+def test_no_such_breaker(make_gate, sandbox, path):
+    gate = make_gate(sandbox, policy=breaker_policy("principal"), config=LISTEN)
+    assert error(gate.people("POST", path, TOKENS["viewer"], REASON), 404) == "no-such-breaker"
+    assert error(gate.people("PUT", path, TOKENS["viewer"], REASON), 405) == "method-not-allowed"

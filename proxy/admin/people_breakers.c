@@ -1,0 +1,204 @@
+/* Budgets that stay shut until somebody opens them (`until: reset`): /breakers, /breakers/{rule}/{key}, and
+ * /breakers/{rule} where the budget is the whole gate's. */
+#include "policies/permission.h"
+#include "proxy/admin/people_internal.h"
+#include "proxy/audit/record.h"
+#include "proxy/base/clock.h"
+#include "proxy/base/log.h"
+
+#include <stdlib.h>
+
+#define PAGE "/breakers"
+
+/* A breaker: a rule of the policy in force, and whose budget it is (empty: the gate's). */
+struct breaker {
+    const struct rule *rule;
+    struct span key;
+};
+
+static const struct rule *find_rule(const struct policy *policy, struct span id)
+{
+    for (size_t i = 0; i < policy_rule_count(policy); i++) {
+        const struct rule *rule = policy_rule_at(policy, i);
+        if (span_is(id, rule->id) && rule->effect == RULE_BUDGET && rule->budget.until_reset)
+            return rule;
+    }
+    return NULL;
+}
+
+/* Takes "<rule><separator><key>" apart; false when the policy has no such breaker. */
+static bool find_breaker(const struct policy *policy, struct span name, char separator,
+                         struct breaker *breaker)
+{
+    const char *end = memchr(name.data, separator, name.length);
+    size_t length = end != NULL ? (size_t)(end - name.data) : name.length;
+
+    *breaker = (struct breaker){.rule = find_rule(policy, (struct span){name.data, length})};
+    if (end != NULL)
+        breaker->key = (struct span){end + 1, name.length - length - 1};
+    return breaker->rule != NULL && (breaker->key.length == 0) == (breaker->rule->budget.each == BUDGET_GATE);
+}
+
+/* In the organisation that it is for; in all of them where it is not one's. */
+static bool is_permitted(const struct people_request *ask, const struct breaker *breaker)
+{
+    bool one = breaker->rule->budget.each == BUDGET_ORGANIZATION;
+    uint32_t organization = policy_organization(ask->policy, one ? breaker->key : (struct span){"", 0});
+    permission_set asked = permission_named(SPAN("portcullis.approve"));
+
+    return (policy_access(ask->policy, ask->who.principal, organization, ask->who.now).allowed & asked) ==
+           asked;
+}
+
+static bool is_own(const struct people_request *ask, const struct breaker *breaker)
+{
+    const struct principal *whose = breaker->rule->budget.each == BUDGET_PRINCIPAL
+                                        ? policy_principal_named(ask->policy, breaker->key)
+                                        : NULL;
+
+    return whose != NULL && policy_is_owner(ask->who.principal, whose);
+}
+
+/* ---- what is shut ---- */
+
+/* The resource object of a view as journal_budgets has it; NULL when memory is out. */
+static json_t *make_resource(const struct breaker *breaker, const json_t *view)
+{
+    const struct rule *rule = breaker->rule;
+
+    return json_pack("{s:s, s:s++%, s:{s:s, s:s%, s:s, s:i, s:i, s:O, s:O}}", "type", "breaker", "id",
+                     rule->id, breaker->key.length > 0 ? "/" : "",
+                     breaker->key.length > 0 ? breaker->key.data : "", breaker->key.length, "attributes",
+                     "rule", rule->id, "key", breaker->key.length > 0 ? breaker->key.data : "",
+                     breaker->key.length, "reason", rule->reason, "requests", (int)rule->budget.requests,
+                     "seconds", (int)rule->budget.seconds, "spent", json_object_get(view, "spent"), "tripped",
+                     json_object_get(view, "tripped"));
+}
+
+static bool reply_list(struct people_request *ask)
+{
+    json_t *all =
+        journal_budgets(ask->client->admin->view->service->journal, (struct span){NULL, 0}, clock_now_us());
+    json_t *shown = json_array(), *view;
+    bool right = all != NULL && shown != NULL;
+    struct breaker breaker;
+    size_t i;
+
+    json_array_foreach (all, i, view) {
+        struct span scope = span_of(json_string_value(json_object_get(view, "scope")));
+        if (json_object_get(view, "tripped") != NULL && find_breaker(ask->policy, scope, '\n', &breaker) &&
+            is_permitted(ask, &breaker))
+            right = right && json_array_append_new(shown, make_resource(&breaker, view)) == 0;
+    }
+    json_decref(all);
+    ask->client->reply.failed = !right;
+    people_reply_document(ask->client, shown, span_is(ask->request.method, "GET"));
+    return true;
+}
+
+/* ---- opening one ---- */
+
+static bool refuse_verdict(struct people_request *ask, enum claim_result result)
+{
+    if (result == CLAIM_NOT_FOUND)
+        return people_refuse(ask, REFUSE_NO_BREAKER, NULL, NULL);
+    return people_refuse(ask, REFUSE_JOURNAL,
+                         "Nothing was changed: it could not be recorded. Try again later.", NULL);
+}
+
+static void on_reset(void *arg, bool durable, const struct claim_verdict *verdict)
+{
+    struct admin_client *client = arg;
+    const struct people_change *change = client->change;
+    struct people_request ask = {.client = client};
+
+    arena_init(&ask.arena);
+    if (durable) {
+        COUNT(client->admin->view->service, breakers_reset);
+        log_event(LOG_INFO, "breaker-reset", "%s: opened by \"%s\"", change->id, change->principal);
+        people_reply_document(client,
+                              json_pack("{s:s, s:s, s:{s:s}}", "type", "breaker", "id", change->id,
+                                        "attributes", "state", "reset"),
+                              true);
+    } else {
+        (void)refuse_verdict(&ask, verdict->result);
+        admin_add_refusal(client->admin, &ask.refusal, true, &client->reply);
+    }
+    people_end_change(client);
+    arena_reset(&ask.arena);
+    admin_client_reply(client);
+}
+
+static bool append(struct people_request *ask, const struct breaker *breaker, struct span reason)
+{
+    const char *scope = arena_format(&ask->arena, "%s\n%.*s", breaker->rule->id, (int)breaker->key.length,
+                                     breaker->key.length > 0 ? breaker->key.data : "");
+    struct text claims = {0};
+    struct record record = {0};
+
+    if (scope == NULL)
+        return false;
+    const struct claim claim = {.kind = CLAIM_RESET, .scope = span_of(scope)};
+    claims_write(&claim, 1, &claims);
+    const struct record_fields fields = {
+        .stage = STAGE_BREAKER,
+        .time_us = clock_now_us(),
+        .claims = {claims.data, claims.length},
+        .detail = reason,
+        .policy = span_of(policy_digest(ask->policy)),
+        .principal = span_of(ask->who.principal->name),
+        .result = SPAN("reset"),
+    };
+    bool appended =
+        !claims.failed && record_build(&fields, &record) &&
+        journal_append_claiming(ask->client->admin->port, &record, &claim, 1, on_reset, ask->client);
+    record_free(&record);
+    text_free(&claims);
+    return appended;
+}
+
+static bool reset(struct people_request *ask, struct span name)
+{
+    struct breaker breaker;
+    struct span reason = {NULL, 0};
+
+    if (!people_read_reason(ask, &reason))
+        return false;
+    if (!find_breaker(ask->policy, name, '/', &breaker) || !is_permitted(ask, &breaker))
+        return people_refuse(ask, REFUSE_NO_BREAKER, NULL, NULL);
+    if (is_own(ask, &breaker))
+        return people_refuse(
+            ask, REFUSE_MAY_NOT_APPROVE,
+            "It is your own budget, or of a principal with whom you have a person in common.", NULL);
+    struct people_change *waiting = people_begin_change(ask, name, CLAIM_RESET);
+    if (waiting == NULL || !append(ask, &breaker, reason)) {
+        people_end_change(ask->client);
+        return refuse_verdict(ask, CLAIMS_LOST);
+    }
+    return true;
+}
+
+bool people_is_breaker_page(struct span target)
+{
+    const struct span page = SPAN(PAGE);
+
+    return target.length >= page.length && memcmp(target.data, page.data, page.length) == 0 &&
+           (target.length == page.length || target.data[page.length] == '/');
+}
+
+bool people_breakers(struct people_request *ask)
+{
+    struct span name = ask->request.target;
+    bool list = span_is(name, PAGE);
+
+    if (list && (span_is(ask->request.method, "GET") || span_is(ask->request.method, "HEAD")))
+        return reply_list(ask);
+    if (!list && span_is(ask->request.method, "POST")) {
+        name.data += sizeof PAGE;
+        name.length -= sizeof PAGE;
+        return reset(ask, name);
+    }
+    people_refuse(ask, REFUSE_METHOD, NULL, NULL);
+    refusal_field(&ask->refusal, &ask->arena, "Allow", list ? "GET, HEAD" : "POST");
+    return false;
+}
