@@ -30,7 +30,7 @@ README = (ROOT / "README.md").read_text()
 POLICY = (ROOT / "conf" / "policy.json").read_text()
 ADDRESS = "127.0.0.1:8080"
 TESTS = {"make", "session", "portcullis.json", "policy.json", "policy members", "permissions", "operations", "warnings", "cases.json", "cases", "table.json", "tour/portcullis.json", "tour/policy.json", "tour/cases.json", "tour/policy.json, again", "tour/candidate.json",
-         "tour 1", "tour 2", "tour 3", "tour 4", "case members", "versions", "rules", "rule values", "rule tests", "refusals", "stages",
+         "story/policy.json", "story 1", "story 2", "story 3", "story 4", "story 5", "tour 1", "tour 2", "tour 3", "tour 4", "case members", "versions", "rules", "rule values", "rule tests", "refusals", "stages",
          "record members", "levels", "audit levels", "upstream faults", "reconciled", "checkpoint command", "audit usage", "access members", "shadow results", "metrics", "health", "alerts", "usage", "wrong policy", "listeners", "tls", "tls policy", "rotation", "oauth policy", "settings", "limits", "files",
          "packages", "targets", "flags", "faults", "layers"}
 
@@ -355,6 +355,37 @@ def test_tour(tmp_path, make_sandbox, make_gate):
     assert subprocess.run(**job).returncode == 0
     (tmp_path / "policy.json").write_text(json.dumps(candidate))
     assert subprocess.run(**job).returncode == 1
+
+
+def commands_of(test):
+    """The commands of a part, each with what is shown of its output."""
+    for block in re.split(r"^\$ ", "\n".join(the_part(test).lines), flags=re.MULTILINE)[1:]:
+        command, _, shown = block.partition("\n")
+        yield command, shown
+
+
+def test_story(make_sandbox, make_gate):
+    """From the try to the proof, in the order of the page; the API has seen one delete."""
+    policy = json.loads(the_part("story/policy.json").text)
+    sandbox = make_sandbox(world.FIXTURES)
+    gate = make_gate(sandbox, policy=policy, config={"approvals": {"listen": "127.0.0.1:0"}})
+    (gate.directory / "audit").symlink_to(gate.audit_directory)
+    shown_id = re.search(r'"approval":"([0-9a-f-]{36})"', the_part("story 2").text)[1]
+    places = {"127.0.0.1:8080": f"127.0.0.1:{gate.port}", "127.0.0.1:8082": json.loads(gate.port_file.read_text())["approvals"]}
+    environment = {"PATH": f"{BUILD}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    for part in (f"story {number}" for number in range(1, 6)):
+        if part == "story 5":
+            gate.stop()
+        for command, shown in commands_of(part):
+            for place, real in places.items():
+                command = command.replace(place, real)
+            done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=PATIENCE, check=False, cwd=gate.directory,
+                                  stdin=subprocess.DEVNULL, env=environment)
+            printed = done.stdout + done.stderr
+            assert done.returncode == 0 and matches(shown, printed), f"$ {command}\nshown:\n{shown}\n\nprinted:\n{printed}"
+            for approval in re.findall(r'"approval":"([0-9a-f-]{36})"', printed):
+                places[shown_id] = approval
+    assert [line["method"] for line in sandbox.ledger(asked=True) if line["method"] != "GET"] == ["DELETE"]
 
 
 def test_case_members():
