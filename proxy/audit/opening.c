@@ -155,7 +155,9 @@ static bool go_on(struct journal *journal, struct recovery *recovery, const char
     journal->chain = recovery->chain;
     journal->run = chain_next(&recovery->chain);
     note_open(journal, &recovery->intents);
+    pthread_mutex_lock(&journal->claims_lock);
     journal->claims = recovery->claims;
+    pthread_mutex_unlock(&journal->claims_lock);
     recovery->claims = (struct claims_state){0};
     *passing = writer_start(journal, &recovery->records);
     if (*passing != NULL) {
@@ -226,7 +228,9 @@ void opening_undo(struct journal *journal)
     journal->signer = NULL;
     directory_close(&journal->home.directory);
     unsettled_free(&journal->unsettled);
+    pthread_mutex_lock(&journal->claims_lock); /* workers look at it before the journal is open, too */
     claims_state_free(&journal->claims);
+    pthread_mutex_unlock(&journal->claims_lock);
     journal->chain = (struct chain){0};
 }
 
