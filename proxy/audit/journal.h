@@ -79,6 +79,8 @@ struct record {
                    full; there is at most one for each intent taken, or for each signal to the gate */
     bool spare; /* nobody is held up for want of it (a read, a refusal): taken only while half of the queue is
                    free, so that whoever may change nothing leaves room for those who may */
+    bool if_intended; /* the end of a mutation whose maker does not know yet whether its intent, which claims,
+                         came to be: dropped in silence when it did not. Taken even when the queue is full */
 };
 
 /* `durable`: the record is on disk. Otherwise it must be taken for lost; the journal counts it as missed

@@ -182,13 +182,24 @@ static bool ask_one(struct journal *journal, struct entry *entry)
     return claims->verdict.result == CLAIMS_TAKEN;
 }
 
+/* Has the intent of this end been refused what it claims, or been lost? Only the writer knows. */
+static bool has_no_intent(const struct journal *journal, const struct entry *entry)
+{
+    const struct text *text = &entry->record.text;
+    struct scan scan;
+
+    return entry->record.if_intended &&
+           (!scan_line((struct span){text->data, text->length - 1}, &scan) ||
+            book_find(&journal->claims.book, HELD_FLIGHT, scan_text(scan_find(&scan, "request_id"))) == NULL);
+}
+
 void journal_claims_ask(struct journal *journal, struct entry_list *entries, struct entry_list *refused)
 {
     struct entry_list all = STAILQ_HEAD_INITIALIZER(all);
     struct entry *entry;
 
     for (entry = STAILQ_FIRST(entries); entry != NULL; entry = STAILQ_NEXT(entry, next))
-        if (entry->claims != NULL)
+        if (entry->claims != NULL || entry->record.if_intended)
             break;
     if (entry == NULL)
         return;
@@ -196,13 +207,13 @@ void journal_claims_ask(struct journal *journal, struct entry_list *entries, str
     pthread_mutex_lock(&journal->claims_lock);
     while ((entry = STAILQ_FIRST(&all)) != NULL) {
         STAILQ_REMOVE_HEAD(&all, next);
-        if (entry->claims == NULL || ask_one(journal, entry)) {
+        if (entry->claims == NULL ? !has_no_intent(journal, entry) : ask_one(journal, entry)) {
             STAILQ_INSERT_TAIL(entries, entry, next);
             continue;
         }
         entry->kept = true; /* nothing is missed */
         STAILQ_INSERT_TAIL(refused, entry, next);
-        if (entry->claims->verdict.result == CLAIM_BREAKER_OPEN)
+        if (entry->claims != NULL && entry->claims->verdict.result == CLAIM_BREAKER_OPEN)
             trip(journal, entry->claims, entries);
     }
     pthread_mutex_unlock(&journal->claims_lock);

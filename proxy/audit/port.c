@@ -150,8 +150,9 @@ static bool has_room(const struct journal *journal, const struct record *record)
 {
     unsigned share = record->spare ? 2 : 1;
 
-    return record->owed || (journal->queued < (journal->settings.queue + share - 1) / share &&
-                            journal->queued_bytes < QUEUE_BYTES / share);
+    return record->owed || record->if_intended ||
+           (journal->queued < (journal->settings.queue + share - 1) / share &&
+            journal->queued_bytes < QUEUE_BYTES / share);
 }
 
 /* Puts the entry in the queue, if there is room. While the journal is broken, what is owed is kept and the

@@ -259,15 +259,21 @@ void exchange_record_aborted(struct exchange *exchange)
 {
     struct record_fields fields = common(exchange, STAGE_OUTCOME);
     struct answer_texts answer = {0};
+    struct record record = {0};
 
     exchange->sent = exchange->state == EXCHANGE_FORWARDED;
     exchange->status = 503;
     exchange->failure = "the gate stopped before the exchange ended";
     add_outcome(exchange, &fields, &answer);
-    if (!append(exchange, &fields, NULL))
+    bool built = record_build(&fields, &record);
+    record.owed = exchange->sent;
+    record.if_intended = !exchange->sent; /* the intent's callback has not come: only the writer knows */
+    if (!built || !journal_append(exchange->worker->port, &record, NULL, NULL))
         log_event(LOG_ERROR, "journal-outcome",
-                  "request %s: the outcome could not be recorded; its intent is in the journal",
+                  "request %s: the outcome could not be recorded; if its intent is in the journal, the next "
+                  "start finds out what became of it",
                   exchange->request_id);
+    record_free(&record);
     exchange_free_answer(&answer);
 }
 

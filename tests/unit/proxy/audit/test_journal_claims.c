@@ -386,6 +386,54 @@ static void what_was_not_written_is_given_back(void **state)
     journal_close(journal);
 }
 
+/* Appends what an aborted exchange says of itself, which does not know what became of its intent. */
+static void abort_one(struct end end, int request)
+{
+    struct record record = end_record(request, RECORD_FALSE, "not-sent");
+
+    record.owed = false;
+    record.if_intended = true;
+    assert_true(journal_append(end.port, &record, NULL, NULL));
+}
+
+static void no_end_without_an_intent(void **state)
+{
+    struct journal_io io = journal_io_system;
+    struct answer answers[3] = {{0}};
+    int64_t deadline = deadline_make();
+
+    io.sync = failing_sync;
+    atomic_store(&sync_errno, 0);
+    struct journal *journal = open_journal(*state, &io, 16, 0);
+    struct end end = end_make(journal);
+
+    assert_true(claim(end, INTENT_OF(1, .twin = 1), &answers[0]));
+    assert_true(claim(end, INTENT_OF(2, .twin = 1), &answers[1])); /* refused: the first is in flight */
+    abort_one(end, 2);
+    abort_one(end, 1);
+    while (answers[0].calls == 0 || answers[1].calls == 0)
+        turn(end.base, deadline);
+    assert_int_equal(answers[1].verdict.result, CLAIM_TWIN_IN_FLIGHT);
+    assert_true(claim_and_wait(end, INTENT_OF(3, .twin = 1)).durable); /* given back */
+
+    atomic_store(&sync_errno, EIO);
+    assert_true(claim(end, INTENT_OF(4, .twin = 2), &answers[2]));
+    abort_one(end, 4);
+    while (answers[2].calls == 0)
+        turn(end.base, deadline);
+    assert_int_equal(answers[2].verdict.result, CLAIMS_LOST);
+    atomic_store(&sync_errno, 0);
+    wait_usable(journal, true);
+    assert_true(claim_and_wait(end, INTENT_OF(5, .twin = 2)).durable);
+    end_free(end);
+    journal_close(journal);
+
+    json_t *records = read_journal(*state);
+    assert_int_equal(count_records(records, "outcome", NULL), 1);
+    assert_int_equal(count_records(records, "outcome", "00000000-0000-4000-8000-000000000001"), 1);
+    json_decref(records);
+}
+
 /* ---- many at once ---- */
 
 struct racer {
@@ -663,6 +711,7 @@ int main(void)
         SCRATCH_TEST(an_overrun_breaker_stays_shut),
         SCRATCH_TEST(a_record_must_say_what_it_claims),
         SCRATCH_TEST(what_was_not_written_is_given_back),
+        SCRATCH_TEST(no_end_without_an_intent),
         SCRATCH_TEST(no_more_than_the_budget),
         SCRATCH_TEST(deaths_free_nothing_and_lose_nothing),
     };
