@@ -1,5 +1,7 @@
 #include "proxy/base/clock.h"
 
+#include "proxy/base/test_clock.h"
+
 #include <time.h>
 
 #define MICROS_AT 20 /* where in the text they stand */
@@ -14,7 +16,7 @@ static int64_t now_us(clockid_t clock)
 
 int64_t clock_now_us(void)
 {
-    return now_us(CLOCK_REALTIME);
+    return now_us(CLOCK_REALTIME) + test_clock_ahead_us();
 }
 
 int64_t clock_monotonic_us(void)
