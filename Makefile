@@ -54,7 +54,7 @@ UNIT_PROGRAMS := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SOURCES))
 PROGRAMS      := $(BUILD)/portcullis $(BUILD)/portcullis-sandbox
 BENCH         := $(BUILD)/bench/relay $(BUILD)/bench/upstream
 JOURNAL_BENCH := $(BUILD)/bench/journal $(BUILD)/bench/parse $(BUILD)/bench/scale
-APPROVE       := $(BUILD)/bench/approve
+APPROVE       := $(BUILD)/bench/approve $(BUILD)/bench/claims
 FUZZERS       := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
 
 # Goals that see to the packages first; a plain `make` only builds.
@@ -192,9 +192,9 @@ soak-tls: $(PROGRAMS)
 deps-soak:
 	@sh tests/deps.sh soak
 
-# The gate with its fault points, and the library that keeps what a power cut would leave.
+# The gate with its fault points, the library that keeps what a power cut would leave, and what reads its claims in two ways.
 fault:
-	+$(MAKE) BUILD=$(FAULT_BUILD) FAULTS=1 $(FAULT_BUILD)/portcullis $(FAULT_BUILD)/portcullis-sandbox $(FAULT_BUILD)/powercut.so
+	+$(MAKE) BUILD=$(FAULT_BUILD) FAULTS=1 $(FAULT_BUILD)/portcullis $(FAULT_BUILD)/portcullis-sandbox $(FAULT_BUILD)/powercut.so $(FAULT_BUILD)/bench/claims
 
 ## asan: every test with AddressSanitizer and UndefinedBehaviorSanitizer, in build-asan/
 asan:

@@ -3,7 +3,8 @@
  - every mutation that the upstream saw has its intent in the journal, and it saw none twice;
  - every answer that a client got has its outcome there, with that status, and a mutation that was refused was not sent;
  - a gate started on what is left serves, and then every intent has an outcome or a record of what was found instead;
- - what was once acknowledged stays; `portcullis audit verify` finds nothing wrong.
+ - what was once acknowledged stays; `portcullis audit verify` finds nothing wrong;
+ - and what claims.py says of keys, approvals and budgets.
 """
 
 import asyncio
@@ -19,12 +20,15 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 sys.dont_write_bytecode = True
 TESTS = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TESTS / "flow"), str(TESTS / "soak")]
 
+import claims  # noqa: E402
 import world  # noqa: E402
+from claims import Claims, require  # noqa: E402
 from processes import BUILD, PATIENCE, ROOT, Gate, Sandbox, wait_until  # noqa: E402
 from soak import Client, Closed, message  # noqa: E402
 from world import CREATE, INTEGRATIONS, READ, TOKENS, UPDATE, VERSION  # noqa: E402
@@ -34,20 +38,12 @@ POINTS = re.findall(r"^ \*   ([a-z]+-[a-z-]+) ", (ROOT / "proxy" / "base" / "fau
 USED = re.compile(r'FAULT_POINT\("([a-z-]+)"\)')
 
 
-class Failed(AssertionError):
-    """A promise was not kept."""
-
-
-def require(condition, what, *details):
-    if not condition:
-        raise Failed(f"{what}: {', '.join(str(detail)[:2000] for detail in details)}")
-
-
 class Load:
     """Writers of mutations, each on a connection of its own, until the gate is gone or the time is over."""
 
-    def __init__(self, gate, writers, seconds, seed):
+    def __init__(self, gate, writers, seconds, seed, claimed):
         self.gate = gate
+        self.claimed = claimed
         self.writers = writers
         self.end = time.monotonic() + seconds
         self.random = random.Random(seed)
@@ -61,29 +57,40 @@ class Load:
     async def all(self):
         await asyncio.gather(*(self.writer(number) for number in range(self.writers)))
 
-    async def mutate(self, client, method, target, token, body=None):
-        await client.send(message(method, target, TOKENS[token], body=body))
+    async def send(self, client, method, target, token, body=None, fields=()):
+        """Status, fields and content of the answer; its status is kept, unless it repeats another. `token`: or a principal's name."""
+        await client.send(message(method, target, TOKENS.get(token, token), dict(fields).items(), body))
         status, head, answered = await client.answer()
-        identity = re.search(rb"\r\nportcullis-request-id: ([^\r]+)", head, re.IGNORECASE)[1].decode()
-        self.answers[identity] = status
-        return status, answered
+        told = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in head.decode().split("\r\n")[1:])}
+        if "portcullis-replay-of" not in told:
+            self.answers[told["portcullis-request-id"]] = status
+        return status, told, answered
+
+    async def change(self, client, number, count):
+        """A creation, an update and a delete that claim nothing but that they are made once at a time."""
+        create, update = copy.deepcopy(CREATE.body), copy.deepcopy(UPDATE.body)
+        create["data"]["attributes"]["profile_name"] = f"{id(self)} {number} {count}"
+        update["data"]["attributes"]["profile_name"] = f"renamed {number} {count}"
+        status, _, answered = await self.send(client, "POST", CREATE.target, "creator", create)
+        if status == 201:
+            target = f"{INTEGRATIONS}/{json.loads(answered)['data']['id']}?version={VERSION}"
+            await self.send(client, "DELETE", target, "deleter")
+        status, _, _ = await self.send(client, "PATCH", UPDATE.target, "updater", update)
+        if status == 503:
+            await asyncio.sleep(0.02)
 
     async def writer(self, number):
+        """Every other writer claims."""
         client = Client(self.gate)
-        count = 0
+        count = number
+        claiming = (self.claimed.key, self.claimed.approval, self.claimed.budget)
         try:
             while not self.over and time.monotonic() < self.end:
                 count += 1
-                create, update = copy.deepcopy(CREATE.body), copy.deepcopy(UPDATE.body)
-                create["data"]["attributes"]["profile_name"] = f"{id(self)} {number} {count}"
-                update["data"]["attributes"]["profile_name"] = f"renamed {number} {count}"
-                status, answered = await self.mutate(client, "POST", CREATE.target, "creator", create)
-                if status == 201:
-                    target = f"{INTEGRATIONS}/{json.loads(answered)['data']['id']}?version={VERSION}"
-                    await self.mutate(client, "DELETE", target, "deleter")
-                await self.mutate(client, "PATCH", UPDATE.target, "updater", update)
-                if status == 503:
-                    await asyncio.sleep(0.02)
+                if number % 2 == 0:
+                    await self.change(client, number, count)
+                else:
+                    await claiming[count // 2 % len(claiming)](self, client)
         except (Closed, OSError):
             self.over = not self.gate.alive()
             if not self.over and time.monotonic() < self.end:
@@ -103,8 +110,10 @@ class World:
         self.random = random.Random(seed)
         self.sandbox = Sandbox(self.directory, fixtures=world.FIXTURES).start()
         self.environment = environment or {}
-        self.gate = Gate(self.directory, self.sandbox, policy or world.policy(),
-                         {"audit": {"segment_bytes": 16384, "checkpoint_records": 40, "checkpoint_seconds": 1}})
+        self.gate = Gate(self.directory, self.sandbox, policy or claims.policy(),
+                         {"audit": {"segment_bytes": 16384, "checkpoint_records": 40, "checkpoint_seconds": 1},
+                          "approvals": {"listen": "127.0.0.1:0"}})
+        self.claims = Claims()
         self.gate.configure(config or {})
         self.shadow = self.directory / "shadow"
         self.shadow.mkdir()
@@ -127,6 +136,7 @@ class World:
         """Lets the gate die at the point ("name" or "name:count"; None: at a random moment) and holds what is left against the promises.
         `power`: what was not synced is lost; `fail`: every n-th sync of a file fails. True when it died as told."""
         name = (point or "").partition(":")[0]
+        self.claims.begin()
         self.prepare(name)
         fail = fail or (25 if name.startswith("mend-") else None)
         self.arm(point, power or fail, fail)
@@ -189,7 +199,7 @@ class World:
         answers = {}
         if listening is True and not self.gate.alive():
             return answers
-        load = Load(self.gate, writers, self.random.uniform(0.02, seconds) if at_random else seconds, self.random.random())
+        load = Load(self.gate, writers, self.random.uniform(0.02, seconds) if at_random else seconds, self.random.random(), self.claims)
         if at_random:
             asyncio.run(self.until_killed(load))
         else:
@@ -213,11 +223,13 @@ class World:
 
     def accepts(self):
         try:
-            first = json.loads(self.gate.port_file.read_text())["listen"][0]
+            ports = json.loads(self.gate.port_file.read_text())
         except (FileNotFoundError, ValueError):
             return False
-        self.gate.host, _, port = first.rpartition(":")
-        self.gate.port = int(port)
+        for place, address in ((self.gate, ports["listen"][0]), (people := types.SimpleNamespace(), ports["approvals"])):
+            place.host, _, port = address.rpartition(":")
+            place.port = int(port)
+        self.gate.people_place = people
         return True
 
     def settle_ledger(self):
@@ -347,6 +359,7 @@ class World:
             if line["method"] != "GET":
                 [identity] = [value for name, value in line["headers"] if name.lower() == "x-request-id"]
                 found.append(identity)
+                self.claims.note(line, identity)
         fresh = set(found)
         require(len(found) == len(fresh) and not fresh & self.seen, "a mutation was sent twice", fresh & self.seen)
         self.seen |= fresh
@@ -357,6 +370,8 @@ class World:
         left = self.left_behind()
         require(sent <= left["intent"].keys(), "sent without an intent", sent - left["intent"].keys())
         self.check_answers(answers, sent, left, faulty)
+        self.claims.check_ledger(left["intent"], sent)
+        self.claims.check_journal(left["records"])
 
         self.arm(None, False, None)
         self.gate.start()
@@ -367,20 +382,25 @@ class World:
         for stage in ("intent", "outcome"):
             lost = left[stage].keys() - now[stage].keys() - self.settled  # old segments may be removed
             require(not lost, f"lost by the restart: {stage}", lost)
+        self.claims.after(self.gate, now, self.gate.journal(), self.random, faulty)
         self.gate.stop()
-        self.mutations()
+        sent |= self.mutations()
+        now = self.journal()
+        self.claims.check_ledger(now["intent"], sent)
         self.settled |= now["intent"].keys()
         self.verify()
+        self.claims.compare(self.gate.audit_directory)
 
     def left_behind(self):
         """What the dead gate's journal says, up to what the death damaged: nothing behind that was acknowledged."""
-        stages = collections.defaultdict(dict)
+        stages = collections.defaultdict(dict, records=[])
         for segment in self.gate.segments():
             data = segment.read_bytes()
             for line in data[:data.rfind(b"\n") + 1].splitlines():
                 if b"\0" in line:
                     break
                 record = json.loads(line)
+                stages["records"].append(record)
                 if record.get("request_id"):
                     stages[record["stage"]][record["request_id"]] = record
         return stages

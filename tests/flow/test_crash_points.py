@@ -7,7 +7,6 @@ import sys
 import pytest
 
 from processes import BUILD, PATIENCE, ROOT, SANITIZER, wait_until
-from world import policy
 
 FAULTS = BUILD.with_name(f"{BUILD.name}-fault")
 sys.path.append(str(ROOT / "tests" / "crash"))
@@ -50,7 +49,7 @@ def test_every_point_once(make_world, batch):
 
 def test_what_became_of_what_was_under_way(make_world):
     """With a key to read with, the gate finds out after the crash what the API did of what it had not answered."""
-    world = make_world(policy=policy(reconcile={"upstream_token": {"env": "PORTCULLIS_TEST_READER"}, "settle_seconds": 1, "retry_seconds": 1,
+    world = make_world(policy=rounds.claims.policy(reconcile={"upstream_token": {"env": "PORTCULLIS_TEST_READER"}, "settle_seconds": 1, "retry_seconds": 1,
                                                 "deadline_seconds": 30}),
                        environment={"PORTCULLIS_TEST_READER": "read-only-key-of-the-gate-0001"})
     assert world.round("exchange-after-forward:20", seconds=PATIENCE)
