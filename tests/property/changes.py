@@ -128,12 +128,24 @@ def diff(binary, directory, old, new):
     return done.returncode, json.loads(done.stdout)
 
 
-def is_more(before, after, observed):
-    """Does more pass than before, or is less asked of what passes? Where the old policy only observed, its rules kept nobody out."""
+def demanded(policy, obligations):
+    """The approvals that the obligations name, as (people, seconds)."""
+    by_id = {f"approval:{rule['id']}": rule["require"]["approval"] for rule in policy.get("rules", []) if "approval" in rule.get("require", {})}
+    return [(by_id[one]["people"], by_id[one]["seconds"]) for one in obligations if one in by_id]
+
+
+def is_more(before, after, old, new, observed):
+    """Does more pass than before, or is less asked of what passes? Where the old policy only observed, its rules kept nobody out. An approval is
+    asked for still where another rule wants as many people in as short a time: one satisfies all."""
     if after["verdict"] != "allow":
         return False
+    if before["verdict"] == "refuse":
+        return True
     asked = {one for one in before["obligations"] if one == "journal" or not observed}
-    return before["verdict"] == "refuse" or not asked <= set(after["obligations"])
+    lost = asked - set(after["obligations"])
+    others = demanded(new, after["obligations"])
+    covered = all(any(more >= people and less <= seconds for more, less in others) for people, seconds in demanded(old, lost))
+    return not covered or any(not one.startswith("approval:") for one in lost)
 
 
 def check_pair(binary, seed, directory, tally):
@@ -151,7 +163,7 @@ def check_pair(binary, seed, directory, tally):
             continue
         tally["differ"] += 1
         organization = case["request"]["target"].split("/orgs/")[1].split("/")[0].lower()
-        more = is_more(before, after, naive.enforcement(old, organization) == "observe")
+        more = is_more(before, after, old, new, naive.enforcement(old, organization) == "observe")
         tally["more"] += more
         tally["less"] += not more
         if more and status != 1 or not told["changes"]:
