@@ -165,7 +165,9 @@ static void write_field(const struct field *field, const struct claim *claim, st
         (field->kind == FIELD_RADIUS && *(const uint64_t *)value == CLAIM_NO_RADIUS) ||
         (field->kind == FIELD_FLAG && !*(const bool *)value))
         return;
-    text_add_format(text, ",\"%s\":", field->name);
+    text_add_string(text, ",\"");
+    text_add_string(text, field->name);
+    text_add_string(text, "\":");
     switch (field->kind) {
     case FIELD_TEXT:
         text_add_json(text, *(const struct span *)value);
@@ -190,7 +192,9 @@ void claims_write(const struct claim *claims, size_t count, struct text *text)
             text->failed = true;
             return;
         }
-        text_add_format(text, "%s{\"claim\":\"%s\"", i > 0 ? "," : "", kind_names[claims[i].kind]);
+        text_add_string(text, i > 0 ? ",{\"claim\":\"" : "{\"claim\":\"");
+        text_add_string(text, kind_names[claims[i].kind]);
+        text_add(text, "\"", 1);
         for (size_t j = 0; j < FIELDS; j++)
             if ((fields[j].of & OF(claims[i].kind)) != 0)
                 write_field(&fields[j], &claims[i], text);

@@ -62,11 +62,42 @@ struct held *book_make(enum held_kind kind, struct span name)
     return NULL;
 }
 
+/* Sets the list to copies of these. */
+static bool set_list(struct held_flight *flight, const struct flight_claim *claims, size_t count)
+{
+    size_t bytes = count * sizeof *claims;
+
+    for (size_t i = 0; i < count; i++)
+        bytes += claims[i].name.length;
+    struct flight_claim *list = malloc(bytes);
+    if (list == NULL)
+        return false;
+    char *names = (char *)&list[count];
+    for (size_t i = 0; i < count; i++) {
+        list[i] = (struct flight_claim){claims[i].kind, {names, claims[i].name.length}};
+        names = mempcpy(names, claims[i].name.data, claims[i].name.length);
+    }
+    flight->list = list;
+    flight->count = count;
+    return true;
+}
+
+bool flight_list(struct held_flight *flight, const struct claim *claims, size_t count)
+{
+    struct flight_claim list[CLAIMS_MOST];
+
+    for (size_t i = 0; i < count; i++)
+        list[i] = (struct flight_claim){claims[i].kind,
+                                        claims[i].kind == CLAIM_APPROVAL ? claims[i].id : claims[i].scope};
+    return set_list(flight, list, count);
+}
+
 /* The lists that a copy must not share. False when memory is out; what is copied by then is the copy's. */
 static bool copy_lists(struct held *copy, const struct held *held)
 {
     struct held_approval *approval = (struct held_approval *)copy;
     struct held_budget *budget = (struct held_budget *)copy;
+    const struct held_flight *flight = (const struct held_flight *)held;
     bool copied = true;
 
     if (copy->kind == HELD_APPROVAL)
@@ -84,6 +115,10 @@ static bool copy_lists(struct held *copy, const struct held *held)
         if (copied)
             memcpy(budget->times, ((const struct held_budget *)held)->times,
                    budget->count * sizeof *budget->times);
+    }
+    if (copy->kind == HELD_FLIGHT) {
+        ((struct held_flight *)copy)->list = NULL;
+        copied = set_list((struct held_flight *)copy, flight->list, flight->count);
     }
     return copied;
 }
@@ -127,6 +162,8 @@ void book_drop(struct held *held)
         }
     if (held->kind == HELD_BUDGET)
         free(((struct held_budget *)held)->times);
+    if (held->kind == HELD_FLIGHT)
+        free(((struct held_flight *)held)->list);
     free(held);
 }
 

@@ -58,12 +58,23 @@ struct held_budget {
     size_t count, room;
 };
 
+/* What its end has to look for: one thing that an intent claimed. */
+struct flight_claim {
+    enum claim_kind kind;
+    struct span name; /* of what is held: a scope, an approval's id */
+};
+
 /* An intent that claims and has no end. */
 struct held_flight {
     struct held held;
     int64_t time_us;
-    char *claims; /* as its record has them */
+    char *claims;              /* as its record has them */
+    struct flight_claim *list; /* the same, in one piece of memory with the names */
+    size_t count;
 };
+
+/* Sets the list of one that has none. False when memory is out. */
+bool flight_list(struct held_flight *flight, const struct claim *claims, size_t count);
 
 struct book {
     struct book_shelf {

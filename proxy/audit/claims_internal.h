@@ -20,7 +20,8 @@ bool claims_read(const json_t *array, struct claim claims[static CLAIMS_MOST], s
 struct claims_record {
     int64_t time_us;
     struct span request_id;
-    struct span text; /* its line, but for `prev` and `seq` */
+    struct span text;    /* its line, but for `prev` and `seq` */
+    struct span written; /* its member `claims` */
     const struct claim *claims;
     size_t count;
 };
@@ -32,9 +33,16 @@ bool claims_reserve(struct book *book, const struct claims_record *record);
 /* claims_check.c: may the record have what it claims? CLAIMS_TAKEN, or why not. */
 void claims_check(const struct book *book, const struct claims_record *record, struct claim_verdict *verdict);
 
-/* claims_settle.c: the record ends its mutation, or says that the end is unknown. */
-struct scan;
-bool claims_settle(struct book *book, const struct scan *scan);
+/* A record that ends a mutation, or says that its end is unknown. Texts as they stand in its line. */
+struct claims_end {
+    struct span request_id, result, replay; /* data NULL: not said */
+    unsigned status, upstream_status;       /* 0: not said */
+    bool found;                             /* by looking (stage `reconciled`) */
+    bool sent;                              /* false: the record says that it was not */
+};
+
+/* claims_settle.c: settles what its intent claimed, which cannot be taken back. */
+void claims_settle(struct book *book, const struct claims_end *end);
 
 /* Is the approval good to be given or used? */
 bool approval_is_live(const struct held_approval *approval, int64_t now_us);

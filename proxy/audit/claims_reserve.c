@@ -196,16 +196,12 @@ static bool (*const doers[CLAIM_KINDS])(struct book *, const struct claims_recor
 static bool take_off(struct book *book, const struct claims_record *record)
 {
     struct held_flight *flight = (struct held_flight *)book_make(HELD_FLIGHT, record->request_id);
-    struct text text = {0};
 
     if (flight == NULL)
         return false;
-    claims_write(record->claims, record->count, &text);
     flight->time_us = record->time_us;
-    flight->claims = text.failed ? NULL : text.data;
-    if (text.failed)
-        text_free(&text);
-    return put(book, &flight->held, flight->claims != NULL);
+    bool whole = set(&flight->claims, record->written) && flight_list(flight, record->claims, record->count);
+    return put(book, &flight->held, whole);
 }
 
 bool claims_reserve(struct book *book, const struct claims_record *record)

@@ -1,7 +1,6 @@
 /* What the end of an intent does to what it claimed. None of this is ever taken back: the record is durable.
  */
 #include "proxy/audit/claims_internal.h"
-#include "proxy/audit/scan.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,24 +12,22 @@ struct ending {
     struct book *book;
     const struct held_flight *flight;
     enum end end;
-    const struct scan *scan;
+    const struct claims_end *record;
 };
 
-static enum end end_of(const struct scan *scan)
+static enum end end_of(const struct claims_end *record)
 {
-    struct span result = scan_text(scan_find(scan, "result"));
-
-    if (span_is(scan_text(scan_find(scan, "stage")), "reconciled"))
+    if (record->found)
         return END_FOUND;
-    if (span_is(scan_find(scan, "sent"), "false"))
+    if (!record->sent)
         return END_NOT_SENT;
-    return span_is(result, "unknown") ? END_UNKNOWN : END_DONE;
+    return span_is(record->result, "unknown") ? END_UNKNOWN : END_DONE;
 }
 
 /* Keeps the answer, as far as there is room for it. */
 static void keep_replay(const struct ending *ending, struct held_key *key)
 {
-    struct span replay = scan_find(ending->scan, "replay");
+    struct span replay = ending->record->replay;
 
     if (replay.data == NULL || replay.length > CLAIM_REPLAY_BYTES ||
         ending->book->replays + replay.length > CLAIM_REPLAYS)
@@ -40,11 +37,10 @@ static void keep_replay(const struct ending *ending, struct held_key *key)
         ending->book->replays += replay.length;
 }
 
-static void end_key(const struct ending *ending, const struct claim *claim)
+static void end_key(const struct ending *ending, const struct flight_claim *claim)
 {
-    struct held_key *key = (struct held_key *)book_find(ending->book, HELD_KEY, claim->scope);
-    struct span result = scan_text(scan_find(ending->scan, "result"));
-    uint64_t status = 0, answered = 0;
+    struct held_key *key = (struct held_key *)book_find(ending->book, HELD_KEY, claim->name);
+    struct span result = ending->record->result;
 
     if (key == NULL || strcmp(key->request_id, ending->flight->held.name) != 0)
         return;
@@ -61,29 +57,29 @@ static void end_key(const struct ending *ending, const struct claim *claim)
                        result.data != NULL ? result.data : "");
         break;
     case END_DONE:
-        if (scan_number(scan_find(ending->scan, "upstream_status"), &answered) && answered == 429) {
+        if (ending->record->upstream_status == 429) {
             book_forget(ending->book, &key->held);
             break;
         }
         key->state = KEY_DONE;
-        if (scan_number(scan_find(ending->scan, "status"), &status) && status < 1000)
-            key->status = (unsigned)status;
+        if (ending->record->status < 1000)
+            key->status = ending->record->status;
         keep_replay(ending, key);
         break;
     }
 }
 
-static void end_twin(const struct ending *ending, const struct claim *claim)
+static void end_twin(const struct ending *ending, const struct flight_claim *claim)
 {
-    struct held *twin = book_find(ending->book, HELD_TWIN, claim->scope);
+    struct held *twin = book_find(ending->book, HELD_TWIN, claim->name);
 
     if (twin != NULL && ending->end != END_UNKNOWN)
         book_forget(ending->book, twin);
 }
 
-static void end_approval(const struct ending *ending, const struct claim *claim)
+static void end_approval(const struct ending *ending, const struct flight_claim *claim)
 {
-    struct held *approval = book_find(ending->book, HELD_APPROVAL, claim->id);
+    struct held *approval = book_find(ending->book, HELD_APPROVAL, claim->name);
 
     if (approval == NULL || ending->end == END_UNKNOWN)
         return;
@@ -93,17 +89,17 @@ static void end_approval(const struct ending *ending, const struct claim *claim)
         book_forget(ending->book, approval);
 }
 
-static void end_budget(const struct ending *ending, const struct claim *claim)
+static void end_budget(const struct ending *ending, const struct flight_claim *claim)
 {
-    struct held *budget = book_find(ending->book, HELD_BUDGET, claim->scope);
+    struct held *budget = book_find(ending->book, HELD_BUDGET, claim->name);
 
     if (budget != NULL && ending->end == END_NOT_SENT)
         (void)book_give_back(ending->book, (struct held_budget *)budget, ending->flight->time_us);
 }
 
-static void end_one(const struct ending *ending, const struct claim *claim)
+static void end_one(const struct ending *ending, const struct flight_claim *claim)
 {
-    static void (*const enders[CLAIM_KINDS])(const struct ending *, const struct claim *) = {
+    static void (*const enders[CLAIM_KINDS])(const struct ending *, const struct flight_claim *) = {
         [CLAIM_KEY] = end_key,
         [CLAIM_TWIN] = end_twin,
         [CLAIM_APPROVAL] = end_approval,
@@ -114,22 +110,16 @@ static void end_one(const struct ending *ending, const struct claim *claim)
         enders[claim->kind](ending, claim);
 }
 
-bool claims_settle(struct book *book, const struct scan *scan)
+void claims_settle(struct book *book, const struct claims_end *end)
 {
-    struct span request_id = scan_text(scan_find(scan, "request_id"));
-    struct held *flight = request_id.data != NULL ? book_find(book, HELD_FLIGHT, request_id) : NULL;
-    struct claim claims[CLAIMS_MOST];
-    size_t count;
+    struct held *held = end->request_id.data != NULL ? book_find(book, HELD_FLIGHT, end->request_id) : NULL;
 
-    if (flight == NULL)
-        return true;
-    const struct ending ending = {book, (struct held_flight *)flight, end_of(scan), scan};
-    json_t *array = json_loads(ending.flight->claims, 0, NULL);
-    bool read = array != NULL && claims_read(array, claims, &count);
-    for (size_t i = 0; read && i < count; i++)
-        end_one(&ending, &claims[i]);
-    json_decref(array);
-    if (read && ending.end != END_UNKNOWN)
-        book_forget(book, flight);
-    return read;
+    if (held == NULL)
+        return;
+    const struct held_flight *flight = (struct held_flight *)held;
+    const struct ending ending = {book, flight, end_of(end), end};
+    for (size_t i = 0; i < flight->count; i++)
+        end_one(&ending, &flight->list[i]);
+    if (ending.end != END_UNKNOWN)
+        book_forget(book, held);
 }

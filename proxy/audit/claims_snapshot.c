@@ -282,6 +282,20 @@ static bool read_key(const json_t *item, struct held *held)
            (json_object_get(item, "replay") == NULL || get_text(item, "replay", &key->replay));
 }
 
+static bool read_flight(const json_t *item, struct held_flight *flight)
+{
+    struct claim claims[CLAIMS_MOST];
+    size_t count;
+
+    flight->time_us = get_time(item, "time");
+    if (!get_text(item, "claims", &flight->claims))
+        return false;
+    json_t *array = json_loads(flight->claims, 0, NULL);
+    bool read = claims_read(array, claims, &count) && flight_list(flight, claims, count);
+    json_decref(array);
+    return read;
+}
+
 static bool read_item(const json_t *item, struct held *held)
 {
     switch (held->kind) {
@@ -290,8 +304,7 @@ static bool read_item(const json_t *item, struct held *held)
     case HELD_BUDGET:
         return read_budget(item, held);
     case HELD_FLIGHT:
-        ((struct held_flight *)held)->time_us = get_time(item, "time");
-        return get_text(item, "claims", &((struct held_flight *)held)->claims);
+        return read_flight(item, (struct held_flight *)held);
     case HELD_KEY:
         return read_key(item, held);
     case HELD_TWIN:

@@ -164,6 +164,7 @@ static const char *read_claims(struct claims_state *state, const struct scan *sc
         (record.request_id.data != NULL || claims[0].kind > CLAIM_BUDGET)) {
         strip(scan, &text);
         record.text = (struct span){text.data, text.length};
+        record.written = value;
         wrong = !text.failed && claims_reserve(&state->book, &record) ? NULL : claims_no_memory;
         claims_state_keep(state, record.time_us);
     }
@@ -186,6 +187,26 @@ static const char *read_part(struct claims_state *state, const struct scan *scan
     return wrong;
 }
 
+static unsigned read_status(const struct scan *scan, const char *name)
+{
+    uint64_t status;
+
+    return scan_number(scan_find(scan, name), &status) && status <= UINT32_MAX ? (unsigned)status : 0;
+}
+
+static void read_end(struct claims_state *state, const struct scan *scan, bool found)
+{
+    claims_settle(&state->book, &(struct claims_end){
+                                    .request_id = scan_text(scan_find(scan, "request_id")),
+                                    .result = scan_text(scan_find(scan, "result")),
+                                    .replay = scan_find(scan, "replay"),
+                                    .status = read_status(scan, "status"),
+                                    .upstream_status = read_status(scan, "upstream_status"),
+                                    .found = found,
+                                    .sent = !span_is(scan_find(scan, "sent"), "false"),
+                                });
+}
+
 static bool holds(struct span line, const char *bytes)
 {
     return memmem(line.data, line.length, bytes, strlen(bytes)) != NULL;
@@ -203,8 +224,10 @@ const char *claims_state_read(struct claims_state *state, struct span line)
     struct span stage = scan_text(scan_find(&scan, "stage"));
     if (span_is(stage, "state") && (value = scan_find(&scan, "state")).data != NULL)
         return read_part(state, &scan, value);
-    if (span_is(stage, "outcome") || span_is(stage, "reconciled"))
-        return claims_settle(&state->book, &scan) ? NULL : claims_no_memory;
+    if (span_is(stage, "outcome") || span_is(stage, "reconciled")) {
+        read_end(state, &scan, span_is(stage, "reconciled"));
+        return NULL;
+    }
     value = scan_find(&scan, "claims");
     return value.data != NULL ? read_claims(state, &scan, value) : NULL;
 }

@@ -25,8 +25,8 @@ struct entry_claims {
     struct claims_record record;
     struct claim_verdict verdict; /* CLAIMS_LOST until its record is durable, or refused */
     char *replay;                 /* the verdict's */
-    struct claim claims[CLAIMS_MOST];
     struct text texts;
+    struct claim claims[]; /* as many as the record has */
 };
 
 STAILQ_HEAD(entry_list, entry);

@@ -69,10 +69,20 @@ enum record_cut { RECORD_PREV, RECORD_SEQ, RECORD_CUTS };
 /* What a record says of a mutation under way. */
 enum record_role { RECORD_PLAIN, RECORD_BEGINS, RECORD_ENDS_UNKNOWN /* somebody has to look */, RECORD_ENDS };
 
+/* Members whose places in the text are kept, for whoever would otherwise read the line again. */
+enum record_kept { RECORD_CLAIMS, RECORD_REPLAY, RECORD_REQUEST_ID, RECORD_RESULT, RECORD_KEPT };
+
 /* One record, made by record_build: its whole line, newline included, but for the writer's members. */
 struct record {
     struct text text;
     size_t cuts[RECORD_CUTS]; /* offsets into the text, rising; a member follows each */
+    struct {
+        size_t at, length; /* of the value's JSON; length 0: there is none */
+    } kept[RECORD_KEPT];
+    int64_t time_us;
+    unsigned stage; /* enum record_stage */
+    unsigned status, upstream_status; /* 0: not said */
+    bool sent;                        /* as long as the record does not say that it was not */
     enum record_role role;
     uint64_t mutation; /* for other roles than plain: a number made of the request id */
     bool owed;  /* tells of what has happened: an outcome, a policy in force. Taken even when the queue is

@@ -1,10 +1,7 @@
 /* Claims in the journal: how a record with claims comes to the writer, and what the writer does with it. */
 #include "policies/arena.h"
 #include "proxy/audit/journal_internal.h"
-#include "proxy/audit/scan.h"
-#include "proxy/audit/when.h"
 #include "proxy/base/clock.h"
-#include "proxy/base/log.h"
 
 #include <stdlib.h>
 
@@ -75,29 +72,33 @@ static void own(struct text *memory, struct claim *claim)
         move(memory, texts[i]);
 }
 
-/* Does the record say of itself what its maker says that it claims? Takes its time and request id. */
+/* The text between a string's quotes; data NULL where there is none. */
+static struct span unquote(struct span string)
+{
+    return string.data != NULL ? (struct span){string.data + 1, string.length - 2} : string;
+}
+
+/* Does the record say of itself what its maker says that it claims? Takes what the writer needs of it. */
 static bool fits(const struct record *record, struct claims_record *claimed)
 {
     struct text text = {0};
-    struct scan scan;
 
     claimed->text = (struct span){record->text.data, record->text.length - 1};
-    if (record->owed || !scan_line(claimed->text, &scan))
-        return false;
-    struct span member = scan_find(&scan, "claims");
+    claimed->written = record_kept(record, RECORD_CLAIMS);
+    claimed->request_id = unquote(record_kept(record, RECORD_REQUEST_ID));
+    claimed->time_us = record->time_us;
     claims_write(claimed->claims, claimed->count, &text);
-    bool same = !text.failed && span_equal(member, (struct span){text.data, text.length});
+    bool same = !text.failed && span_equal(claimed->written, (struct span){text.data, text.length});
     text_free(&text);
-    claimed->request_id = scan_text(scan_find(&scan, "request_id"));
-    return same && claims_valid(claimed->claims, claimed->count, scan_text(scan_find(&scan, "stage"))) &&
-           (claimed->request_id.length > 0 || claimed->claims[0].kind > CLAIM_BUDGET) &&
-           when_read(scan_text(scan_find(&scan, "time")), 0, &claimed->time_us);
+    return same && !record->owed &&
+           claims_valid(claimed->claims, claimed->count, span_of(record_stage_name(record->stage))) &&
+           (claimed->request_id.length > 0 || claimed->claims[0].kind > CLAIM_BUDGET);
 }
 
 static struct entry *make_entry(const struct record *record, const struct claim *claims, size_t count)
 {
     struct entry *entry = calloc(1, sizeof *entry);
-    struct entry_claims *own_claims = calloc(1, sizeof *own_claims);
+    struct entry_claims *own_claims = calloc(1, sizeof *own_claims + count * sizeof *claims);
     size_t bytes = 0;
 
     if (entry == NULL || own_claims == NULL) {
@@ -185,12 +186,10 @@ static bool ask_one(struct journal *journal, struct entry *entry)
 /* Has the intent of this end been refused what it claims, or been lost? Only the writer knows. */
 static bool has_no_intent(const struct journal *journal, const struct entry *entry)
 {
-    const struct text *text = &entry->record.text;
-    struct scan scan;
+    const struct record *record = &entry->record;
 
-    return entry->record.if_intended &&
-           (!scan_line((struct span){text->data, text->length - 1}, &scan) ||
-            book_find(&journal->claims.book, HELD_FLIGHT, scan_text(scan_find(&scan, "request_id"))) == NULL);
+    return record->if_intended && book_find(&journal->claims.book, HELD_FLIGHT,
+                                            unquote(record_kept(record, RECORD_REQUEST_ID))) == NULL;
 }
 
 void journal_claims_ask(struct journal *journal, struct entry_list *entries, struct entry_list *refused)
@@ -222,16 +221,19 @@ void journal_claims_ask(struct journal *journal, struct entry_list *entries, str
 /* Takes note of the end of a mutation; its record is durable. */
 static void settle(struct journal *journal, const struct entry *entry)
 {
-    const struct text *text = &entry->record.text;
-    const char *wrong;
+    const struct record *record = &entry->record;
 
-    if (entry->record.role < RECORD_ENDS_UNKNOWN || !claims_state_awaits(&journal->claims))
+    if (record->role < RECORD_ENDS_UNKNOWN)
         return;
-    wrong = claims_state_read(&journal->claims, (struct span){text->data, text->length - 1});
-    if (wrong != NULL)
-        log_event(LOG_ERROR, "journal-claims",
-                  "%s: what a change claimed is not settled before the next start: %s",
-                  journal->settings.directory, wrong);
+    claims_settle(&journal->claims.book, &(struct claims_end){
+                                             .request_id = unquote(record_kept(record, RECORD_REQUEST_ID)),
+                                             .result = unquote(record_kept(record, RECORD_RESULT)),
+                                             .replay = record_kept(record, RECORD_REPLAY),
+                                             .status = record->status,
+                                             .upstream_status = record->upstream_status,
+                                             .found = record->stage == STAGE_RECONCILED,
+                                             .sent = record->sent,
+                                         });
 }
 
 void journal_claims_settle(struct journal *journal, const struct entry_list *entries)

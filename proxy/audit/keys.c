@@ -2,12 +2,11 @@
 
 #include "policies/ascii.h"
 #include "policies/digest.h"
+#include "proxy/audit/mac.h"
 #include "proxy/note/key_file.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 
 struct material {
     unsigned char bytes[KEY_BYTES];
+    struct mac mac; /* prepared */
     char id[AUDIT_KEY_ID];
 };
 
@@ -50,7 +50,9 @@ static bool read_material(const struct key_bytes *bytes, const char *directory, 
         return false;
     }
     memcpy(material->bytes, bytes->data, KEY_BYTES);
-    digest_of((struct span){(const char *)material->bytes, KEY_BYTES}, digest);
+    const struct span key = {(const char *)material->bytes, KEY_BYTES};
+    mac_prepare(&material->mac, key);
+    digest_of(key, digest);
     digest_write(digest, text);
     memcpy(material->id, DIGITS(text), ID_DIGITS);
     material->id[ID_DIGITS] = '\0';
@@ -137,13 +139,6 @@ enum audit_key_change audit_key_renew(struct audit_key *key, char *error, size_t
     return change;
 }
 
-static void copy_material(struct audit_key *key, struct material *copy)
-{
-    (void)pthread_rwlock_rdlock(&key->lock);
-    *copy = key->now;
-    (void)pthread_rwlock_unlock(&key->lock);
-}
-
 void audit_key_id(struct audit_key *key, char id[static AUDIT_KEY_ID])
 {
     (void)pthread_rwlock_rdlock(&key->lock);
@@ -153,22 +148,19 @@ void audit_key_id(struct audit_key *key, char id[static AUDIT_KEY_ID])
 
 void audit_key_mask(void *key, struct span secret, struct text *out)
 {
-    const unsigned char *data = (const unsigned char *)(secret.data != NULL ? secret.data : "");
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    char text[DIGEST_TEXT_SIZE];
-    struct material material;
+    struct audit_key *audit_key = key;
+    unsigned char digest[DIGEST_SIZE];
+    char text[DIGEST_TEXT_SIZE], id[AUDIT_KEY_ID];
 
-    copy_material(key, &material);
-    if (HMAC(EVP_sha256(), material.bytes, KEY_BYTES, data, secret.length, digest, NULL) == NULL) {
-        out->failed = true; /* never the secret itself */
-    } else {
-        digest_write(digest, text);
-        text_add_string(out, "hmac-sha256:");
-        text_add_string(out, material.id);
-        text_add(out, ":", 1);
-        text_add_string(out, DIGITS(text));
-    }
-    explicit_bzero(&material, sizeof material);
+    (void)pthread_rwlock_rdlock(&audit_key->lock);
+    mac_digest(&audit_key->now.mac, secret, digest);
+    memcpy(id, audit_key->now.id, sizeof id);
+    (void)pthread_rwlock_unlock(&audit_key->lock);
+    digest_write(digest, text);
+    text_add_string(out, "hmac-sha256:");
+    text_add_string(out, id);
+    text_add(out, ":", 1);
+    text_add_string(out, DIGITS(text));
 }
 
 /* ---- older keys ---- */

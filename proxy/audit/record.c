@@ -8,15 +8,17 @@ enum kind { KIND_STRING, KIND_JSON, KIND_NUMBER, KIND_FLAG, KIND_STAGE, KIND_TIM
 
 struct member {
     struct span name; /* as the record has it, colon included */
+    size_t offset;    /* of the value in struct record_fields */
     enum kind kind;
-    size_t offset; /* of the value in struct record_fields */
+    enum record_kept kept; /* its place is kept as that; RECORD_KEPT: it is not */
 };
 
 #define AT(field) offsetof(struct record_fields, field)
-#define MEMBER(name, kind, offset)                                                                           \
+#define KEPT_MEMBER(name, kind, offset, kept)                                                                \
     {                                                                                                        \
-        SPAN_INIT("\"" name "\":"), kind, offset                                                             \
+        SPAN_INIT("\"" name "\":"), offset, kind, kept                                                       \
     }
+#define MEMBER(name, kind, offset) KEPT_MEMBER(name, kind, offset, RECORD_KEPT)
 
 /* In the byte order of the names: this table is what makes a record canonical. `prev` and `seq` are the
  * writer's, and the record is cut there. */
@@ -33,7 +35,7 @@ static const struct member members[] = {
     MEMBER("certificate", KIND_STRING, AT(certificate)),
     MEMBER("changed", KIND_JSON, AT(changed)),
     MEMBER("changes", KIND_JSON, AT(changes)),
-    MEMBER("claims", KIND_JSON, AT(claims)),
+    KEPT_MEMBER("claims", KIND_JSON, AT(claims), RECORD_CLAIMS),
     MEMBER("client", KIND_STRING, AT(client)),
     MEMBER("contract", KIND_STRING, AT(contract)),
     MEMBER("count", KIND_NUMBER, AT(count)),
@@ -63,10 +65,10 @@ static const struct member members[] = {
     MEMBER("principals", KIND_NUMBER, AT(principals)),
     MEMBER("radius", KIND_JSON, AT(radius)),
     MEMBER("reason", KIND_STRING, AT(reason)),
-    MEMBER("replay", KIND_JSON, AT(replay)),
-    MEMBER("request_id", KIND_STRING, AT(request_id)),
+    KEPT_MEMBER("replay", KIND_JSON, AT(replay), RECORD_REPLAY),
+    KEPT_MEMBER("request_id", KIND_STRING, AT(request_id), RECORD_REQUEST_ID),
     MEMBER("resource", KIND_STRING, AT(resource)),
-    MEMBER("result", KIND_STRING, AT(result)),
+    KEPT_MEMBER("result", KIND_STRING, AT(result), RECORD_RESULT),
     MEMBER("root", KIND_STRING, AT(root)),
     MEMBER("rule", KIND_STRING, AT(rule)),
     MEMBER("run", KIND_NUMBER, AT(run)),
@@ -178,12 +180,23 @@ static enum record_role role_of(const struct record_fields *fields)
     }
 }
 
+/* A status, or 0 for none: no number that large is one. */
+static unsigned short_number(struct record_number number)
+{
+    return number.given && number.value <= UINT32_MAX ? (unsigned)number.value : 0;
+}
+
 bool record_build(const struct record_fields *fields, struct record *record)
 {
     struct text *text = &record->text;
 
     record->role = role_of(fields);
     record->mutation = record_mutation(fields->request_id);
+    record->time_us = fields->time_us;
+    record->stage = fields->stage;
+    record->status = short_number(fields->status);
+    record->upstream_status = short_number(fields->upstream_status);
+    record->sent = fields->sent != RECORD_FALSE;
     (void)text_reserve(text, USUAL_BYTES);
     text_add(text, "{", 1);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
@@ -197,7 +210,12 @@ bool record_build(const struct record_fields *fields, struct record *record)
         if (!given(member->kind, value))
             continue;
         text_add(text, member->name.data, member->name.length);
+        size_t at = text->length;
         add_value(text, member->kind, value);
+        if (member->kept != RECORD_KEPT) {
+            record->kept[member->kept].at = at;
+            record->kept[member->kept].length = text->length - at;
+        }
         text_add(text, ",", 1);
     }
     text_add(text, "\n", 1);
@@ -208,6 +226,18 @@ bool record_build(const struct record_fields *fields, struct record *record)
     }
     text->data[text->length - 2] = '}'; /* stage and time are always given: a comma stands there */
     return true;
+}
+
+struct span record_kept(const struct record *record, enum record_kept member)
+{
+    if (record->kept[member].length == 0)
+        return (struct span){NULL, 0};
+    return (struct span){record->text.data + record->kept[member].at, record->kept[member].length};
+}
+
+const char *record_stage_name(enum record_stage stage)
+{
+    return stage_names[stage];
 }
 
 void record_free(struct record *record)

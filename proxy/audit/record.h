@@ -104,6 +104,12 @@ struct record_fields {
  */
 bool record_build(const struct record_fields *fields, struct record *record);
 
+/* A kept member's value as it stands in the record's text; data NULL where it has none. */
+struct span record_kept(const struct record *record, enum record_kept member);
+
+/* The name of a stage. */
+const char *record_stage_name(enum record_stage stage);
+
 /* The number that stands for a request id (struct record). */
 uint64_t record_mutation(struct span request_id);
 

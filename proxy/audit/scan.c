@@ -3,6 +3,8 @@
 #include "policies/ascii.h"
 #include "policies/utf8.h"
 
+#include <endian.h>
+
 struct cursor {
     const char *at, *end;
     struct scan *scan;
@@ -31,23 +33,27 @@ static bool take(struct cursor *cursor, char c)
 #define EACH_BYTE(byte) (UINT64_MAX / 255 * (byte))
 
 /* The highest bit of each byte that is zero. Bytes above a zero byte may be marked too: good enough to ask
- * whether there is any. */
+ * for the lowest. */
 static inline uint64_t zero_bytes(uint64_t word)
 {
     return (word - EACH_BYTE(0x01)) & ~word & EACH_BYTE(0x80);
 }
 
-/* Passes over eight bytes at a time for as long as all of them stand for themselves. */
+/* Passes over what stands for itself, eight bytes at a time; less than eight before the end are left. */
 static inline void skip_plain(struct cursor *cursor)
 {
     uint64_t word;
 
     for (; cursor->end - cursor->at >= (ptrdiff_t)sizeof word; cursor->at += sizeof word) {
         memcpy(&word, cursor->at, sizeof word);
+        word = le64toh(word);
         uint64_t control = (word - EACH_BYTE(0x20)) & ~word & EACH_BYTE(0x80);
-        if ((control | (word & EACH_BYTE(0x80)) | zero_bytes(word ^ EACH_BYTE('"')) |
-             zero_bytes(word ^ EACH_BYTE('\\'))) != 0)
+        uint64_t marked = control | (word & EACH_BYTE(0x80)) | zero_bytes(word ^ EACH_BYTE('"')) |
+                          zero_bytes(word ^ EACH_BYTE('\\'));
+        if (marked != 0) {
+            cursor->at += __builtin_ctzll(marked) / 8;
             return;
+        }
     }
 }
 

@@ -78,7 +78,8 @@ static void clear_text(struct text *text)
 static void put_away(struct exchange *exchange)
 {
     struct worker *worker = exchange->worker;
-    struct text head = exchange->head, body = exchange->body, rewritten = exchange->rewritten;
+    struct text head = exchange->head, body = exchange->body, rewritten = exchange->rewritten,
+                masked = exchange->masked;
 
     decision_free(&exchange->decision);
     survey_release(exchange->survey);
@@ -88,11 +89,13 @@ static void put_away(struct exchange *exchange)
     clear_text(&head);
     clear_text(&body);
     clear_text(&rewritten);
+    clear_text(&masked);
     explicit_bzero((char *)exchange + offsetof(struct exchange, request),
                    sizeof *exchange - offsetof(struct exchange, request));
     exchange->head = head;
     exchange->body = body;
     exchange->rewritten = rewritten;
+    exchange->masked = masked;
     exchange->client = NULL;
     exchange->ruleset = NULL;
     exchange->state = EXCHANGE_RECEIVED;
@@ -109,6 +112,7 @@ void exchange_free_idle(struct worker *worker)
         text_free(&exchange->head);
         text_free(&exchange->body);
         text_free(&exchange->rewritten);
+        text_free(&exchange->masked);
         free(exchange);
     }
 }

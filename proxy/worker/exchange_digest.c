@@ -4,6 +4,8 @@
 #include "proxy/worker/exchange_internal.h"
 #include "proxy/worker/worker.h"
 
+#define FORM_USUAL 400 /* bytes of what is digested, but for the body */
+
 /* The digest of the form, which is freed. */
 static struct span digest(struct exchange *exchange, struct text *form)
 {
@@ -21,7 +23,8 @@ static struct span digest(struct exchange *exchange, struct text *form)
 /* A part with its length before it: no two lists of parts make the same form. */
 static void add_part(struct text *form, struct span part)
 {
-    text_add_format(form, "%zu:", part.length);
+    text_add_number(form, part.length);
+    text_add(form, ":", 1);
     text_add(form, part.data, part.length);
 }
 
@@ -29,10 +32,13 @@ struct span exchange_digest_request(struct exchange *exchange)
 {
     const struct decision *decision = &exchange->decision;
     struct text form = {0};
-    bool whole;
+    struct span body;
 
     if (exchange->request_digest.data != NULL || decision->principal == NULL || decision->operation == NULL)
         return exchange->request_digest;
+    if (!exchange_mask_body(exchange, &body))
+        return exchange->request_digest;
+    (void)text_reserve(&form, FORM_USUAL + body.length);
     text_add_string(&form, "request\n");
     add_part(&form, span_of(decision->principal->name));
     add_part(&form, span_of(decision->operation->id));
@@ -40,8 +46,7 @@ struct span exchange_digest_request(struct exchange *exchange)
     add_part(&form, decision->resource);
     add_part(&form, span_of(decision->operation->method));
     add_part(&form, decision->forward);
-    whole = exchange_mask_body(exchange, &form); /* equal secrets have equal masks */
-    form.failed = form.failed || !whole;
+    text_add(&form, body.data, body.length); /* equal secrets have equal masks */
     exchange->request_digest = digest(exchange, &form);
     return exchange->request_digest;
 }

@@ -84,7 +84,7 @@ static void add_survey(struct exchange *exchange, struct text *out)
 static void add_request(struct exchange *exchange, struct text *out)
 {
     const struct decision *decision = &exchange->decision;
-    struct text body = {0};
+    struct span body;
 
     if (decision->verdict == VERDICT_REFUSE)
         return;
@@ -97,7 +97,6 @@ static void add_request(struct exchange *exchange, struct text *out)
         text_add(out, body.data, body.length);
     }
     text_add_string(out, "}");
-    text_free(&body);
 }
 
 void exchange_reply_dry_run(struct exchange *exchange)

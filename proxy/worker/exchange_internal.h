@@ -71,6 +71,7 @@ struct exchange {
     struct text body;      /* what is collected */
     size_t held;           /* of it, as counted in worker->held */
     struct text rewritten; /* the same with links rewritten */
+    struct text masked;    /* see exchange_mask_body; empty until it is asked for */
     char upstream_request_id[64];
     struct span location; /* of the answer to a change, as it goes to the client; in the arena */
 
@@ -212,8 +213,9 @@ void exchange_free_survey(struct survey_texts *texts);
 /* exchange_record.c: the record of a change that was only tried; nobody waits for it. */
 void exchange_record_dry_run(struct exchange *exchange);
 
-/* exchange_record.c: appends the body as judged, secrets masked; false when memory is out. */
-bool exchange_mask_body(const struct exchange *exchange, struct text *masked);
+/* exchange_record.c: sets the body as judged, secrets masked, canonical JSON; it is the exchange's. data NULL
+ * when there is none. False when memory is out. */
+bool exchange_mask_body(struct exchange *exchange, struct span *masked);
 
 /* exchange_shadow.c: judges the candidate beside the decision that stands; there must be one. */
 void exchange_ask_shadow(struct exchange *exchange);

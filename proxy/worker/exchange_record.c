@@ -73,19 +73,25 @@ static struct record_fields common(struct exchange *exchange, enum record_stage 
     };
 }
 
-bool exchange_mask_body(const struct exchange *exchange, struct text *masked)
+bool exchange_mask_body(struct exchange *exchange, struct span *masked)
 {
     const struct decision *decision = &exchange->decision;
+    struct text *text = &exchange->masked;
 
+    *masked = (struct span){NULL, 0};
     if (decision->body == NULL)
         return true;
-    schema_write_masked(decision->operation ? decision->operation->body : NULL, decision->body,
-                        audit_key_mask, exchange->worker->service->key, masked);
-    return !masked->failed;
+    if (text->length == 0)
+        schema_write_masked(decision->operation ? decision->operation->body : NULL, decision->body,
+                            audit_key_mask, exchange->worker->service->key, text);
+    if (text->failed)
+        return false;
+    *masked = (struct span){text->data, text->length};
+    return true;
 }
 
 /* The same for a record: nothing where the policy wants no bodies. */
-static bool tell_body(const struct exchange *exchange, struct text *masked)
+static bool tell_body(struct exchange *exchange, struct span *masked)
 {
     return level_of(exchange) < AUDIT_REQUEST || exchange_mask_body(exchange, masked);
 }
@@ -181,16 +187,13 @@ static void on_refused_recorded(void *arg, bool durable)
 
 bool exchange_record_refused(struct exchange *exchange)
 {
-    struct text masked = {0};
     struct record_fields fields = common(exchange, STAGE_REFUSED);
     const struct refusal *refusal = &exchange->decision.refusal;
 
     fields.status = record_number((uint64_t)refusal->status);
     fields.detail = span_of(refusal->code);
-    bool appended = tell_body(exchange, &masked);
-    fields.body = (struct span){masked.data, masked.length};
+    bool appended = tell_body(exchange, &fields.body);
     appended = appended && append(exchange, &fields, on_refused_recorded);
-    text_free(&masked);
     return appended;
 }
 
@@ -208,7 +211,6 @@ static void reply(struct exchange *exchange)
  * mutation, the gate will look. */
 static void after_outcome(struct exchange *exchange, bool recorded)
 {
-    struct text masked = {0};
 
     if (!recorded)
         log_event(
@@ -220,10 +222,8 @@ static void after_outcome(struct exchange *exchange, bool recorded)
         return;
     struct record_fields intent = common(exchange, STAGE_INTENT);
     intent.time_us = exchange->began_epoch_us;
-    if (exchange_mask_body(exchange, &masked))
-        intent.body = (struct span){masked.data, masked.length};
+    (void)exchange_mask_body(exchange, &intent.body);
     reconcile_hand_over(exchange->worker->service->reconcile, &intent);
-    text_free(&masked);
 }
 
 static void on_outcome_recorded(void *arg, bool durable)
@@ -283,7 +283,6 @@ void exchange_record_read(struct exchange *exchange)
 {
     const struct decision *decision = &exchange->decision;
     struct worker *worker = exchange->worker;
-    struct text masked = {0};
     struct answer_texts answer = {0};
 
     if (decision->operation == NULL || decision->operation->effect != EFFECT_READ ||
@@ -292,8 +291,7 @@ void exchange_record_read(struct exchange *exchange)
     struct record_fields fields = common(exchange, STAGE_READ);
     if (exchange->forwarded_us != 0)
         fields.credential = span_of(decision->credential == CREDENTIAL_OWN ? "own" : "gate");
-    bool appended = tell_body(exchange, &masked);
-    fields.body = (struct span){masked.data, masked.length};
+    bool appended = tell_body(exchange, &fields.body);
     add_outcome(exchange, &fields, &answer);
     if (decision->verdict == VERDICT_REFUSE && exchange->failure == NULL)
         fields.detail = span_of(decision->refusal.code);
@@ -302,7 +300,6 @@ void exchange_record_read(struct exchange *exchange)
         COUNT(worker->service, unrecorded);
         journal_missed(worker->service->journal, 1);
     }
-    text_free(&masked);
     exchange_free_answer(&answer);
 }
 
@@ -313,7 +310,6 @@ void exchange_record_dry_run(struct exchange *exchange)
     const struct decision *decision = &exchange->decision;
     struct record_fields fields = common(exchange, STAGE_DRY_RUN);
     struct survey_texts found = {0};
-    struct text masked = {0};
     bool refused = decision->verdict == VERDICT_REFUSE;
 
     fields.status = record_number(refused ? (uint64_t)decision->refusal.status : 200);
@@ -321,14 +317,12 @@ void exchange_record_dry_run(struct exchange *exchange)
         fields.detail = span_of(decision->refusal.code);
     fields.credential = span_of(decision->credential == CREDENTIAL_OWN ? "own" : "gate");
     exchange_add_survey(exchange, &fields, &found);
-    bool appended = tell_body(exchange, &masked);
-    fields.body = (struct span){masked.data, masked.length};
+    bool appended = tell_body(exchange, &fields.body);
     appended = appended && append(exchange, &fields, NULL);
     if (!appended) {
         COUNT(exchange->worker->service, unrecorded);
         journal_missed(exchange->worker->service->journal, 1);
     }
-    text_free(&masked);
     exchange_free_survey(&found);
 }
 
@@ -389,17 +383,14 @@ static void on_intent_claimed(void *arg, bool durable, const struct claim_verdic
 
 bool exchange_record_intent(struct exchange *exchange)
 {
-    struct text masked = {0};
     struct survey_texts found = {0};
     struct record_fields fields = common(exchange, STAGE_INTENT);
 
     fields.credential = span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate");
     exchange_add_survey(exchange, &fields, &found);
-    bool appended = tell_body(exchange, &masked) && !found.before.failed && !found.radius.failed;
-    fields.body = (struct span){masked.data, masked.length};
+    bool appended = tell_body(exchange, &fields.body) && !found.before.failed && !found.radius.failed;
     FAULT_POINT("exchange-before-intent");
     appended = appended && append_intent(exchange, &fields, on_intent_recorded, on_intent_claimed);
-    text_free(&masked);
     exchange_free_survey(&found);
     return appended;
 }
@@ -441,7 +432,6 @@ static bool record_void(struct exchange *exchange, const struct claim *claim)
 /* It says all that an intent would, the body whatever the level: it is what people agree to. */
 bool exchange_record_approval(struct exchange *exchange, const struct claim *claim)
 {
-    struct text masked = {0};
     struct survey_texts found = {0};
 
     if (claim->kind == CLAIM_VOID)
@@ -453,10 +443,9 @@ bool exchange_record_approval(struct exchange *exchange, const struct claim *cla
     fields.result = SPAN("requested");
     fields.credential = span_of(exchange->decision.credential == CREDENTIAL_OWN ? "own" : "gate");
     exchange_add_survey(exchange, &fields, &found);
-    bool appended = exchange_mask_body(exchange, &masked) && !found.before.failed && !found.radius.failed;
-    fields.body = (struct span){masked.data, masked.length};
+    bool appended =
+        exchange_mask_body(exchange, &fields.body) && !found.before.failed && !found.radius.failed;
     appended = appended && append_claiming(exchange, &fields, claim, 1, on_asked);
-    text_free(&masked);
     exchange_free_survey(&found);
     return appended;
 }

@@ -38,8 +38,8 @@ COSTS = [
     Cost("read", "allocations", 16, 17),
     Cost("read", "instructions", 59_000, 65_000),
     Cost("mutation", "syscalls", 28.7, 33),
-    Cost("mutation", "allocations", 96, 98),
-    Cost("mutation", "instructions", 346_000, 380_000),
+    Cost("mutation", "allocations", 63, 65),
+    Cost("mutation", "instructions", 244_000, 268_000),
 ]
 
 pytestmark = pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer's own work would be counted")

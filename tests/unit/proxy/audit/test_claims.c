@@ -497,8 +497,12 @@ static void take(struct play *play, struct event *event)
     struct claim_verdict verdict;
     size_t count = claims_of(event, &texts, claims);
     struct record record = line_of(event, &texts, claims, count);
-    const struct claims_record claimed = {event->time_us, say(&texts, "id-%d", event->request),
-                                          line_text(&record), claims, count};
+    const struct claims_record claimed = {event->time_us,
+                                          say(&texts, "id-%d", event->request),
+                                          line_text(&record),
+                                          record_kept(&record, RECORD_CLAIMS),
+                                          claims,
+                                          count};
     enum claim_result expected = model(&play->history, event);
 
     claims_state_take(&play->state, &claimed, &verdict);
@@ -608,11 +612,15 @@ static void random_histories_are_as_the_model_says(void **state)
 static enum claim_result take_one(struct claims_state *state, int64_t time_us, const char *id,
                                   const struct claim *claim)
 {
-    const struct claims_record record = {time_us, span_of(id), SPAN("{\"the\":\"record\"}"), claim, 1};
     struct claim_verdict verdict;
+    struct text text = {0};
 
+    claims_write(claim, 1, &text);
+    const struct claims_record record = {
+        time_us, span_of(id), SPAN("{\"the\":\"record\"}"), {text.data, text.length}, claim, 1};
     claims_state_take(state, &record, &verdict);
     claims_state_keep(state, time_us);
+    text_free(&text);
     return verdict.result;
 }
 
@@ -661,7 +669,7 @@ static void answers_give_way(void **unused)
 {
     static char replay[CLAIM_REPLAY_BYTES + 1];
     const struct claim claim = {.kind = CLAIM_KEY, .scope = SPAN("key-1"), .request = SPAN("request")};
-    const struct claims_record record = {START, SPAN("id-9"), SPAN("{}"), &claim, 1};
+    const struct claims_record record = {START, SPAN("id-9"), SPAN("{}"), SPAN("[]"), &claim, 1};
     struct claims_state state = {0};
     struct claim_verdict verdict;
     (void)unused;

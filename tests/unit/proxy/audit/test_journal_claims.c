@@ -1,3 +1,4 @@
+#include "policies/arena.h"
 /* Claims in a real journal: races, failing disks, rotation, deaths at any of the writer's calls. */
 #include "proxy/audit/claims.h"
 #include "proxy/audit/scan.h"
@@ -210,6 +211,79 @@ static void a_key_answers_what_was_answered(void **state)
         assert_int_equal(answer.verdict.status, 201);
         assert_string_equal(answer.replay, "{\"body\":\"it is done\"}");
         assert_string_equal(answer.verdict.request_id, "00000000-0000-4000-8000-000000000001");
+    }
+    end_free(end);
+    journal_close(journal);
+}
+
+/* However a change ended: its key is answered so while the journal runs, and when it is read again. */
+static void an_end_is_the_same_when_it_is_read_again(void **state)
+{
+    static const struct {
+        enum record_stage stage;
+        unsigned upstream_status;
+        const char *result, *sent;
+        enum claim_result then;
+        unsigned status;
+        const char *found;
+    } rows[] = {
+        {STAGE_OUTCOME, 201, NULL, "true", CLAIM_KEY_DONE, 201, ""},
+        {STAGE_OUTCOME, 429, NULL, "true", CLAIMS_TAKEN, 0, ""},
+        {STAGE_OUTCOME, 0, "unknown", "true", CLAIM_KEY_UNKNOWN, 0, ""},
+        {STAGE_OUTCOME, 0, "not-sent", "false", CLAIMS_TAKEN, 0, ""},
+        {STAGE_RECONCILED, 0, "present", "", CLAIM_KEY_DONE, 0, "present"},
+        {STAGE_RECONCILED, 0, "unknown", "", CLAIM_KEY_UNKNOWN, 0, ""},
+    };
+    enum { ROWS = sizeof rows / sizeof *rows };
+    struct journal *journal = open_journal(*state, &journal_io_system, 16, 0);
+    struct end end = end_make(journal);
+
+    for (int i = 0; i < ROWS; i++) {
+        struct told told = {0};
+        struct record record = {0};
+        char id[ROOM];
+        int64_t deadline = deadline_make();
+
+        assert_true(claim_and_wait(end, INTENT_OF(i, .key = i + 1)).durable);
+        snprintf(id, sizeof id, "00000000-0000-4000-8000-%012d", i);
+        assert_true(record_build(
+            &(struct record_fields){
+                .stage = rows[i].stage,
+                .time_us = clock_now_us(),
+                .request_id = span_of(id),
+                .result = span_of(rows[i].result),
+                .sent = *rows[i].sent == '\0'  ? RECORD_UNSAID
+                        : *rows[i].sent == 't' ? RECORD_TRUE
+                                               : RECORD_FALSE,
+                .status = record_number(rows[i].upstream_status == 0 ? 502 : rows[i].upstream_status),
+                .upstream_status = {rows[i].upstream_status != 0, rows[i].upstream_status}},
+            &record));
+        assert_true(journal_append(end.port, &record, on_told, &told));
+        while (told.calls == 0)
+            turn(end.base, deadline);
+    }
+    for (int run = 0; run < 2; run++) {
+        for (int i = 0; i < ROWS; i++) {
+            struct answer answer = {0};
+            struct arena arena;
+            struct wish wish = *INTENT_OF(ROWS, .key = i + 1);
+            struct claim claims[4];
+            struct names names;
+
+            arena_init(&arena);
+            size_t count = claims_of(&wish, &names, claims);
+            journal_look(journal, claims, count, clock_now_us(), &arena, &answer.verdict);
+            assert_int_equal(answer.verdict.result, rows[i].then);
+            if (rows[i].then == CLAIM_KEY_DONE) {
+                assert_int_equal(answer.verdict.status, rows[i].status);
+                assert_string_equal(answer.verdict.found, rows[i].found);
+            }
+            arena_reset(&arena);
+        }
+        end_free(end);
+        journal_close(journal);
+        journal = open_journal(*state, &journal_io_system, 16, 0);
+        end = end_make(journal);
     }
     end_free(end);
     journal_close(journal);
@@ -707,6 +781,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SCRATCH_TEST(one_of_two_gets_it),
         SCRATCH_TEST(a_key_answers_what_was_answered),
+        SCRATCH_TEST(an_end_is_the_same_when_it_is_read_again),
         SCRATCH_TEST(an_approval_is_used_once),
         SCRATCH_TEST(an_overrun_breaker_stays_shut),
         SCRATCH_TEST(a_record_must_say_what_it_claims),

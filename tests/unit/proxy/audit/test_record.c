@@ -1,3 +1,4 @@
+#include "proxy/audit/scan.h"
 #include "tests/unit/proxy/audit/support.h"
 
 /* Every member at once: the record must come out sorted, compact, with seq in its place. */
@@ -179,12 +180,53 @@ static void every_stage_has_a_name(void **state)
     }
 }
 
+/* Whoever has the record need not read its line to know these. */
+static void kept_members_are_those_of_the_line(void **state)
+{
+    static const struct {
+        enum record_kept member;
+        const char *name;
+    } rows[] = {{RECORD_CLAIMS, "claims"},
+                {RECORD_REPLAY, "replay"},
+                {RECORD_REQUEST_ID, "request_id"},
+                {RECORD_RESULT, "result"}};
+    struct record_fields fields = everything;
+    struct record record = {0}, bare = {0};
+    struct scan scan;
+
+    (void)state;
+    fields.claims = SPAN("[{\"claim\":\"twin\"}]");
+    fields.replay = SPAN("{}");
+    fields.sent = RECORD_FALSE;
+    assert_true(record_build(&fields, &record));
+    assert_true(record_build(&(struct record_fields){.stage = STAGE_STOP}, &bare));
+    assert_true(scan_line((struct span){record.text.data, record.text.length - 1}, &scan));
+    for (size_t i = 0; i < RECORD_KEPT; i++) {
+        struct span kept = record_kept(&record, rows[i].member), member = scan_find(&scan, rows[i].name);
+
+        assert_non_null(member.data);
+        assert_ptr_equal(kept.data, member.data);
+        assert_int_equal(kept.length, member.length);
+        assert_null(record_kept(&bare, rows[i].member).data);
+    }
+    assert_int_equal(record.time_us, everything.time_us);
+    assert_int_equal(record.stage, everything.stage);
+    assert_int_equal(record.status, everything.status.value);
+    assert_int_equal(record.upstream_status, everything.upstream_status.value);
+    assert_false(record.sent);
+    assert_int_equal(bare.status, 0);
+    assert_int_equal(bare.upstream_status, 0);
+    assert_true(bare.sent);
+    record_free(&record);
+    record_free(&bare);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_every_member_in_order), cmocka_unit_test(names_are_sorted),
         cmocka_unit_test(leaves_out_what_is_not_given), cmocka_unit_test(hostile_text_stays_one_line),
-        cmocka_unit_test(every_stage_has_a_name),
+        cmocka_unit_test(every_stage_has_a_name),       cmocka_unit_test(kept_members_are_those_of_the_line),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
