@@ -80,7 +80,7 @@ struct record {
         size_t at, length; /* of the value's JSON; length 0: there is none */
     } kept[RECORD_KEPT];
     int64_t time_us;
-    unsigned stage; /* enum record_stage */
+    unsigned stage;                   /* enum record_stage */
     unsigned status, upstream_status; /* 0: not said */
     bool sent;                        /* as long as the record does not say that it was not */
     enum record_role role;
