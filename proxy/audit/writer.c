@@ -6,6 +6,7 @@
 #include "proxy/base/log.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -388,6 +389,15 @@ static int64_t next_duty(const struct journal *journal)
     return old < retry ? old : retry;
 }
 
+/* Whoever else wants the processor goes first: what they have for the journal meanwhile becomes durable in
+ * the same go. Where nobody does, this returns at once. Under the lock. */
+static void let_others_in(struct journal *journal)
+{
+    pthread_mutex_unlock(&journal->lock);
+    (void)sched_yield();
+    pthread_mutex_lock(&journal->lock);
+}
+
 /* Waits for something to do. */
 static void take_work(struct journal *journal, struct work *work)
 {
@@ -402,6 +412,8 @@ static void take_work(struct journal *journal, struct work *work)
            (journal->broken || (journal->queued == 0 && journal->missed == 0)))
         result = until != NEVER ? pthread_cond_timedwait(&journal->wake, &journal->lock, &deadline)
                                 : pthread_cond_wait(&journal->wake, &journal->lock);
+    if (journal->queued > 0 && !journal->stopping)
+        let_others_in(journal);
     STAILQ_CONCAT(&work->batch, &journal->queue);
     work->missed = journal->missed;
     work->stopping = journal->stopping;
