@@ -27,6 +27,8 @@ struct segment {
     off_t written;    /* behind that: what a failed append is known to have written */
     off_t reserved;   /* allocated up to here */
     bool no_reserve;  /* the file system cannot */
+    dev_t device;     /* which file it is: while it is open no other one has this number */
+    ino_t inode;
 };
 
 static ssize_t system_write(void *arg, int fd, const struct iovec *parts, int count)
@@ -157,16 +159,26 @@ static void take_back(struct segment *segment)
 /* Is the file still the one at its path, and nobody else's bytes in it? NULL, or what is wrong. */
 static const char *inspect(const struct segment *segment)
 {
-    struct stat ours, theirs;
+    struct stat status;
 
-    if (fstat(segment->fd, &ours) != 0)
-        return segment_fault(errno);
-    if (ours.st_nlink == 0 || stat(segment->path, &theirs) != 0 || ours.st_dev != theirs.st_dev ||
-        ours.st_ino != theirs.st_ino)
+    if (stat(segment->path, &status) != 0 || status.st_dev != segment->device ||
+        status.st_ino != segment->inode)
         return "the segment was removed or replaced";
-    if (ours.st_size != segment->size + segment->written)
+    if (status.st_size != segment->size + segment->written)
         return "the segment was changed by another program";
     return NULL;
+}
+
+/* Notes which file was made. False (errno) on a fault. */
+static bool note_file(struct segment *segment)
+{
+    struct stat status;
+
+    if (fstat(segment->fd, &status) != 0)
+        return false;
+    segment->device = status.st_dev;
+    segment->inode = status.st_ino;
+    return true;
 }
 
 const char *segment_append(struct segment *segment, struct chain *chain, const struct entry_list *entries)
@@ -300,7 +312,8 @@ struct segment *segment_create(struct segment_home *home, struct chain *chain,
 
     unlink(passing); /* what a crash may have left */
     segment->fd = open(passing, O_RDWR | O_CREAT | O_EXCL | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
-    *why = segment->fd < 0 ? segment_fault(errno) : fill(segment, &next, entries, passing);
+    *why = segment->fd < 0 || !note_file(segment) ? segment_fault(errno)
+                                                  : fill(segment, &next, entries, passing);
     if (*why != NULL)
         goto failed;
     *chain = next;

@@ -18,9 +18,9 @@ enum transport_result {
 
 struct transport {
     int fd;        /* -1: none */
+    int error;     /* errno of what broke it; 0: TLS did, or the peer cut it off */
     SSL *ssl;      /* NULL: a plain socket */
     uint64_t sent; /* bytes that the socket took, those of TLS itself included */
-    int error;     /* errno of what broke it; 0: TLS did, or the peer cut it off */
     unsigned long tls_error;
     unsigned turns; /* recv calls that OpenSSL may still make before it has to let go: see transport_read */
 };

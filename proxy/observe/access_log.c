@@ -165,10 +165,15 @@ static void empty(struct text *batch)
         text_clear(batch);
 }
 
-/* Waits for something to do and takes it; false when there is nothing more to come. */
+/* Waits for something to do and takes it; the memory of the batch before is for what comes next. False when
+ * there is nothing more to come. */
 static bool take_batch(struct access_log *log, struct text *batch, bool *reopen)
 {
     pthread_mutex_lock(&log->lock);
+    if (log->waiting.data == NULL) {
+        log->waiting = *batch;
+        *batch = (struct text){0};
+    }
     while (log->waiting.length == 0 && !log->reopen && !log->stop)
         pthread_cond_wait(&log->wake, &log->lock);
     struct text empty_one = *batch;
@@ -244,12 +249,23 @@ struct access_log *access_log_open(const char *path)
     return NULL;
 }
 
+static void swap(struct text *one, struct text *other)
+{
+    const struct text text = *one;
+
+    *one = *other;
+    *other = text;
+}
+
 void access_log_hand(struct access_log *log, struct text *lines)
 {
     if (log->path != NULL && lines->length > 0) {
         pthread_mutex_lock(&log->lock);
         size_t before = log->waiting.length;
-        if (!lines->failed && lines->length <= WAITING_BYTES - before)
+        bool taken = !lines->failed && lines->length <= WAITING_BYTES - before;
+        if (taken && before == 0)
+            swap(&log->waiting, lines);
+        else if (taken)
             text_add(&log->waiting, lines->data, lines->length);
         if (log->waiting.length == before) {
             log->waiting.failed = false;

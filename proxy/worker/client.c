@@ -99,8 +99,10 @@ static void retire(struct client *client)
     struct worker *worker = client->worker;
 
     client->state = CLIENT_CLOSED;
-    worker->held -= client->kept;
-    client->kept = 0;
+    if (client->rest != NULL) {
+        worker->held -= client->rest->kept;
+        client->rest->kept = 0;
+    }
     release_received(client);
     transport_end_tls(&client->transport, !client->gone);
     client_forget_peer(client);
@@ -150,7 +152,7 @@ static void turn_away(struct client *client)
         client_close(client);
         return;
     }
-    client->began_us = clock_monotonic_us();
+    client->incoming->began_us = clock_monotonic_us();
     client->deadline_us = 0;
     client->state = CLIENT_ANSWERING;
     exchange_refuse_overload(
@@ -184,6 +186,26 @@ bool client_listen(struct client *client)
     return true;
 }
 
+struct client_rest *client_rest(struct client *client)
+{
+    if (client->rest == NULL)
+        client->rest = calloc(1, sizeof *client->rest);
+    return client->rest;
+}
+
+static void free_rest(struct client_rest *rest)
+{
+    if (rest == NULL)
+        return;
+    if (rest->output != NULL)
+        evbuffer_free(rest->output);
+    if (rest->writable != NULL)
+        event_free(rest->writable);
+    text_wipe(&rest->surplus);
+    free(rest->names);
+    free(rest);
+}
+
 void client_sweep(struct worker *worker)
 {
     struct client *client;
@@ -191,13 +213,8 @@ void client_sweep(struct worker *worker)
     while ((client = TAILQ_FIRST(&worker->dead)) != NULL) {
         TAILQ_REMOVE(&worker->dead, client, link);
         bufferevent_decref(client->bufferevent);
-        if (client->output != NULL)
-            evbuffer_free(client->output);
-        if (client->writable != NULL)
-            event_free(client->writable);
-        text_wipe(&client->surplus);
+        free_rest(client->rest);
         incoming_give_back(worker, client->incoming);
-        free(client->names);
         free(client);
     }
 }
@@ -300,7 +317,6 @@ void client_receive(struct client *client)
     client->state = CLIENT_RECEIVING;
     client->finishing = false;
     client->continued = false;
-    client->began_us = client->total_us = 0;
     client->deadline_us =
         client_after_ms(client->worker->stopping ? CLIENT_FRESH_GRACE_MS
                                                  : client->worker->service->config->limits.idle_timeout_ms);

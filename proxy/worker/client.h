@@ -47,6 +47,16 @@ enum client_state {
     CLIENT_CLOSED,
 };
 
+/* What few connections ever need. */
+struct client_rest {
+    struct text surplus;      /* bytes received behind the request being answered; bounded */
+    struct evbuffer *output;  /* what the socket did not take yet; NULL until first needed */
+    size_t kept;              /* bytes in it, as counted in worker->held */
+    struct event *writable;   /* NULL until first needed */
+    size_t drained;           /* while lingering */
+    struct peer_names *names; /* in its certificate, which was verified; NULL without one */
+};
+
 struct client {
     TAILQ_ENTRY(client) link;
     struct worker *worker;
@@ -56,24 +66,18 @@ struct client {
     struct evhttp_connection *connection;   /* NULL before the first request */
     struct evhttp_request *request;         /* the one being answered */
     struct exchange *exchange;
-    struct incoming *incoming;        /* the request being received or answered; NULL while none is */
-    struct text surplus;              /* bytes received behind the request being answered; bounded */
-    struct evbuffer *output;          /* what the socket did not take yet; NULL until first needed */
-    size_t kept;                      /* bytes in it, as counted in worker->held */
-    uint64_t handed;                  /* bytes given to client_send so far */
-    struct event readable, *writable; /* the latter NULL until first needed: few connections ever do */
-    int64_t began_us;                 /* first byte of the request, monotonic */
-    int64_t deadline_us;      /* when to look whether the state waits for too long, monotonic; 0 for never */
-    int64_t total_us;         /* deadline of the exchange, answer included, monotonic; 0 for none */
-    size_t drained;           /* while lingering */
-    const char *fault;        /* why it was given up, where that was not the client's doing */
-    struct peer_names *names; /* in its certificate, which was verified; NULL without one */
+    struct incoming *incoming; /* the request being received or answered; NULL while none is */
+    struct client_rest *rest;  /* NULL until first needed */
+    uint64_t handed;           /* bytes given to client_send so far */
+    struct event readable;
+    int64_t deadline_us; /* when to look whether the state waits for too long, monotonic; 0 for never */
     struct address_place *place; /* where it is counted; NULL: nowhere */
     struct proxy_header *proxy;  /* while one is received */
-    struct peer peer;            /* who it is: the socket's peer, or as the PROXY header says */
     unsigned requests;           /* dispatched so far */
     enum client_state state;
-    bool finishing; /* the reply is complete; `keep` says what comes when it is written */
+    char peer[IP_ADDRESS_TEXT]; /* who it is, as struct peer has it: the socket's peer, or as the PROXY header
+                                   says */
+    bool finishing;             /* the reply is complete; `keep` says what comes when it is written */
     bool keep;
     bool ended;     /* the client closed its sending side */
     bool placed;    /* it has a place in service->room; else it is turned away */
@@ -168,6 +172,9 @@ bool client_tls_flush(struct client *client);
 /* For the other files of a client (client_*.c, wire_guard.c): */
 
 #define CLIENT_FRESH_GRACE_MS 1000 /* when the gate stops: for a new connection's first request */
+
+/* Its rest, made when there is none; NULL when memory is out. */
+struct client_rest *client_rest(struct client *client);
 
 /* The moment so long from now, monotonic, in microseconds. */
 int64_t client_after_ms(unsigned milliseconds);

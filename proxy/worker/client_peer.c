@@ -22,7 +22,7 @@ static void refuse_proxy(struct client *client, const char *fault)
     if (log_allow(&limit, LOG_INTERVAL_S, &suppressed))
         log_event(LOG_WARNING, "proxy-header",
                   "%s: connection from %s refused: PROXY header: %s (%lu more such events not shown)",
-                  client->listener->address.text, client->peer.text, fault, suppressed);
+                  client->listener->address.text, client->peer, fault, suppressed);
     client_close(client);
 }
 
@@ -35,8 +35,7 @@ static void refuse_crowd(struct client *client)
     if (log_allow(&limit, LOG_INTERVAL_S, &suppressed))
         log_event(LOG_WARNING, "connections-per-address",
                   "%s has more than %u connections; another one was closed (%lu more such events not shown)",
-                  client->peer.text, client->worker->service->config->limits.connections_per_address,
-                  suppressed);
+                  client->peer, client->worker->service->config->limits.connections_per_address, suppressed);
     client_close(client);
 }
 
@@ -50,11 +49,16 @@ bool client_count_for(struct client *client, const struct ip_address *address)
     return address_count_enter(addresses, address, &client->place);
 }
 
-/* The peer is known. One that speaks for others is not counted before it says for whom. */
-static void admit(struct client *client)
+static void name(struct client *client, const struct peer *peer)
 {
-    client->believed = peer_is_trusted(&client->peer, &client->worker->service->config->trusted_networks);
-    if (!client->believed && client->peer.kind == PEER_IP && !client_count_for(client, &client->peer.address))
+    memcpy(client->peer, peer->text, sizeof client->peer);
+}
+
+/* The peer is known. One that speaks for others is not counted before it says for whom. */
+static void admit(struct client *client, const struct peer *peer)
+{
+    client->believed = peer_is_trusted(peer, &client->worker->service->config->trusted_networks);
+    if (!client->believed && peer->kind == PEER_IP && !client_count_for(client, &peer->address))
         refuse_crowd(client);
     else
         client_serve(client);
@@ -71,20 +75,24 @@ static void forget_header(struct client *client)
 /* The header is complete. */
 static void take_header(struct client *client)
 {
+    struct peer peer;
+
     switch (client->proxy->source) {
     case PROXY_SOURCE_NONE: /* the proxy's own connection */
+        peer_of_socket(client->transport.fd, &peer);
         break;
     case PROXY_SOURCE_IP:
-        peer_of_address(&client->proxy->address, &client->peer);
+        peer_of_address(&client->proxy->address, &peer);
         break;
     case PROXY_SOURCE_UNIX:
-        peer_of_local(&client->peer);
+        peer_of_local(&peer);
         break;
     }
     (void)event_del(&client->readable);
     client->deadline_us = 0;
     forget_header(client);
-    admit(client);
+    name(client, &peer);
+    admit(client, &peer);
 }
 
 /* Takes the bytes of the header and no more, so that what reads the connection next finds its first byte. */
@@ -127,11 +135,13 @@ static void await_header(struct client *client)
 void client_identify(struct client *client)
 {
     const struct config *config = client->worker->service->config;
+    struct peer peer;
 
-    peer_of_socket(client->transport.fd, &client->peer);
+    peer_of_socket(client->transport.fd, &peer);
+    name(client, &peer);
     if (!client->listener->proxy_protocol)
-        admit(client);
-    else if (client->peer.kind == PEER_LOCAL || peer_is_trusted(&client->peer, &config->trusted_networks))
+        admit(client, &peer);
+    else if (peer.kind == PEER_LOCAL || peer_is_trusted(&peer, &config->trusted_networks))
         await_header(client);
     else
         refuse_proxy(client, "the peer is in none of trusted_networks");

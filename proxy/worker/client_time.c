@@ -74,7 +74,7 @@ static void refuse_late(struct client *client)
 static void lose_slow(struct client *client, const char *fault)
 {
     COUNT(client->worker->service, too_slow);
-    client->fault = fault;
+    client->incoming->fault = fault;
     client_lose(client);
 }
 
@@ -122,13 +122,15 @@ static void end_exchange(struct client *client, int64_t now_us)
 {
     if (client->state == CLIENT_RECEIVING)
         refuse_late(client);
-    else if (client->state == CLIENT_ANSWERING && now_us >= client->total_us + ANSWER_SLACK_US)
+    else if (client->state == CLIENT_ANSWERING && now_us >= client->incoming->total_us + ANSWER_SLACK_US)
         lose_slow(client, "the exchange took too long (limits.exchange_timeout_ms)");
 }
 
 void client_tick(struct client *client, int64_t now_us)
 {
-    if (client->total_us != 0 && now_us >= client->total_us && !client->gone)
+    const struct incoming *incoming = client->incoming;
+
+    if (incoming != NULL && incoming->total_us != 0 && now_us >= incoming->total_us && !client->gone)
         end_exchange(client, now_us);
     if (client->deadline_us != 0 && now_us >= client->deadline_us) {
         client->deadline_us = 0;

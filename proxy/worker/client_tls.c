@@ -6,6 +6,7 @@
 #include "proxy/worker/worker.h"
 
 #include <event2/buffer.h>
+#include <stdlib.h>
 
 bool client_tls_begin(struct client *client)
 {
@@ -42,8 +43,8 @@ static void note_failure(const struct client *client, enum tls_fault fault, cons
 
     count_failure(client->worker->service, fault);
     if (log_allow(&limits[fault], 1, &suppressed))
-        log_event(LOG_INFO, "tls-handshake", "client %s: %s (%lu more such events not shown)",
-                  client->peer.text, text, suppressed);
+        log_event(LOG_INFO, "tls-handshake", "client %s: %s (%lu more such events not shown)", client->peer,
+                  text, suppressed);
 }
 
 void client_tls_late(struct client *client)
@@ -72,8 +73,14 @@ static void handshake_done(struct client *client)
     bool failed;
 
     if (client->worker->service->config->tls.client_certificate != CLIENT_CERTIFICATE_NONE) {
-        client->names = tls_server_peer(&client->transport, &failed);
-        if (failed) {
+        struct peer_names *names = tls_server_peer(&client->transport, &failed);
+        struct client_rest *rest = names != NULL ? client_rest(client) : NULL;
+
+        if (rest != NULL)
+            rest->names = names;
+        else
+            free(names);
+        if (failed || (names != NULL && rest == NULL)) {
             client_close(client);
             return;
         }
@@ -135,16 +142,17 @@ bool client_tls_writable(struct client *client)
 
 bool client_tls_flush(struct client *client)
 {
+    struct evbuffer *output = client->rest->output;
     enum transport_result result;
 
     do {
-        size_t taken = 0, left = evbuffer_get_length(client->output);
+        size_t taken = 0, left = evbuffer_get_length(output);
         size_t length = left < TRANSPORT_RECORD ? left : TRANSPORT_RECORD;
-        const unsigned char *bytes = evbuffer_pullup(client->output, (ev_ssize_t)length);
+        const unsigned char *bytes = evbuffer_pullup(output, (ev_ssize_t)length);
         if (bytes == NULL)
             return false;
         result = transport_write(&client->transport, (const char *)bytes, length, &taken);
-        (void)evbuffer_drain(client->output, taken);
-    } while (result == TRANSPORT_DONE && evbuffer_get_length(client->output) > 0);
+        (void)evbuffer_drain(output, taken);
+    } while (result == TRANSPORT_DONE && evbuffer_get_length(output) > 0);
     return result == TRANSPORT_DONE || result == TRANSPORT_WANTS_WRITE;
 }

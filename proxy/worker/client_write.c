@@ -14,29 +14,34 @@ static void on_writable(int descriptor, short what, void *arg);
 
 bool client_await_writable(struct client *client)
 {
-    if (client->writable == NULL)
-        client->writable =
+    struct client_rest *rest = client_rest(client);
+
+    if (rest != NULL && rest->writable == NULL)
+        rest->writable =
             event_new(client->worker->base, client->transport.fd, EV_WRITE | EV_PERSIST, on_writable, client);
-    return client->writable != NULL && event_add(client->writable, NULL) == 0;
+    return rest != NULL && rest->writable != NULL && event_add(rest->writable, NULL) == 0;
 }
 
 void client_stop_writing(struct client *client)
 {
-    if (client->writable != NULL)
-        (void)event_del(client->writable);
+    if (client->rest != NULL && client->rest->writable != NULL)
+        (void)event_del(client->rest->writable);
 }
 
 /* Waits for the client to read the reply and close, within bounds: to close at once with unread input would
  * make the kernel reset the connection, and the reply with it. */
 void client_linger(struct client *client)
 {
+    struct client_rest *rest = client_rest(client);
+
     client->state = CLIENT_LINGERING;
     client_drop_received(client);
-    client->drained = client->surplus.length;
+    if (rest != NULL)
+        rest->drained = rest->surplus.length;
     client->deadline_us = client_after_ms(client->worker->service->config->limits.drain_timeout_ms);
     if (transport_finish(&client->transport) == TRANSPORT_WANTS_WRITE)
         (void)client_await_writable(client);
-    if (client->ended || event_add(&client->readable, NULL) != 0)
+    if (rest == NULL || client->ended || event_add(&client->readable, NULL) != 0)
         client_close(client);
 }
 
@@ -71,13 +76,13 @@ static void reply_written(struct client *client)
     client_pump(client);
 }
 
-/* Books what is kept for the client now. */
+/* Books what is kept for the client now; it has a rest. */
 static void count_kept(struct client *client)
 {
     size_t now = client_queued(client);
 
-    client->worker->held += now - client->kept;
-    client->kept = now;
+    client->worker->held += now - client->rest->kept;
+    client->rest->kept = now;
 }
 
 /* Writes of what is kept as much as the socket takes; false when the connection is broken. */
@@ -85,7 +90,8 @@ static bool flush(struct client *client)
 {
     if (client->transport.ssl != NULL)
         return client_tls_flush(client);
-    return evbuffer_write(client->output, client->transport.fd) >= 0 || errno == EAGAIN || errno == EINTR;
+    return evbuffer_write(client->rest->output, client->transport.fd) >= 0 || errno == EAGAIN ||
+           errno == EINTR;
 }
 
 static void on_writable(int descriptor, short what, void *arg)
@@ -96,12 +102,12 @@ static void on_writable(int descriptor, short what, void *arg)
 
     if (client->transport.ssl != NULL && client_tls_writable(client))
         return;
-    if (!flush(client)) {
+    if (client_queued(client) > 0 && !flush(client)) {
         client_lose(client);
         return;
     }
     count_kept(client);
-    if (client->kept > 0)
+    if (client->rest->kept > 0)
         return;
     if (client->state ==
         CLIENT_ANSWERING) /* otherwise it was a 100 (Continue), and the deadline is the request's */
@@ -123,9 +129,9 @@ static size_t send_now(struct client *client, struct span first, struct span sec
     return sent;
 }
 
-static bool keep_rest(struct client *client, struct span part, size_t sent)
+static bool keep_unsent(struct evbuffer *output, struct span part, size_t sent)
 {
-    return sent >= part.length || evbuffer_add(client->output, part.data + sent, part.length - sent) == 0;
+    return sent >= part.length || evbuffer_add(output, part.data + sent, part.length - sent) == 0;
 }
 
 void client_send(struct client *client, struct span first, struct span second)
@@ -139,11 +145,13 @@ void client_send(struct client *client, struct span first, struct span second)
         sent = send_now(client, first, second);
     if (client->gone || sent == all)
         return;
-    if (client->output == NULL)
-        client->output = evbuffer_new();
+
+    struct client_rest *rest = client_rest(client);
+    if (rest != NULL && rest->output == NULL)
+        rest->output = evbuffer_new();
     size_t sent_of_second = sent > first.length ? sent - first.length : 0;
-    if (client->output == NULL || !keep_rest(client, first, sent) ||
-        !keep_rest(client, second, sent_of_second) || !client_await_writable(client)) {
+    if (rest == NULL || rest->output == NULL || !keep_unsent(rest->output, first, sent) ||
+        !keep_unsent(rest->output, second, sent_of_second) || !client_await_writable(client)) {
         client->gone = true;
         return;
     }
@@ -154,7 +162,9 @@ void client_send(struct client *client, struct span first, struct span second)
 
 size_t client_queued(const struct client *client)
 {
-    return client->output != NULL ? evbuffer_get_length(client->output) : 0;
+    const struct client_rest *rest = client->rest;
+
+    return rest != NULL && rest->output != NULL ? evbuffer_get_length(rest->output) : 0;
 }
 
 void client_finish(struct client *client, bool keep)

@@ -56,7 +56,7 @@ static struct exchange *make(struct client *client)
     exchange->worker = worker;
     exchange->client = client;
     exchange->ruleset = ruleset_hold(worker->ruleset);
-    exchange->began_us = client->began_us;
+    exchange->began_us = client->incoming->began_us;
     exchange->began_epoch_us = clock_now_us();
     entropy_uuid(&worker->entropy, exchange->request_id);
     worker->exchange_count++;
@@ -145,7 +145,8 @@ void exchange_cut(struct exchange *exchange)
 static bool view_header(struct exchange *exchange)
 {
     const struct incoming *incoming = exchange->client->incoming;
-    const struct peer_names *names = exchange->client->names;
+    const struct client_rest *rest = exchange->client->rest;
+    const struct peer_names *names = rest != NULL ? rest->names : NULL;
 
     if (names != NULL) {
         exchange->request.certificate_names = names->names;
@@ -419,7 +420,8 @@ void exchange_client_gone(struct exchange *exchange)
         return; /* a journal callback, or the upstream's answer to a mutation, goes on from here */
     upstream_cancel(exchange->call);
     exchange->call = NULL;
-    exchange->failure = exchange->client->fault ? exchange->client->fault : "the client left";
+    const char *fault = exchange->client->incoming->fault;
+    exchange->failure = fault != NULL ? fault : "the client left";
     if (!exchange->head_sent)
         exchange->status = 0;
     exchange_cut(exchange);

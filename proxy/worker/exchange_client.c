@@ -10,7 +10,7 @@ bool exchange_name_client(struct exchange *exchange)
     const struct config *config = exchange->worker->service->config;
     struct ip_address address;
 
-    exchange->request.client = span_of(client->peer.text);
+    exchange->request.client = span_of(client->peer);
     if (!client->believed || !forwarded_client(exchange->request.fields, exchange->request.field_count,
                                                &config->trusted_networks, &address))
         return true;

@@ -140,7 +140,7 @@ void exchange_forward(struct exchange *exchange)
         .fields = outgoing.fields,
         .field_count = outgoing.count,
         .body = exchange->decision.content,
-        .due_us = exchange->client->total_us,
+        .due_us = exchange->client->incoming->total_us,
         .idempotent = !exchange->mutation,
         .owner = upstream_owner(
             exchange->worker->service->upstream, span_of(exchange->decision.principal->name),

@@ -8,6 +8,7 @@
 #include "proxy/upstream/collect.h"
 #include "proxy/worker/client.h"
 #include "proxy/worker/exchange_internal.h"
+#include "proxy/worker/incoming.h"
 #include "proxy/worker/worker.h"
 
 #define PRE_IMAGE (FACT_INTEGRATION | FACT_SETTINGS)
@@ -267,8 +268,8 @@ static bool start(struct exchange *exchange, unsigned wanted)
         .field_count = sizeof fields / sizeof *fields,
         .requests = config->facts.requests,
         .page_bytes = config->upstream.json_bytes,
-        .due_us = exchange->client->total_us != 0 && exchange->client->total_us < due_us
-                      ? exchange->client->total_us
+        .due_us = exchange->client->incoming->total_us != 0 && exchange->client->incoming->total_us < due_us
+                      ? exchange->client->incoming->total_us
                       : due_us,
     };
 

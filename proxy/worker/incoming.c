@@ -24,6 +24,8 @@ struct incoming *incoming_take(struct worker *worker)
     else if ((incoming = calloc(1, sizeof *incoming)) == NULL)
         return NULL;
     wire_begin(&incoming->wire, &limits);
+    incoming->began_us = incoming->total_us = 0;
+    incoming->fault = NULL;
     return incoming;
 }
 

@@ -19,7 +19,10 @@ struct incoming {
     struct text header; /* request line and fields as received, judged so far; no empty lines in front */
     struct evbuffer *content; /* of a chunked request, its framing removed; NULL until first needed */
     size_t received;          /* where it did not come at once: bytes, as counted in worker->unfinished */
-    struct pace pace;         /* of the body, or of the answer while a part of it is kept */
+    int64_t began_us;         /* its first byte, monotonic; 0 before */
+    int64_t total_us;         /* deadline of the exchange, answer included, monotonic; 0 for none */
+    const char *fault; /* why the client was given up, where that was not its own doing; static; else NULL */
+    struct pace pace;  /* of the body, or of the answer while a part of it is kept */
 };
 
 /* One for a request that is to be judged by the configuration's limits; NULL when memory is out. */

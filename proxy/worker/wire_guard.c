@@ -104,9 +104,11 @@ static void begin_request(struct client *client)
 {
     const struct config *config = client->worker->service->config;
 
-    client->began_us = clock_monotonic_us();
-    client->deadline_us = client->began_us + (int64_t)config->limits.header_timeout_ms * 1000;
-    client->total_us = client->began_us + (int64_t)config->limits.exchange_timeout_ms * 1000;
+    struct incoming *incoming = client->incoming;
+
+    incoming->began_us = clock_monotonic_us();
+    incoming->total_us = incoming->began_us + (int64_t)config->limits.exchange_timeout_ms * 1000;
+    client->deadline_us = incoming->began_us + (int64_t)config->limits.header_timeout_ms * 1000;
 }
 
 /* The empty lines that RFC 9112 §2.2 allows before a request: judged, not passed on, since evhttp knows no
@@ -193,12 +195,20 @@ static void hold_request(struct client *client)
         allow_body(client);
 }
 
+static size_t surplus_of(const struct client *client)
+{
+    return client->rest != NULL ? client->rest->surplus.length : 0;
+}
+
 static void hold_surplus(struct client *client, struct span bytes)
 {
-    text_add(&client->surplus, bytes.data, bytes.length);
-    if (client->surplus.failed)
+    struct client_rest *rest = client_rest(client);
+
+    if (rest != NULL)
+        text_add(&rest->surplus, bytes.data, bytes.length);
+    if (rest == NULL || rest->surplus.failed)
         client->gone = true;
-    else if (client->surplus.length >= SURPLUS_BYTES)
+    else if (rest->surplus.length >= SURPLUS_BYTES)
         (void)event_del(&client->readable);
 }
 
@@ -225,9 +235,9 @@ void client_pump(struct client *client)
     if (client->pumping)
         return;
     client->pumping = true;
-    while (client->state == CLIENT_RECEIVING && client->surplus.length > 0) {
-        struct text bytes = client->surplus;
-        client->surplus = (struct text){0};
+    while (client->state == CLIENT_RECEIVING && surplus_of(client) > 0) {
+        struct text bytes = client->rest->surplus;
+        client->rest->surplus = (struct text){0};
         take(client, (struct span){bytes.data, bytes.length});
         text_wipe(&bytes);
     }
@@ -260,8 +270,8 @@ static void take_received(struct client *client, struct span bytes)
         hold_surplus(client, bytes);
         break;
     case CLIENT_LINGERING:
-        client->drained += bytes.length;
-        if (client->drained > client->worker->service->config->limits.drain_bytes)
+        client->rest->drained += bytes.length;
+        if (client->rest->drained > client->worker->service->config->limits.drain_bytes)
             client_close(client);
         break;
     case CLIENT_STARTING:
@@ -285,7 +295,7 @@ void client_on_readable(int descriptor, short what, void *arg)
     struct client *client = arg;
     struct worker *worker = client->worker;
     size_t room =
-        client->state == CLIENT_ANSWERING ? SURPLUS_BYTES - client->surplus.length : sizeof worker->buffer;
+        client->state == CLIENT_ANSWERING ? SURPLUS_BYTES - surplus_of(client) : sizeof worker->buffer;
     struct span bytes = {worker->buffer, 0};
     (void)descriptor;
     (void)what;

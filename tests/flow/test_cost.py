@@ -37,7 +37,7 @@ COSTS = [
     Cost("read", "syscalls", 6.2, 6.7),
     Cost("read", "allocations", 16, 17),
     Cost("read", "instructions", 59_000, 65_000),
-    Cost("mutation", "syscalls", 28.7, 33),
+    Cost("mutation", "syscalls", 29, 32),
     Cost("mutation", "allocations", 63, 65),
     Cost("mutation", "instructions", 244_000, 268_000),
 ]
