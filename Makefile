@@ -156,7 +156,7 @@ deps-bench:
 	@sh tests/deps.sh bench
 
 ## soak: the long one: SOAK=100000 mixed requests over 64 connections, under ASan and under TSan, the crash matrix, and soak-policy
-soak: soak-asan soak-tsan soak-crash soak-policy
+soak: soak-asan soak-tsan soak-crash soak-rounds soak-policy
 
 soak-asan:
 	+$(MAKE) $(ASAN) soak-here
@@ -172,14 +172,19 @@ soak-here: $(PROGRAMS)
 soak-crash: fault | $(if $(filter soak,$(MAKECMDGOALS)),soak-asan soak-tsan)
 	PORTCULLIS_BUILD=$(FAULT_BUILD) /usr/bin/python3 tests/crash/matrix.py --rounds $(ROUNDS) $(CRASH_ARGS)
 
+## soak-rounds: ROUNDS=1000 storms of changes, approvals, keys, budgets, leaps of the clock and deaths, held against what may be
+soak-rounds: fault | $(if $(filter soak,$(MAKECMDGOALS)),soak-crash)
+	PORTCULLIS_BUILD=$(FAULT_BUILD) /usr/bin/python3 tests/rounds/many.py --rounds $(ROUNDS) $(ROUNDS_ARGS)
+
 ## soak-policy: a million made-up requests (POLICY_CASES=) judged by the gate and by a second evaluator, and the mutants
-soak-policy: mutants | $(if $(filter soak,$(MAKECMDGOALS)),soak-crash)
+soak-policy: mutants | $(if $(filter soak,$(MAKECMDGOALS)),soak-rounds)
 	PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/property/agree.py --cases $(POLICY_CASES) --minutes 20 $(AGREE_ARGS)
 	PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/property/changes.py --pairs 5000
 
-## mutants: the gate with one line of its judgement changed, many times: the property test must see each
-mutants: $(PROGRAMS)
+## mutants: the gate with one line of its judgement, or of its reservations, changed, many times: property test and storms must see each
+mutants: $(PROGRAMS) $(BENCH) $(APPROVE) fault
 	PORTCULLIS_BUILD=$(BUILD) CC="$(CC)" /usr/bin/python3 tests/property/mutants.py $(MUTANTS_ARGS)
+	PORTCULLIS_BUILD=$(FAULT_BUILD) CC="$(CC)" /usr/bin/python3 tests/rounds/seeded.py $(SEEDED_ARGS)
 
 ## soak-slow: slowhttptest's four modes, idle connections and floods, with a good client timed beside them
 soak-slow: $(PROGRAMS)
@@ -302,4 +307,4 @@ print-libraries:
 .SECONDARY:
 .DELETE_ON_ERROR:
 .PHONY: all model run deps deps-run test check unit flow bench bench-profile bench-profile-here bench-growth bench-journal bench-scale lto deps-bench soak soak-asan soak-tsan soak-here \
-        soak-crash soak-policy mutants soak-slow soak-tls deps-soak fault asan tsan fuzz fuzz-here fuzz-keep fuzz-keep-here lint format format-check install uninstall clean help print-flags print-libraries FORCE
+        soak-crash soak-rounds soak-policy mutants soak-slow soak-tls deps-soak fault asan tsan fuzz fuzz-here fuzz-keep fuzz-keep-here lint format format-check install uninstall clean help print-flags print-libraries FORCE

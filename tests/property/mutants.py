@@ -28,10 +28,14 @@ class Stale(Exception):
 
 
 def mutated(mutation):
+    """The file with its line changed, or with several of them, where one alone changes nothing."""
     source = (agree.ROOT / mutation.file).read_text()
-    if mutation.name != "nothing" and source.count(mutation.line) != 1:
-        raise Stale(f"{mutation.file}: {source.count(mutation.line)} times: {mutation.line}")
-    return source.replace(mutation.line, mutation.instead)
+    pairs = [(mutation.line, mutation.instead)] if isinstance(mutation.line, str) else zip(mutation.line, mutation.instead, strict=True)
+    for line, instead in pairs:
+        if mutation.name != "nothing" and source.count(line) != 1:
+            raise Stale(f"{mutation.file}: {source.count(line)} times: {line}")
+        source = source.replace(line, instead)
+    return source
 
 
 def build(mutation, number):
