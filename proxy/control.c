@@ -6,6 +6,7 @@
 #include "proxy/audit/owed.h"
 #include "proxy/audit/reconcile.h"
 #include "proxy/base/log.h"
+#include "proxy/base/process.h"
 #include "proxy/listen/takeover.h"
 #include "proxy/observe/access_log.h"
 #include "proxy/ship/ship.h"
@@ -21,6 +22,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#define SETTLED_S 1 /* after the start: threads run, the journal is open, its first checkpoint signed */
 
 struct control {
     struct control_task task;
@@ -242,11 +245,22 @@ struct control *control_new(const struct control_task *task, char *error, size_t
     return NULL;
 }
 
+static void on_settled(evutil_socket_t fd, short what, void *arg)
+{
+    (void)fd;
+    (void)what;
+    (void)arg;
+    process_settle();
+}
+
 void control_run(struct control *control, struct ruleset *ruleset)
 {
+    const struct timeval settled = {SETTLED_S, 0};
+
     swap_begin(control->swap, ruleset);
     record_key(control, NULL);
     reconcile_begin(control->reconciler, ruleset);
+    (void)event_base_once(control->base, -1, EV_TIMEOUT, on_settled, NULL, &settled);
     (void)event_base_dispatch(control->base);
     takeover_ignore(control->task.takeover);
 }

@@ -6,14 +6,18 @@
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
 #include <jansson.h>
+#include <link.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/queue.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -72,6 +76,30 @@ void process_prepare(void)
     (void)sigaddset(&signals, SIGHUP);
     (void)sigaddset(&signals, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
+}
+
+/* Lets go of the pages of one program or library that nobody has written to, and nobody can. */
+static int drop_pages(struct dl_phdr_info *object, size_t size, void *arg)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    (void)size;
+    (void)arg;
+
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *header = &object->dlpi_phdr[i];
+        uintptr_t from = (object->dlpi_addr + header->p_vaddr) & ~(page - 1);
+        uintptr_t end = object->dlpi_addr + header->p_vaddr + header->p_memsz;
+
+        if (header->p_type == PT_LOAD && (header->p_flags & PF_W) == 0)
+            (void)madvise((void *)from, end - from, MADV_DONTNEED);
+    }
+    return 0;
+}
+
+void process_settle(void)
+{
+    (void)malloc_trim(0);
+    (void)dl_iterate_phdr(drop_pages, NULL);
 }
 
 size_t process_descriptors(void)

@@ -10,6 +10,11 @@
  * now on inherit that. */
 void process_prepare(void);
 
+/* The start is done, which needed much that requests do not (OpenSSL's set-up, the compilers of seccomp's and
+ * PCRE2's programs, what was parsed): gives that memory back. Code and constants come back by the page, from
+ * their files, where they are needed again. */
+void process_settle(void);
+
 /* How many descriptors the process may have. */
 size_t process_descriptors(void);
 

@@ -11,6 +11,7 @@ from contestants import Setting
 CONTESTANT_CORE, LOAD_CORE = 0, 1
 WARM_UP = 1  # seconds; the least that wrk can
 IDLE_CONNECTIONS = 1000
+AT_REST = 3  # seconds after its start
 
 
 class Bench:
@@ -80,7 +81,7 @@ class Bench:
 
 
 def idle_memory(bench, contestant):
-    """Bytes of memory for each of a thousand connections that have had an answer and wait."""
+    """Bytes of memory at rest, and for each of a thousand connections that have had an answer and wait."""
     request = bench.world.load(count=1)[0].encode()
     connections = []
 
@@ -94,6 +95,7 @@ def idle_memory(bench, contestant):
 
     try:
         bench.start(contestant)
+        time.sleep(AT_REST)
         idle = meter.memory(contestant.pid)
         open_some(32)
         before = meter.memory(contestant.pid)

@@ -34,7 +34,7 @@ def first_table(found):
                    results.ranged(mixed["ratio_relay"], mixed["spread"]) if mixed else "–",
                    results.number(reads["p99_us"] / peer["p99_us"] if peer else None),
                    results.number(idle["bytes_per_idle_connection"], "{:.0f}") if idle else "–",
-                   results.number(reads["rss_idle"] / 1e6, "{:.1f}")])
+                   results.number(idle["rss_idle"] / 1e6, "{:.1f}") if idle else "–"])
 
 
 def second_table(found):

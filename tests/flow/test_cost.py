@@ -1,4 +1,5 @@
-"""What a request costs the gate, in counts and not in times: syscalls, allocations, user instructions. Fails when one of them grows.
+"""What a request costs the gate, in counts and not in times: syscalls, allocations, user instructions; and what it takes of memory at rest.
+Fails when one of them grows.
 
 The counts are taken by tests/bench/counts.py: one request after the other on one connection, the smallest policy, a 600-byte answer. They
 come out alike on every machine but for the compiler's choices and the C library's, for which the bounds leave room.
@@ -15,7 +16,9 @@ from processes import BUILD, SANITIZER
 
 sys.path.append(str(pathlib.Path(__file__).resolve().parents[1] / "bench"))
 
+import contestants  # noqa: E402
 import counts  # noqa: E402
+import measure  # noqa: E402
 from cheap_upstream import Upstream  # noqa: E402
 
 
@@ -106,3 +109,23 @@ def test_a_request_costs_no_more(cost, subject, profiles):
     assert found <= cost.bound, f"{cost}: {found:.2f} by request, the bound is {cost.bound}: " + ", ".join(
         f"{name} {share:.2f}" for name, share in made_of.items())
     assert found > 0.5 * cost.measured, f"{cost}: {found:.2f} by request is so little that something was not counted, or the table is old"
+
+
+class AtRest:
+    """What measure.idle_memory asks of a benchmark."""
+
+    def __init__(self, subject):
+        self.subject, self.world, self.directory = subject, subject.world, subject.directory / "rest"
+        self.directory.mkdir()
+
+    def start(self, gate):
+        upstream = self.subject.upstream.port
+        gate.start(self.directory / gate.name, contestants.Setting(world=self.world, upstream=upstream, plain_upstream=upstream))
+
+
+def test_memory_at_rest(subject):
+    """3.5 MB and 2,460 bytes with Debian 12's libraries; what a page more or less makes of a thousand connections is within the bound."""
+    found = measure.idle_memory(AtRest(subject), contestants.Portcullis(BUILD))
+    print(found)
+    assert 1_000_000 < found["rss_idle"] <= 8_000_000
+    assert 1_900 < found["bytes_per_idle_connection"] <= 2_560
