@@ -10,10 +10,11 @@
 
 #define PAGE "/breakers"
 
-/* A breaker: a rule of the policy in force, and whose budget it is (empty: the gate's). */
+/* A breaker: a rule's, and whose budget it is (empty: the gate's). What has tripped stays shut, though the
+ * policy may have no such rule any more, or another one of that name: rule NULL. */
 struct breaker {
     const struct rule *rule;
-    struct span key;
+    struct span id, key;
 };
 
 static const struct rule *find_rule(const struct policy *policy, struct span id)
@@ -26,23 +27,25 @@ static const struct rule *find_rule(const struct policy *policy, struct span id)
     return NULL;
 }
 
-/* Takes "<rule><separator><key>" apart; false when the policy has no such breaker. */
-static bool find_breaker(const struct policy *policy, struct span name, char separator,
-                         struct breaker *breaker)
+/* Takes "<rule><separator><key>" apart. */
+static struct breaker find_breaker(const struct policy *policy, struct span name, char separator)
 {
     const char *end = memchr(name.data, separator, name.length);
     size_t length = end != NULL ? (size_t)(end - name.data) : name.length;
+    struct breaker breaker = {.id = {name.data, length}, .key = {"", 0}};
 
-    *breaker = (struct breaker){.rule = find_rule(policy, (struct span){name.data, length})};
     if (end != NULL)
-        breaker->key = (struct span){end + 1, name.length - length - 1};
-    return breaker->rule != NULL && (breaker->key.length == 0) == (breaker->rule->budget.each == BUDGET_GATE);
+        breaker.key = (struct span){end + 1, name.length - length - 1};
+    breaker.rule = find_rule(policy, breaker.id);
+    if (breaker.rule != NULL && (breaker.key.length == 0) != (breaker.rule->budget.each == BUDGET_GATE))
+        breaker.rule = NULL;
+    return breaker;
 }
 
-/* In the organisation that it is for; in all of them where it is not one's. */
+/* In the organisation that it is for; in all of them where it is not one's, or nobody knows any more. */
 static bool is_permitted(const struct people_request *ask, const struct breaker *breaker)
 {
-    bool one = breaker->rule->budget.each == BUDGET_ORGANIZATION;
+    bool one = breaker->rule != NULL && breaker->rule->budget.each == BUDGET_ORGANIZATION;
     uint32_t organization = policy_organization(ask->policy, one ? breaker->key : (struct span){"", 0});
     permission_set asked = permission_named(SPAN("portcullis.approve"));
 
@@ -52,27 +55,41 @@ static bool is_permitted(const struct people_request *ask, const struct breaker 
 
 static bool is_own(const struct people_request *ask, const struct breaker *breaker)
 {
-    const struct principal *whose = breaker->rule->budget.each == BUDGET_PRINCIPAL
-                                        ? policy_principal_named(ask->policy, breaker->key)
-                                        : NULL;
+    bool may_be = breaker->rule == NULL || breaker->rule->budget.each == BUDGET_PRINCIPAL;
+    const struct principal *whose =
+        may_be && breaker->key.length > 0 ? policy_principal_named(ask->policy, breaker->key) : NULL;
 
     return whose != NULL && policy_is_owner(ask->who.principal, whose);
 }
 
 /* ---- what is shut ---- */
 
+/* What the rule says, where the policy has it; else that it has not. */
+static bool add_rule(json_t *attributes, const struct rule *rule)
+{
+    json_t *said = rule != NULL ? json_pack("{s:s, s:i, s:i}", "reason", rule->reason, "requests",
+                                            (int)rule->budget.requests, "seconds", (int)rule->budget.seconds)
+                                : json_pack("{s:b}", "removed", 1);
+    bool added = json_object_update(attributes, said) == 0;
+
+    json_decref(said);
+    return added;
+}
+
 /* The resource object of a view as journal_budgets has it; NULL when memory is out. */
 static json_t *make_resource(const struct breaker *breaker, const json_t *view)
 {
-    const struct rule *rule = breaker->rule;
+    json_t *attributes =
+        json_pack("{s:s%, s:s%, s:O, s:O}", "rule", breaker->id.data, breaker->id.length, "key",
+                  breaker->key.data, breaker->key.length, "spent", json_object_get(view, "spent"), "tripped",
+                  json_object_get(view, "tripped"));
 
-    return json_pack("{s:s, s:s++%, s:{s:s, s:s%, s:s, s:i, s:i, s:O, s:O}}", "type", "breaker", "id",
-                     rule->id, breaker->key.length > 0 ? "/" : "",
-                     breaker->key.length > 0 ? breaker->key.data : "", breaker->key.length, "attributes",
-                     "rule", rule->id, "key", breaker->key.length > 0 ? breaker->key.data : "",
-                     breaker->key.length, "reason", rule->reason, "requests", (int)rule->budget.requests,
-                     "seconds", (int)rule->budget.seconds, "spent", json_object_get(view, "spent"), "tripped",
-                     json_object_get(view, "tripped"));
+    if (attributes != NULL && add_rule(attributes, breaker->rule))
+        return json_pack("{s:s, s:s%++%, s:o}", "type", "breaker", "id", breaker->id.data, breaker->id.length,
+                         breaker->key.length > 0 ? "/" : "", breaker->key.data, breaker->key.length,
+                         "attributes", attributes);
+    json_decref(attributes);
+    return NULL;
 }
 
 static bool reply_list(struct people_request *ask)
@@ -81,13 +98,13 @@ static bool reply_list(struct people_request *ask)
         journal_budgets(ask->client->admin->view->service->journal, (struct span){NULL, 0}, clock_now_us());
     json_t *shown = json_array(), *view;
     bool right = all != NULL && shown != NULL;
-    struct breaker breaker;
     size_t i;
 
     json_array_foreach (all, i, view) {
         struct span scope = span_of(json_string_value(json_object_get(view, "scope")));
-        if (json_object_get(view, "tripped") != NULL && find_breaker(ask->policy, scope, '\n', &breaker) &&
-            is_permitted(ask, &breaker))
+        struct breaker breaker = find_breaker(ask->policy, scope, '\n');
+
+        if (json_object_get(view, "tripped") != NULL && is_permitted(ask, &breaker))
             right = right && json_array_append_new(shown, make_resource(&breaker, view)) == 0;
     }
     json_decref(all);
@@ -131,8 +148,8 @@ static void on_reset(void *arg, bool durable, const struct claim_verdict *verdic
 
 static bool append(struct people_request *ask, const struct breaker *breaker, struct span reason)
 {
-    const char *scope = arena_format(&ask->arena, "%s\n%.*s", breaker->rule->id, (int)breaker->key.length,
-                                     breaker->key.length > 0 ? breaker->key.data : "");
+    const char *scope = arena_format(&ask->arena, "%.*s\n%.*s", (int)breaker->id.length, breaker->id.data,
+                                     (int)breaker->key.length, breaker->key.data);
     struct text claims = {0};
     struct record record = {0};
 
@@ -159,12 +176,12 @@ static bool append(struct people_request *ask, const struct breaker *breaker, st
 
 static bool reset(struct people_request *ask, struct span name)
 {
-    struct breaker breaker;
+    struct breaker breaker = find_breaker(ask->policy, name, '/');
     struct span reason = {NULL, 0};
 
     if (!people_read_reason(ask, &reason))
         return false;
-    if (!find_breaker(ask->policy, name, '/', &breaker) || !is_permitted(ask, &breaker))
+    if (!is_permitted(ask, &breaker))
         return people_refuse(ask, REFUSE_NO_BREAKER, NULL, NULL);
     if (is_own(ask, &breaker))
         return people_refuse(

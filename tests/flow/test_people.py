@@ -128,6 +128,32 @@ def test_nobody_opens_their_own(make_gate, sandbox):
     assert send(gate, world.another()).status == 429
 
 
+@pytest.mark.parametrize("now", ["removed", "no breaker", "of another kind"])
+def test_what_tripped_is_opened_though_its_rule_is_gone(make_gate, sandbox, now):
+    """… by somebody who may approve everywhere: it would stay in the journal's state for ever."""
+    document = breaker_policy("principal")
+    document["organizations"]["*"] = {"grants": [{"principal": name, "permissions": ["portcullis.approve"]} for name in ("viewer", "updater")]}
+    gate = make_gate(sandbox, policy=document, config=LISTEN)
+    assert [send(gate, world.another()).status for _ in range(2)] == [200, 429]
+    rules = document["rules"]
+    document["rules"] = {"removed": [], "no breaker": [rule(budget={"requests": 1, "seconds": 3600, "each": "principal"})],
+                         "of another kind": [rule(budget={"requests": 1, "seconds": 3600, "each": "gate", "until": "reset"})]}[now]
+    gate.write_policy(document)
+    assert gate.reload()["detail"].startswith("in force")
+    [shown] = gate.people("GET", "/breakers", TOKENS["viewer"]).json()["data"]
+    assert shown["id"] == "the-rule/updater" and shown["attributes"]["removed"] is True and shown["attributes"]["tripped"]
+    assert gate.people("GET", "/breakers", TOKENS["setter"]).json()["data"] == []
+    page = "/breakers/the-rule/updater"
+    assert error(gate.people("POST", page, TOKENS["setter"], REASON), 404) == "no-such-breaker"
+    assert error(gate.people("POST", page, TOKENS["updater"], REASON), 403) == "may-not-approve"
+    assert gate.people("POST", page, TOKENS["viewer"], REASON).status == 200
+    assert gate.people("GET", "/breakers", TOKENS["viewer"]).json()["data"] == []
+    document["rules"] = rules
+    gate.write_policy(document)
+    gate.reload()
+    assert [send(gate, world.another()).status for _ in range(2)] == [200, 429]
+
+
 @pytest.mark.parametrize("path", ["/breakers/", "/breakers/no-such-rule", "/breakers/the-rule", "/breakers/the-rule/", "/breakers/the-rule/x/y"])
 def test_no_such_breaker(make_gate, sandbox, path):
     gate = make_gate(sandbox, policy=breaker_policy("principal"), config=LISTEN)
