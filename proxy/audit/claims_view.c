@@ -37,19 +37,34 @@ static bool add_radius(json_t *view, const char *name, uint64_t number)
 
 json_t *claims_view_approval(const struct held_approval *approval)
 {
-    json_t *record = json_loads(approval->record, JSON_ALLOW_NUL, NULL);
-    json_t *view =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:o, s:o}", "id", approval->held.name,
-                  "principal", approval->principal, "rule", approval->rule, "request", approval->request,
-                  "facts", approval->facts, "people", (int)approval->people, "requested",
-                  view_time(approval->time_us), "expires", view_time(approval->expires_us), "used",
-                  approval->used, "given", view_given(approval), "record", record);
+    json_t *view = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:o}", "id", approval->held.name, "principal",
+        approval->principal, "rule", approval->rule, "request", approval->request, "facts", approval->facts,
+        "people", (int)approval->people, "requested", view_time(approval->time_us), "expires",
+        view_time(approval->expires_us), "used", approval->used, "given", view_given(approval));
 
     if (view != NULL && add_radius(view, "targets", approval->targets) &&
         add_radius(view, "projects", approval->projects))
         return view;
     json_decref(view);
     return NULL;
+}
+
+json_t *claims_view_whole(const struct held_approval *approval)
+{
+    json_t *view = claims_view_approval(approval);
+
+    if (view == NULL || json_object_set_new(view, "record", json_string(approval->record)) == 0)
+        return view;
+    json_decref(view);
+    return NULL;
+}
+
+bool claims_view_finish(json_t *view)
+{
+    const char *text = json_string_value(json_object_get(view, "record"));
+
+    return text != NULL && json_object_set_new(view, "record", json_loads(text, JSON_ALLOW_NUL, NULL)) == 0;
 }
 
 /* ---- lists ---- */
@@ -120,7 +135,7 @@ static json_t *view_all(const struct held **found, size_t count, int64_t now_us)
 
     for (size_t i = 0; views != NULL && i < count; i++) {
         json_t *view = found[i]->kind == HELD_APPROVAL
-                           ? claims_view_approval((const struct held_approval *)found[i])
+                           ? claims_view_whole((const struct held_approval *)found[i])
                            : view_budget((const struct held_budget *)found[i], now_us);
 
         if (json_array_append_new(views, view) != 0) {

@@ -319,6 +319,11 @@ json_t *journal_approvals(struct journal *journal, int64_t now_us)
     pthread_mutex_lock(&journal->claims_lock);
     json_t *views = claims_view_approvals(&journal->claims, now_us);
     pthread_mutex_unlock(&journal->claims_lock);
+    for (size_t i = 0; i < json_array_size(views); i++)
+        if (!claims_view_finish(json_array_get(views, i))) {
+            json_decref(views);
+            return NULL;
+        }
     return views;
 }
 
@@ -328,9 +333,12 @@ json_t *journal_approval(struct journal *journal, struct span id, int64_t now_us
     const struct held_approval *approval =
         (const struct held_approval *)book_find(&journal->claims.book, HELD_APPROVAL, id);
     bool live = approval != NULL && approval_is_live(approval, now_us);
-    json_t *view = live ? claims_view_approval(approval) : NULL;
+    json_t *view = live ? claims_view_whole(approval) : NULL;
     pthread_mutex_unlock(&journal->claims_lock);
-    return view;
+    if (claims_view_finish(view))
+        return view;
+    json_decref(view);
+    return NULL;
 }
 
 void journal_look(struct journal *journal, const struct claim *claims, size_t count, int64_t now_us,

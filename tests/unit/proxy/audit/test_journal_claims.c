@@ -289,6 +289,16 @@ static void an_end_is_the_same_when_it_is_read_again(void **state)
     journal_close(journal);
 }
 
+/* The two views of one that waits, by id and in the list, tell its record, too. */
+static void assert_told(json_t *view)
+{
+    json_t *record = json_object_get(view, "record");
+
+    assert_string_equal(text_of(view, "id"), "11111111-2222-4333-8444-555555555555");
+    assert_string_equal(text_of(record, "principal"), "ci-bot");
+    assert_null(json_object_get(record, "seq"));
+}
+
 static void an_approval_is_used_once(void **state)
 {
     static const struct {
@@ -326,16 +336,18 @@ static void an_approval_is_used_once(void **state)
             fail_msg("step %zu: %s", i, claim_result_name(answer.verdict.result));
         list = journal_approvals(journal, clock_now_us());
         assert_int_equal(json_array_size(list), steps[i].listed);
+        if (steps[i].listed > 0)
+            assert_told(json_array_get(list, 0));
         json_decref(list);
+        one = journal_approval(journal, SPAN("11111111-2222-4333-8444-555555555555"), clock_now_us());
+        assert_int_equal(one != NULL, steps[i].listed);
+        if (one != NULL)
+            assert_told(one);
+        json_decref(one);
         one = journal_approval_for(journal, SPAN("the request"), clock_now_us());
         assert_int_equal(one != NULL, steps[i].listed);
-        if (one != NULL) {
-            json_t *record = json_object_get(one, "record");
-
+        if (one != NULL)
             assert_string_equal(text_of(one, "id"), "11111111-2222-4333-8444-555555555555");
-            assert_string_equal(text_of(record, "principal"), "ci-bot");
-            assert_null(json_object_get(record, "seq"));
-        }
         json_decref(one);
     }
     assert_true(end_and_wait(end, 10, RECORD_FALSE, "not-sent")); /* given back: it was not used */
