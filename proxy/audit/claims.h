@@ -92,7 +92,8 @@ struct claim {
     /* ASK: id of the rule. */
     struct span rule;
 
-    /* ASK, GIVE, WITHDRAW: name of the principal that asks, gives, takes back. */
+    /* ASK, GIVE, WITHDRAW: name of the principal that asks, gives, takes back. KEY: whose it is (data NULL:
+     * nobody's, in logs of older gates). */
     struct span principal;
     /* GIVE: whom that counts as. WITHDRAW needs none: what the principal gave goes away. */
     struct span person;
@@ -114,7 +115,8 @@ struct claim {
 #define CLAIM_KEY_S     86400 /* a key is kept so long from its claim on, and at least while it is in flight */
 
 /* What is kept in all, at most. Nothing that is in force is ever dropped for want of room: the next claim is
- * refused (CLAIMS_FULL). Answers alone give way: a key is then done without one. */
+ * refused (CLAIMS_FULL). Answers alone give way: a key is then done without one. Of keys, and of the bytes of
+ * `requested` records, no principal gets more than it leaves to all others: nobody can take them all. */
 #define CLAIM_KEYS           20000
 #define CLAIM_APPROVALS      4000
 #define CLAIM_BUDGETS        50000
@@ -205,7 +207,8 @@ void journal_look(struct journal *journal, const struct claim *claims, size_t co
 
 /* Those that can be given or used, oldest first. */
 struct json_t *journal_approvals(struct journal *journal, int64_t now_us);
-/* One of them, by its id or by the digest of the request; NULL also when there is none. */
+/* One of them, by its id, or (without "record") by the digest of the request; NULL also when there is none.
+ */
 struct json_t *journal_approval(struct journal *journal, struct span id, int64_t now_us);
 struct json_t *journal_approval_for(struct journal *journal, struct span request, int64_t now_us);
 

@@ -28,6 +28,7 @@ static void texts_of(struct held *held, char **texts[static TEXTS])
         texts[count++] = &key->request;
         texts[count++] = &key->request_id;
         texts[count++] = &key->replay;
+        texts[count++] = &key->principal;
         break;
     case HELD_APPROVAL:
         texts[count++] = &approval->request;

@@ -21,6 +21,7 @@ struct held_key {
     struct held held;
     char *request;
     char *request_id;
+    char *principal; /* whose it is; NULL: that was not said */
     int64_t time_us;
     enum key_state state;
     unsigned status;

@@ -41,6 +41,30 @@ static bool is_full(const struct book *book, enum held_kind kind, size_t most)
 
 /* ---- of an intent ---- */
 
+/* Has the principal as many keys as there is room left for? So whoever comes late finds some still, however
+ * many others have. There is nothing to count before half of all is taken. */
+static bool has_its_share(const struct book *book, struct span principal)
+{
+    size_t left = CLAIM_KEYS - book->shelves[HELD_KEY].count, own = 0;
+
+    if (left > CLAIM_KEYS / 2 || principal.data == NULL)
+        return false;
+    for (const struct held *held = book_next(book, HELD_KEY, NULL); held != NULL;
+         held = book_next(book, HELD_KEY, held)) {
+        const char *name = ((const struct held_key *)held)->principal;
+
+        own += name != NULL && span_is(principal, name);
+    }
+    return own >= left;
+}
+
+static enum claim_result check_new_key(const struct book *book, const struct claim *claim)
+{
+    bool room = !is_full(book, HELD_KEY, CLAIM_KEYS) && !has_its_share(book, claim->principal);
+
+    return room ? CLAIMS_TAKEN : CLAIMS_FULL;
+}
+
 static enum claim_result check_key(const struct book *book, const struct claims_record *record,
                                    const struct claim *claim, struct claim_verdict *verdict)
 {
@@ -49,8 +73,10 @@ static enum claim_result check_key(const struct book *book, const struct claims_
                                                 [KEY_DONE] = CLAIM_KEY_DONE};
     const struct held_key *key = (const struct held_key *)book_find(book, HELD_KEY, claim->scope);
 
-    if (key == NULL || !key_is_live(book, key, record->time_us))
-        return key == NULL && is_full(book, HELD_KEY, CLAIM_KEYS) ? CLAIMS_FULL : CLAIMS_TAKEN;
+    if (key == NULL)
+        return check_new_key(book, claim);
+    if (!key_is_live(book, key, record->time_us))
+        return CLAIMS_TAKEN;
     if (!span_is(claim->request, key->request))
         return CLAIM_KEY_OTHER;
     copy(verdict->request_id, sizeof verdict->request_id, span_of(key->request_id));
@@ -101,16 +127,19 @@ static void show_approval(const struct held_approval *approval, const struct cla
     verdict->expires_us = approval->expires_us;
 }
 
+/* No larger than what was approved; one that is not known is equal to itself alone. */
+static bool within(uint64_t number, uint64_t approved)
+{
+    if (number == CLAIM_NO_RADIUS || approved == CLAIM_NO_RADIUS)
+        return number == approved;
+    return number <= approved;
+}
+
 /* Was what the claim knows of the facts approved? */
 static bool fits(const struct held_approval *approval, const struct claim *claim)
 {
-    bool without = claim->targets == CLAIM_NO_RADIUS || claim->projects == CLAIM_NO_RADIUS;
-
-    if (!span_is(claim->facts, approval->facts))
-        return false;
-    if (without)
-        return claim->targets == approval->targets && claim->projects == approval->projects;
-    return claim->targets <= approval->targets && claim->projects <= approval->projects;
+    return span_is(claim->facts, approval->facts) && within(claim->targets, approval->targets) &&
+           within(claim->projects, approval->projects);
 }
 
 static enum claim_result check_approval(const struct book *book, const struct claims_record *record,
@@ -160,15 +189,20 @@ static enum claim_result check_budget(const struct book *book, const struct clai
 
 /* ---- of an approval ---- */
 
-static unsigned count_pending(const struct book *book, struct span principal, int64_t now_us)
+/* How many of the principal's wait, and *bytes of what is kept of them. */
+static unsigned count_pending(const struct book *book, struct span principal, int64_t now_us, size_t *bytes)
 {
     unsigned pending = 0;
 
+    *bytes = 0;
     for (const struct held *held = book_next(book, HELD_APPROVAL, NULL); held != NULL;
          held = book_next(book, HELD_APPROVAL, held)) {
         const struct held_approval *approval = (const struct held_approval *)held;
 
-        pending += approval_is_live(approval, now_us) && span_is(principal, approval->principal);
+        if (!approval_is_live(approval, now_us) || !span_is(principal, approval->principal))
+            continue;
+        pending++;
+        *bytes += strlen(approval->record);
     }
     return pending;
 }
@@ -178,6 +212,7 @@ static enum claim_result check_ask(const struct book *book, const struct claims_
 {
     const struct held_approval *pending = approval_for(book, claim->request, record->time_us);
     unsigned limit = claim->limit > 0 ? claim->limit : CLAIM_PENDING;
+    size_t own;
 
     if (pending != NULL) {
         show_approval(pending, claim, claim->people, verdict);
@@ -185,10 +220,10 @@ static enum claim_result check_ask(const struct book *book, const struct claims_
     }
     if (book_find(book, HELD_APPROVAL, claim->id) != NULL || claim->id.length >= sizeof verdict->approval)
         return CLAIMS_INVALID;
-    if (count_pending(book, claim->principal, record->time_us) >= limit)
+    if (count_pending(book, claim->principal, record->time_us, &own) >= limit)
         return CLAIM_TOO_MANY;
     if (is_full(book, HELD_APPROVAL, CLAIM_APPROVALS) || record->text.length > CLAIM_REQUEST_BYTES ||
-        book->requests + record->text.length > CLAIM_REQUESTS_BYTES)
+        book->requests + own + record->text.length > CLAIM_REQUESTS_BYTES) /* as with keys: its share */
         return CLAIMS_FULL;
     copy(verdict->approval, sizeof verdict->approval, claim->id);
     verdict->needed = claim->people;

@@ -30,7 +30,8 @@ static bool reserve_key(struct book *book, const struct claims_record *record, c
     if (key == NULL)
         return false;
     key->time_us = record->time_us;
-    bool whole = set(&key->request, claim->request) && set(&key->request_id, record->request_id);
+    bool whole = set(&key->request, claim->request) && set(&key->request_id, record->request_id) &&
+                 (claim->principal.data == NULL || set(&key->principal, claim->principal));
     return put(book, &key->held, whole);
 }
 

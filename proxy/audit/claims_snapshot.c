@@ -84,6 +84,8 @@ static void write_key(struct text *text, const struct held *held)
     const struct held_key *key = (const struct held_key *)held;
 
     add_text(text, "found", key->found);
+    if (key->principal != NULL)
+        add_text(text, "principal", key->principal);
     if (key->replay != NULL)
         add_text(text, "replay", key->replay);
     add_text(text, "request", key->request);
@@ -279,6 +281,7 @@ static bool read_key(const json_t *item, struct held *held)
     (void)snprintf(key->found, sizeof key->found, "%s", found != NULL ? found : "");
     return key->state <= KEY_DONE && get_text(item, "request", &key->request) &&
            get_text(item, "request_id", &key->request_id) &&
+           (json_object_get(item, "principal") == NULL || get_text(item, "principal", &key->principal)) &&
            (json_object_get(item, "replay") == NULL || get_text(item, "replay", &key->replay));
 }
 

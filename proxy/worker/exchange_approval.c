@@ -18,7 +18,7 @@ struct standing {
     const char *id, *expires; /* NULL: there is none */
     unsigned given;           /* people, of those who still count */
     unsigned needed;
-    struct span *entitled; /* the principals who gave it and still count */
+    struct span *entitled; /* the principals who gave it and still count; no two have a person in common */
     size_t entitled_count;
 };
 
@@ -38,27 +38,28 @@ static struct approval demand(const struct decision *decision)
 
 /* ---- how it stands ---- */
 
-static bool may_approve(const struct exchange *exchange, const char *name)
+/* The principal of that name, if its agreement counts by the policy in force now; NULL otherwise. */
+static const struct principal *entitled_named(const struct exchange *exchange, const char *name)
 {
     const struct decision *decision = &exchange->decision;
     const struct policy *policy = ruleset_policy(exchange->ruleset);
     const struct principal *approver = name ? policy_principal_named(policy, span_of(name)) : NULL;
+    bool may = approver != NULL && policy_may_approve(policy, approver, decision->principal,
+                                                      decision->organization, decision->now) == APPROVE_MAY;
 
-    return approver != NULL && policy_may_approve(policy, approver, decision->principal,
-                                                  decision->organization, decision->now) == APPROVE_MAY;
+    return may ? approver : NULL;
 }
 
-/* Has that person been counted, among the first `count` who gave it? */
-static bool is_counted(const struct exchange *exchange, const json_t *given, size_t count, const char *person)
+/* Has anybody been counted who is, in part at least, the same people? By the policy in force now: when they
+ * agreed, others may have stood behind them. */
+static bool is_counted(const struct exchange *exchange, const struct standing *standing,
+                       const struct principal *approver)
 {
-    for (size_t i = 0; i < count; i++) {
-        const json_t *one = json_array_get(given, i);
-        const char *other = json_string_value(json_object_get(one, "person"));
+    const struct policy *policy = ruleset_policy(exchange->ruleset);
 
-        if (other != NULL && strcmp(other, person) == 0 &&
-            may_approve(exchange, json_string_value(json_object_get(one, "principal"))))
+    for (size_t i = 0; i < standing->entitled_count; i++)
+        if (policy_is_owner(policy_principal_named(policy, standing->entitled[i]), approver))
             return true;
-    }
     return false;
 }
 
@@ -71,16 +72,16 @@ static bool count_given(struct exchange *exchange, const json_t *given, struct s
     if (standing->entitled == NULL)
         return false;
     json_array_foreach (given, i, one) {
-        const char *name = json_string_value(json_object_get(one, "principal"));
-        const char *person = json_string_value(json_object_get(one, "person"));
+        const struct principal *approver =
+            entitled_named(exchange, json_string_value(json_object_get(one, "principal")));
 
-        if (person == NULL || !may_approve(exchange, name))
+        if (approver == NULL || is_counted(exchange, standing, approver))
             continue;
-        standing->given += !is_counted(exchange, given, i, person);
-        struct span copy = arena_copy(&exchange->arena, span_of(name));
+        struct span copy = arena_copy(&exchange->arena, span_of(approver->name));
         if (copy.data == NULL)
             return false;
         standing->entitled[standing->entitled_count++] = copy;
+        standing->given++;
     }
     return true;
 }
@@ -208,11 +209,10 @@ static bool begin_claim(struct exchange *exchange, struct claim *claim)
         .people = all.people,
         .seconds = all.seconds,
     };
-    if (survey != NULL && survey->facts.targets.state == FACT_NUMBER_KNOWN &&
-        survey->facts.projects.state == FACT_NUMBER_KNOWN) {
+    if (survey != NULL && survey->facts.targets.state == FACT_NUMBER_KNOWN)
         claim->targets = survey->facts.targets.value;
+    if (survey != NULL && survey->facts.projects.state == FACT_NUMBER_KNOWN)
         claim->projects = survey->facts.projects.value;
-    }
     return claim->request.data != NULL && claim->facts.data != NULL;
 }
 

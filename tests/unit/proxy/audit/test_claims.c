@@ -664,6 +664,155 @@ static void no_room_forgets_nothing(void **unused)
     claims_state_free(&state);
 }
 
+static enum claim_result take_key_of(struct claims_state *state, const char *principal, int number)
+{
+    char id[ROOM], key[ROOM];
+
+    snprintf(id, sizeof id, "%s-%d", principal, number);
+    snprintf(key, sizeof key, "key-%s-%d", principal, number);
+    const struct claim claim = {.kind = CLAIM_KEY,
+                                .scope = span_of(key),
+                                .request = SPAN("request"),
+                                .principal = span_of(principal)};
+    enum claim_result result = take_one(state, START, id, &claim);
+
+    if (result == CLAIMS_TAKEN) {
+        char line[ROOM * 2];
+
+        snprintf(line, sizeof line,
+                 "{\"request_id\":\"%s\",\"sent\":true,\"stage\":\"outcome\",\"status\":201}", id);
+        assert_null(claims_state_read(state, span_of(line)));
+    }
+    return result;
+}
+
+/* Takes as many as it gets. */
+static int take_all_of(struct claims_state *state, const char *principal)
+{
+    int count = 0;
+
+    while (take_key_of(state, principal, count) == CLAIMS_TAKEN)
+        count++;
+    return count;
+}
+
+/* However many others have: who comes late has some of what is left; also behind a restart. */
+static void nobody_takes_all_keys(void **unused)
+{
+    struct claims_state state = {0};
+    (void)unused;
+
+    assert_int_equal(take_all_of(&state, "greedy"), CLAIM_KEYS / 2);
+    assert_int_equal(take_all_of(&state, "second"), CLAIM_KEYS / 4);
+    struct claims_state copy = reborn(&state);
+    assert_same(&state, &copy, START);
+    claims_state_free(&state);
+    assert_int_equal(take_all_of(&copy, "third"), CLAIM_KEYS / 8);
+    assert_int_equal(take_key_of(&copy, "greedy", CLAIM_KEYS), CLAIMS_FULL);
+    assert_int_equal(take_key_of(&copy, "greedy", 7), CLAIM_KEY_DONE);
+    assert_int_equal(take_key_of(&copy, "fourth", 0), CLAIMS_TAKEN);
+    claims_state_free(&copy);
+}
+
+static enum claim_result ask_of(struct claims_state *state, const char *principal, int number, size_t bytes)
+{
+    static char text[CLAIM_REQUEST_BYTES + 1];
+    char id[ROOM], request[ROOM];
+
+    memset(text, ' ', bytes);
+    text[0] = '{', text[bytes - 1] = '}';
+    snprintf(id, sizeof id, "%s-%d", principal, number);
+    snprintf(request, sizeof request, "request-%s-%d", principal, number);
+    const struct claim claim = {.kind = CLAIM_ASK,
+                                .id = span_of(id),
+                                .request = span_of(request),
+                                .facts = SPAN("facts"),
+                                .targets = CLAIM_NO_RADIUS,
+                                .projects = CLAIM_NO_RADIUS,
+                                .people = 1,
+                                .seconds = ASK_S,
+                                .rule = SPAN("rule"),
+                                .principal = span_of(principal),
+                                .limit = 1000};
+    const struct claims_record record = {
+        .time_us = START, .text = {text, bytes}, .claims = &claim, .count = 1};
+    struct claim_verdict verdict;
+
+    claims_state_take(state, &record, &verdict);
+    claims_state_keep(state, START);
+    return verdict.result;
+}
+
+/* The same for the room that requests for approval take. */
+static void nobody_fills_what_waits(void **unused)
+{
+    struct claims_state state = {0};
+    int most = (int)(CLAIM_REQUESTS_BYTES / CLAIM_REQUEST_BYTES), count = 0;
+    (void)unused;
+
+    while (ask_of(&state, "greedy", count, CLAIM_REQUEST_BYTES) == CLAIMS_TAKEN)
+        count++;
+    assert_int_equal(count, most / 2);
+    assert_int_equal(ask_of(&state, "greedy", count, CLAIM_REQUEST_BYTES), CLAIMS_FULL);
+    assert_int_equal(ask_of(&state, "second", 0, CLAIM_REQUEST_BYTES), CLAIMS_TAKEN);
+    assert_int_equal(ask_of(&state, "second", 1, CLAIM_REQUEST_BYTES + 1), CLAIMS_FULL);
+    assert_int_equal(ask_of(&state, "second", 1, 1000), CLAIMS_TAKEN);
+    claims_state_free(&state);
+}
+
+/* Each number for itself: fewer are fine, more are not, and what is not known is no number. */
+static void the_radius_is_bound(void **unused)
+{
+    static const uint64_t no = CLAIM_NO_RADIUS;
+    static const struct {
+        uint64_t targets, projects;           /* approved */
+        uint64_t targets_then, projects_then; /* when it is used */
+        enum claim_result result;
+    } rows[] = {
+        {3, 5, 3, 5, CLAIMS_TAKEN},
+        {3, 5, 2, 5, CLAIMS_TAKEN},
+        {3, 5, 0, 0, CLAIMS_TAKEN},
+        {3, 5, 4, 5, CLAIM_APPROVAL_STALE},
+        {3, 5, 3, 6, CLAIM_APPROVAL_STALE},
+        {3, 5, 2, 6, CLAIM_APPROVAL_STALE},
+        {3, 5, no, no, CLAIM_APPROVAL_STALE},
+        {3, 5, 3, no, CLAIM_APPROVAL_STALE},
+        {no, no, no, no, CLAIMS_TAKEN},
+        {no, no, 0, 0, CLAIM_APPROVAL_STALE},
+        {600, no, 600, no, CLAIMS_TAKEN}, /* counted, but not looked at one by one */
+        {600, no, 599, no, CLAIMS_TAKEN},
+        {600, no, 601, no, CLAIM_APPROVAL_STALE},
+        {600, no, 600, 7, CLAIM_APPROVAL_STALE},
+    };
+    (void)unused;
+
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct claims_state state = {0};
+        struct claim claim = {.kind = CLAIM_ASK,
+                              .id = SPAN("a"),
+                              .request = SPAN("request"),
+                              .facts = SPAN("facts"),
+                              .targets = rows[i].targets,
+                              .projects = rows[i].projects,
+                              .people = 1,
+                              .seconds = ASK_S,
+                              .rule = SPAN("rule"),
+                              .principal = SPAN("p"),
+                              .person = SPAN("q")};
+
+        assert_int_equal(take_one(&state, START, "id-0", &claim), CLAIMS_TAKEN);
+        claim.kind = CLAIM_GIVE;
+        claim.principal = SPAN("q");
+        assert_int_equal(take_one(&state, START, "id-1", &claim), CLAIMS_TAKEN);
+        claim.kind = CLAIM_APPROVAL;
+        claim.targets = rows[i].targets_then;
+        claim.projects = rows[i].projects_then;
+        if (take_one(&state, START, "id-2", &claim) != rows[i].result)
+            fail_msg("row %zu", i);
+        claims_state_free(&state);
+    }
+}
+
 /* What is too long to be kept leaves a key that is done all the same. */
 static void answers_give_way(void **unused)
 {
@@ -763,6 +912,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_histories_are_as_the_model_says),
         cmocka_unit_test(no_room_forgets_nothing),
+        cmocka_unit_test(nobody_takes_all_keys),
+        cmocka_unit_test(nobody_fills_what_waits),
+        cmocka_unit_test(the_radius_is_bound),
         cmocka_unit_test(answers_give_way),
         cmocka_unit_test(since_is_the_oldest_in_force),
         cmocka_unit_test(foreign_lines_are_refused),
