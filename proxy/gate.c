@@ -9,6 +9,7 @@
 #include "proxy/control.h"
 #include "proxy/limits/address_count.h"
 #include "proxy/limits/shield.h"
+#include "proxy/limits/underway.h"
 #include "proxy/listen/port_file.h"
 #include "proxy/listen/sockets.h"
 #include "proxy/listen/takeover.h"
@@ -104,6 +105,8 @@ static bool open_service(struct service *service, const struct ruleset *ruleset,
     if ((service->shield = shield_new(config->upstream.retry_after_s, config->upstream.retry_after_most_s)) ==
         NULL)
         return complain("start", "out of memory");
+    if ((service->underway = underway_new()) == NULL)
+        return complain("start", "out of memory");
     if ((service->versions = version_watch_new(&service->counters.version_changes)) == NULL)
         return complain("start", "out of memory");
     return true;
@@ -113,6 +116,7 @@ static bool open_service(struct service *service, const struct ruleset *ruleset,
 static void close_service(struct service *service)
 {
     version_watch_free(service->versions);
+    underway_free(service->underway);
     shield_free(service->shield);
     address_count_free(service->addresses);
     upstream_shared_free(service->upstream);

@@ -153,6 +153,7 @@ static const struct stage {
     {"read", judge_read, NULL},
     {"approval", judge_own, "Approval"},
     {"dry-run", judge_own, "Dry run"},
+    {"replayed", judge_own, "Replay"},
     {"breaker", judge_trouble, "Breaker"},
     {"unauthenticated", judge_unauthenticated, NULL},
     {"reconciled", judge_reconciled, NULL},

@@ -66,6 +66,7 @@ static const struct member members[] = {
     MEMBER("radius", KIND_JSON, AT(radius)),
     MEMBER("reason", KIND_STRING, AT(reason)),
     KEPT_MEMBER("replay", KIND_JSON, AT(replay), RECORD_REPLAY),
+    MEMBER("replay_of", KIND_STRING, AT(replay_of)),
     KEPT_MEMBER("request_id", KIND_STRING, AT(request_id), RECORD_REQUEST_ID),
     MEMBER("resource", KIND_STRING, AT(resource)),
     KEPT_MEMBER("result", KIND_STRING, AT(result), RECORD_RESULT),
@@ -102,6 +103,7 @@ static const char *const stage_names[] = {
     [STAGE_MISSED] = "missed",       [STAGE_REMOVED] = "removed",
     [STAGE_APPROVAL] = "approval",   [STAGE_DRY_RUN] = "dry-run",
     [STAGE_BREAKER] = "breaker",     [STAGE_STATE] = "state",
+    [STAGE_REPLAYED] = "replayed",
 };
 
 /* Is the value at hand? */

@@ -17,6 +17,7 @@ enum record_stage {
     STAGE_POLICY,          /* a policy came into force: policy, principals */
     STAGE_KEY,             /* the key of the masks is another one */
     STAGE_DRY_RUN,         /* a change that was only tried */
+    STAGE_REPLAYED,        /* a change with a key that was used before: answered as then, not sent */
     STAGE_APPROVAL, /* of a change that needs others to agree; `result`: requested, given, withdrawn, void */
     STAGE_BREAKER,  /* a budget was overrun, or opened again; `result`: tripped, reset */
 
@@ -78,9 +79,10 @@ struct record_fields {
     struct span origin; /* name of the log */
     struct span policy; /* digest */
     struct span principal;
-    struct span radius; /* what a hard delete orphans, already canonical JSON */
-    struct span replay; /* how to answer the same request again, already canonical JSON */
-    struct span reason; /* the client's: Portcullis-Break-Glass, or else Portcullis-Reason */
+    struct span radius;    /* what a hard delete orphans, already canonical JSON */
+    struct span replay;    /* how to answer the same request again, already canonical JSON */
+    struct span replay_of; /* id of the request whose answer was given again */
+    struct span reason;    /* the client's: Portcullis-Break-Glass, or else Portcullis-Reason */
     struct span request_id;
     struct span resource;
     struct span result;

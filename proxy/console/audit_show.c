@@ -33,6 +33,7 @@ static const char *describe(struct span stage)
         {"breaker", "it overran a budget that stays shut now"},
         {"read", "it was read"},
         {"dry-run", "it was only tried"},
+        {"replayed", "it was answered as the same request before it, and not sent"},
     };
 
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -16,6 +16,7 @@ struct reconcile_queue;
 struct shield;
 struct ship;
 struct tls_server;
+struct underway;
 struct upstream_shared;
 struct version_watch;
 
@@ -31,9 +32,10 @@ struct service {
     struct shield *shield;            /* has its own lock */
     struct version_watch *versions;   /* has its own lock */
     struct address_count *addresses;  /* has its own lock */
-    struct room room;                 /* atomic */
-    struct counters counters;         /* atomic */
-    struct log_limit shadow_told;     /* atomic; of lines on what a candidate for the policy says */
+    struct underway *underway;    /* has its own lock; changes that are being looked into, by their digest */
+    struct room room;             /* atomic */
+    struct counters counters;     /* atomic */
+    struct log_limit shadow_told; /* atomic; of lines on what a candidate for the policy says */
 };
 
 #endif

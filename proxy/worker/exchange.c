@@ -81,6 +81,7 @@ static void put_away(struct exchange *exchange)
     struct text head = exchange->head, body = exchange->body, rewritten = exchange->rewritten,
                 masked = exchange->masked;
 
+    underway_leave(worker->service->underway, &exchange->alone);
     decision_free(&exchange->decision);
     survey_release(exchange->survey);
     worker->held -= exchange->held;

@@ -4,6 +4,7 @@
 
 #include "proxy/audit/claims.h"
 #include "proxy/http/trace.h"
+#include "proxy/limits/underway.h"
 #include "proxy/observe/shadow_tally.h"
 #include "proxy/service/ruleset.h"
 #include "proxy/upstream/upstream.h"
@@ -49,6 +50,8 @@ struct exchange {
     bool overspent;                    /* a budget that is only observed had nothing left: none is claimed */
     bool keep;                         /* the connection may serve another request */
 
+    struct underway_one
+        alone; /* while more is found out about a change, and until its end: no other like it */
     struct inquiry *inquiry;
     struct survey *survey; /* what it found; NULL: nothing was asked for */
 
@@ -210,6 +213,10 @@ void exchange_add_update(const struct exchange *exchange, struct record_fields *
                          struct survey_texts *texts);
 void exchange_free_survey(struct survey_texts *texts);
 
+/* exchange_record.c: the record of a change that was answered as the request of that id had been; nobody
+ * waits for it. */
+void exchange_record_replayed(struct exchange *exchange, const char *first_id);
+
 /* exchange_record.c: the record of a change that was only tried; nobody waits for it. */
 void exchange_record_dry_run(struct exchange *exchange);
 
@@ -243,6 +250,10 @@ bool exchange_claim_repeat(struct exchange *exchange, struct exchange_claims *cl
 /* exchange_repeat.c: has the request been made before, as far as is known before the API is asked anything?
  * Then it is answered or refused: true. */
 bool exchange_is_repeat(struct exchange *exchange);
+
+/* exchange_repeat.c: more is to be found out about the change, once at a time. False: the same is being found
+ * out, or is under way since; it is refused. */
+bool exchange_is_alone(struct exchange *exchange);
 
 /* exchange_repeat.c: the writer found that it has been: true, and it is answered or refused. */
 bool exchange_answers_repeat(struct exchange *exchange, const struct claim_verdict *verdict);

@@ -308,6 +308,8 @@ bool exchange_is_prepared(struct exchange *exchange)
         turn_away(exchange, REFUSE_CREDENTIAL,
                   "The upstream credential that the policy names for this principal or organization cannot "
                   "be read by the gate. Nothing was sent on.");
+    else if (!exchange_is_alone(exchange))
+        return false;
     else if (start(exchange, wanted))
         exchange_enter(exchange, EXCHANGE_PREPARING);
     else

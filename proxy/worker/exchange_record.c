@@ -102,8 +102,8 @@ static bool append(struct exchange *exchange, const struct record_fields *fields
     bool built = record_build(fields, &record);
 
     record.owed = fields->stage == STAGE_OUTCOME;
-    record.spare =
-        fields->stage == STAGE_READ || fields->stage == STAGE_REFUSED || fields->stage == STAGE_DRY_RUN;
+    record.spare = fields->stage == STAGE_READ || fields->stage == STAGE_REFUSED ||
+                   fields->stage == STAGE_DRY_RUN || fields->stage == STAGE_REPLAYED;
     if (done != NULL)
         exchange->waiting_since_us = clock_monotonic_us();
     bool appended = built && journal_append(exchange->worker->port, &record, done, done ? exchange : NULL);
@@ -303,7 +303,19 @@ void exchange_record_read(struct exchange *exchange)
     exchange_free_answer(&answer);
 }
 
-/* ---- dry run ---- */
+/* ---- what nobody waits for ---- */
+
+void exchange_record_replayed(struct exchange *exchange, const char *first_id)
+{
+    struct record_fields fields = common(exchange, STAGE_REPLAYED);
+
+    fields.status = record_number((uint64_t)exchange->status);
+    fields.replay_of = span_of(first_id);
+    if (append(exchange, &fields, NULL))
+        return;
+    COUNT(exchange->worker->service, unrecorded);
+    journal_missed(exchange->worker->service->journal, 1);
+}
 
 void exchange_record_dry_run(struct exchange *exchange)
 {

@@ -16,11 +16,13 @@
 
 /* ---- what is claimed ---- */
 
-static bool add(struct exchange_claims *claims, enum claim_kind kind, struct span scope, struct span request)
+static bool add(struct exchange_claims *claims, enum claim_kind kind, struct span scope, struct span request,
+                const char *principal)
 {
     if (scope.data == NULL || request.data == NULL || claims->count == CLAIMS_MOST)
         return false;
-    claims->list[claims->count++] = (struct claim){.kind = kind, .scope = scope, .request = request};
+    claims->list[claims->count++] =
+        (struct claim){.kind = kind, .scope = scope, .request = request, .principal = span_of(principal)};
     return true;
 }
 
@@ -29,9 +31,9 @@ bool exchange_claim_repeat(struct exchange *exchange, struct exchange_claims *cl
     struct span request = exchange_digest_request(exchange);
 
     if (exchange->decision.orders.key.data != NULL &&
-        !add(claims, CLAIM_KEY, exchange_digest_key(exchange), request))
+        !add(claims, CLAIM_KEY, exchange_digest_key(exchange), request, exchange->decision.principal->name))
         return false;
-    return add(claims, CLAIM_TWIN, request, request);
+    return add(claims, CLAIM_TWIN, request, request, NULL);
 }
 
 /* ---- what is answered ---- */
@@ -115,6 +117,14 @@ static void answer_again(struct exchange *exchange, const struct claim_verdict *
     json_decref(replay);
 }
 
+static void refuse_twin(struct exchange *exchange, const struct claim_verdict *verdict)
+{
+    refuse(exchange, REFUSE_TWIN, "twin-in-flight", verdict,
+           "The same request of the same principal is under way, or what became of it is not known yet. It "
+           "was not sent a second time. Wait for the first one's answer; with an Idempotency-Key the gate "
+           "repeats it.");
+}
+
 bool exchange_answers_repeat(struct exchange *exchange, const struct claim_verdict *verdict)
 {
     switch (verdict->result) {
@@ -140,11 +150,7 @@ bool exchange_answers_repeat(struct exchange *exchange, const struct claim_verdi
             "See what the API holds; the journal says under that request's id what the gate finds out.");
         return true;
     case CLAIM_TWIN_IN_FLIGHT:
-        refuse(
-            exchange, REFUSE_TWIN, "twin-in-flight", verdict,
-            "The same request of the same principal is under way, or what became of it is not known yet. It "
-            "was not sent a second time. Wait for the first one's answer; with an Idempotency-Key the gate "
-            "repeats it.");
+        refuse_twin(exchange, verdict);
         return true;
     default:
         return false;
@@ -166,6 +172,21 @@ bool exchange_is_repeat(struct exchange *exchange)
     journal_look(exchange->worker->service->journal, claims.list, claims.count, clock_now_us(),
                  &exchange->arena, &verdict);
     return exchange_answers_repeat(exchange, &verdict);
+}
+
+/* The journal's writer comes later: before it the API is asked about the change, and that as often as the
+ * same request was sent at the same time. A dry run is nobody's twin. */
+bool exchange_is_alone(struct exchange *exchange)
+{
+    const struct claim_verdict first = {.result = CLAIM_TWIN_IN_FLIGHT};
+    struct span request = exchange_digest_request(exchange);
+
+    if (!exchange->mutation || exchange->decision.orders.dry_run || request.data == NULL)
+        return true; /* without memory for its digest no intent is written either */
+    if (underway_enter(exchange->worker->service->underway, &exchange->alone, request))
+        return true;
+    refuse_twin(exchange, &first);
+    return false;
 }
 
 /* ---- what is kept ---- */

@@ -41,6 +41,7 @@ bool exchange_send_whole(struct exchange *exchange, struct span body)
     if (head->failed)
         return false;
     exchange->head_sent = true;
+    underway_leave(exchange->worker->service->underway, &exchange->alone); /* the client may ask again now */
     if (exchange->no_body)
         body = (struct span){NULL, 0};
     exchange->bytes = body.length;
@@ -92,6 +93,7 @@ void exchange_reply_again(struct exchange *exchange, int status, struct span loc
 {
     exchange->status = status;
     exchange->no_body = status == 204 || status == 304;
+    exchange_record_replayed(exchange, first_id);
     begin_own(exchange);
     if (location.data != NULL)
         reply_field(&exchange->head, SPAN("location"), location);

@@ -9,8 +9,8 @@ from world import CREATE, DELETE, READ, TOKENS, UPDATE
 
 # Stages that the gate can write; conf/audit-record.schema.json has them too.
 STAGES = {"intent", "outcome", "refused", "read", "reconciled", "unauthenticated", "policy", "key", "segment", "start", "stop",
-          "recovered", "missed", "removed", "dry-run"}
-RESERVED = {"approval", "breaker", "state"}  # written where rules demand it; not part of the story
+          "recovered", "missed", "removed", "dry-run", "replayed", "state"}
+RESERVED = {"approval", "breaker"}  # written where rules demand it; not part of the story
 LEVELS = {"levels": {"getIntegration": "request-response", "listIntegrations": "metadata", "createIntegration": "request-response",
                      "updateIntegrationSettings": "metadata"}}
 
@@ -56,6 +56,8 @@ def ask_for_everything(gate, sandbox):
     assert gate.request("DELETE", DELETE.target, TOKENS["viewer"]).status == 403
     assert gate.request("DELETE", DELETE.target, DELETE.token, headers={"Portcullis-Dry-Run": "?1"}).status == 200
     assert gate.request("POST", CREATE.target, CREATE.token, body={"data": 1}).status == 400
+    repeated = [gate.request("PATCH", UPDATE.target, UPDATE.token, body=UPDATE.body, headers={"Idempotency-Key": "the first one"}) for _ in range(2)]
+    assert [got.field("portcullis-replay-of") is None for got in repeated] == [True, False]
     assert gate.request("GET", READ.target, TOKENS["nobody"]).status == 403
     assert gate.request("GET", READ.target, "nobody's-token").status == 401
     sandbox.fault({"close": "after-read", "effect": False}, match={"method": "PATCH"})

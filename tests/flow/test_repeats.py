@@ -46,6 +46,9 @@ def test_the_same_again_gets_the_first_answer(make_gate, sandbox, operation):
         assert_replayed(got, first)
         line = access_line(gate, got.field("portcullis-request-id"))
         assert (line["verdict"], line["gate"], line["rule"]) == ("pass", "repeat", "replayed")
+        [told] = records_of(gate, got.field("portcullis-request-id"), ["replayed"])
+        assert (told["replay_of"], told["status"]) == (first.field("portcullis-request-id"), first.status)
+        assert (told["principal"], told["operation"]) == (line["principal"], operation.id) and "body" not in told and "claims" not in told
     assert len(changes(sandbox)) == 1 and len(sandbox.ledger(asked=True)) == asked, "the API is not even read"
     wait_until(lambda: gate.metrics()["portcullis_replayed_answers_total"] == 3, what="the count")
 
@@ -128,6 +131,26 @@ def test_of_many_at_once_one_is_sent(make_gate, sandbox, fields):
     assert len([got for got in answers if got.status == 201 and got.field("portcullis-replay-of") is None]) == 1
 
 
+@pytest.mark.parametrize("fields", [{}, {"Idempotency_Key": KEY}], ids=["twins", "keys"])
+def test_of_many_deletes_at_once_one_looks(make_gate, sandbox, fields):
+    """What is to be known before a delete is asked once, not for each that is just like it."""
+    gate = make_gate(sandbox, config={"workers": 2})
+    sandbox.fault({"delay_ms": 400}, match={"method": "GET"})
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        first = pool.submit(send, gate, DELETE, **fields)
+        wait_until(lambda: sandbox.ledger(asked=True), what="the first one's questions")
+        others = [pool.submit(send, gate, DELETE, **fields) for _ in range(6)]
+        another = pool.submit(gate.request, "DELETE", DELETE.target, world.TOKENS["held"])  # somebody else's is no twin
+        for other in others:
+            assert_error(other.result(), 409, "twin-in-flight")
+        assert sorted([first.result().status, another.result().status]) == [204, 404]
+    assert len([line for line in sandbox.ledger(asked=True) if line["method"] == "GET"]) <= 2 * 4
+    if fields:
+        assert_replayed(keyed(gate, DELETE), first.result()) if first.result().status == 204 else None
+    else:
+        assert send(gate, DELETE).status == 404, "it is not under way any more"
+
+
 def test_nothing_was_sent_so_the_key_is_free(make_gate, sandbox):
     gate = make_gate(sandbox)
     sandbox.stop()
@@ -180,7 +203,7 @@ def test_the_gate_has_looked(make_gate, sandbox):
     gate = make_watched(make_gate, sandbox, settle_seconds=1)
     close_after(sandbox, CREATE, True)
     assert keyed(gate, CREATE).status == 502
-    wait_until(lambda: gate.journal() and any(record["stage"] == "reconciled" for record in gate.journal()), what="what was found")
+    wait_until(lambda: [line for line in gate.log() if line["event"] == "reconciled"], what="what was found, recorded and taken note of")
     [error] = assert_error(keyed(gate, CREATE), 409, "key-done")
     assert "present" in error["detail"] and len(changes(sandbox)) == 1
 

@@ -259,8 +259,15 @@ def under_way(books, record, attempt):
     return end is None or end["at"] >= attempt.began - SLACK
 
 
+def is_looked_into(books, attempt):
+    """Was the gate at another one like it at the same time? Before there is an intent it reads what that is about."""
+    return any(other.request == attempt.request and other.number != attempt.number and other.error != "twin-in-flight"
+               and other.began <= attempt.ended + SLACK and (other.ended is None or other.ended >= attempt.began - SLACK) for other in books.attempts)
+
+
 def a_twin_was_under_way(books, attempt):
-    return any(under_way(books, record, attempt) for record in others(books, attempt, lambda other: other.request == attempt.request))
+    intents = others(books, attempt, lambda other: other.request == attempt.request)
+    return is_looked_into(books, attempt) or any(under_way(books, record, attempt) for record in intents)
 
 
 def same_key(attempt):

@@ -44,8 +44,8 @@ MUTANTS = [Mutant(*row) for row in [
     ("a breaker does not stay shut", RESERVE, "->tripped_us = record->time_us;", "->tripped_us = 0;"),
     # What was approved, or sent by that key, is not looked at.
     ("a key is good for another request", CHECK, "if (!span_is(claim->request, key->request))", "if (false)"),
-    ("facts are not compared", CHECK, "if (!span_is(claim->facts, approval->facts))", "if (false)"),
-    ("the radius is not bound", CHECK, "return claim->targets <= approval->targets && claim->projects <= approval->projects;", "return true;", FLOW),
+    ("facts are not compared", CHECK, "return span_is(claim->facts, approval->facts) &&", "return"),
+    ("the radius is not bound", CHECK, "return number <= approved;", "return true;", FLOW),
     ("the pre-image is not in the facts", DIGEST, "if (exchange->survey != NULL)", "if (false)"),
     ("the body is not in the request", DIGEST, "text_add(&form, body.data, body.length);", ""),
     ("the principal is not in the request", DIGEST, "    add_part(&form, span_of(decision->principal->name));\n    add_part(&form, span_of(decision->operation->id));",
@@ -64,7 +64,9 @@ MUTANTS = [Mutant(*row) for row in [
     ("a twin stays for ever", SETTLE, "if (twin != NULL && ending->end != END_UNKNOWN)", "if (twin != NULL && ending->end == END_NOT_SENT)"),
     # People and time.
     ("one person less will do", CHECK, "verdict->given < claim->people ?", "verdict->given + 1 < claim->people ?"),
-    ("who owns the requester counts", APPROVAL, "if (person == NULL || !may_approve(exchange, name))", "if (person == NULL)", FLOW),
+    ("who owns the requester counts", APPROVAL, "return may ? approver : NULL;", "return approver;", FLOW),
+    ("two with a person in common are two", APPROVAL, "if (approver == NULL || is_counted(exchange, standing, approver))", "if (approver == NULL)", FLOW),
+    ("many look at the same at once", "proxy/worker/exchange_repeat.c", "if (underway_enter(", "if (true || underway_enter(", "tests/flow/test_repeats.py"),
     ("what is taken back stays", RESERVE, "if (span_is(claim->principal, approval->given[i].principal)) {", "if (false) {"),
     ("an approval has no end", CHECK, "return !approval->used && approval->expires_us > now_us;", "(void)now_us;\n    return !approval->used;"),
     ("a key is kept for an hour", CHECK, "key->time_us + CLAIM_KEY_S * CLAIM_SECOND_US > now_us", "key->time_us + 3600 * CLAIM_SECOND_US > now_us"),
