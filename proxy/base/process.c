@@ -51,16 +51,22 @@ static void free_wiped(void *memory)
     free(memory);
 }
 
+void process_hide(void)
+{
+    const struct rlimit none = {0, 0};
+
+#ifndef SANITIZED /* the leak checker must trace its own process */
+    (void)prctl(PR_SET_DUMPABLE, 0);
+#endif
+    (void)setrlimit(RLIMIT_CORE, &none);
+}
+
 void process_prepare(void)
 {
     struct rlimit limit;
     sigset_t signals;
 
-#ifndef SANITIZED /* the leak checker must trace its own process */
-    (void)prctl(PR_SET_DUMPABLE, 0);
-#endif
-    limit = (struct rlimit){0, 0};
-    (void)setrlimit(RLIMIT_CORE, &limit);
+    process_hide();
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit);

@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* No core dumps and no tracing by others (secrets are in memory), as many descriptors as allowed, SIGPIPE
- * ignored, libevent's fatal errors logged, and the signals of the control thread blocked: threads made from
- * now on inherit that. */
+/* No core dumps and no tracing by others: secrets are in memory. */
+void process_hide(void);
+
+/* That, as many descriptors as allowed, SIGPIPE ignored, libevent's fatal errors logged, and the signals of
+ * the control thread blocked: threads made from now on inherit that. */
 void process_prepare(void);
 
 /* The start is done, which needed much that requests do not (OpenSSL's set-up, the compilers of seccomp's and

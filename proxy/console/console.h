@@ -33,6 +33,8 @@ int console_diff(int argc, char **argv);
 int console_replay(int argc, char **argv);
 int console_token(int argc, char **argv);
 int console_manifest(int argc, char **argv);
+int console_approve(int argc, char **argv);
+int console_breaker(int argc, char **argv);
 int console_audit(int argc, char **argv);
 
 /* The manual of `check`: the kinds of warnings, and the settings. */

@@ -14,7 +14,7 @@ from processes import BUILD, ROOT
 from world import CREATE, CREATE_BODY, DELETE, ECR, OPERATIONS, PAYMENTS, READ, SEARCH, SECRET_PASSWORD, TOKENS, UPDATE, VERSION, digest
 
 CONTRACT = str(ROOT / "conf" / "integrations.openapi.json")
-COMMANDS = ["serve", "check", "explain", "test", "matrix", "diff", "replay", "token", "manifest", "audit"]
+COMMANDS = ["serve", "check", "explain", "test", "matrix", "diff", "replay", "token", "manifest", "approve", "breaker", "audit"]
 
 
 def run(*arguments, stdin="", status=0, environment=None, cwd=None):
