@@ -1,5 +1,5 @@
 /* Approvals that nobody can give: for each organisation, whoever may ask for what the rule is about, and the
- * people who may approve there and do not stand behind whoever asks. */
+ * people who may approve there and do not stand behind whoever asks. And breakers that nobody can open. */
 #include "policies/lint_internal.h"
 #include "policies/uuid.h"
 
@@ -121,25 +121,70 @@ static bool is_about_unnamed(const struct search *search)
     return search->rule->organization_count == 0;
 }
 
+static bool lacks_approvers(struct search *search, uint32_t organization)
+{
+    return !each_granted(search, organization, check_asker);
+}
+
+static bool may_not_ask(struct search *search, const struct principal *principal, permission_set allowed)
+{
+    return !may_ask(search, principal, allowed);
+}
+
+/* A breaker of an organisation is opened by whoever may approve there. */
+static bool lacks_openers(struct search *search, uint32_t organization)
+{
+    if (search->crowd.count > 0 || each_granted(search, organization, may_not_ask))
+        return false;
+    lint_warn(search->lint, search->rule->pointer,
+              "nobody can open it again in %s once it has tripped: nobody has portcullis.approve there",
+              search->where);
+    return true;
+}
+
 /* Looks at each organisation until one is found where it is so. */
-static void search_rule(struct search *search)
+static void search_rule(struct search *search, bool lacks(struct search *search, uint32_t organization))
 {
     const struct policy *policy = search->lint->policy;
     char id[UUID_TEXT_SIZE];
-    bool right = true;
+    bool found = false;
 
-    for (uint32_t i = 0; i < policy->organization_count && right; i++) {
+    for (uint32_t i = 0; i < policy->organization_count && !found; i++) {
         uuid_spell(policy->organizations[i].id, id);
         if (i == EVERYWHERE ? !is_about_unnamed(search) : !rule_names_organization(search->rule, span_of(id)))
             continue;
         search->where = i == EVERYWHERE ? "an organization that the policy does not name" : id;
         crowd_clear(&search->crowd);
-        right = each_granted(search, i, collect_approver) && each_granted(search, i, check_asker);
+        found = !each_granted(search, i, collect_approver) || lacks(search, i);
     }
     crowd_clear(&search->crowd);
 }
 
-void lint_approvals(struct lint *lint)
+/* Other breakers are opened by whoever may approve everywhere; one's own budget by somebody else. */
+static void search_breaker(struct search *search)
+{
+    const struct policy *policy = search->lint->policy;
+    bool owned = search->rule->budget.each == BUDGET_PRINCIPAL;
+    const char *whose = NULL;
+
+    if (!each_granted(search, EVERYWHERE, collect_approver))
+        return;
+    for (size_t i = 0; owned && whose == NULL && i < policy->principal_count && lint_step(search->lint); i++)
+        if (rule_names_principal(search->rule, &policy->principals[i]) &&
+            others(&search->crowd, &policy->principals[i]) == 0)
+            whose = policy->principals[i].name;
+    if (whose != NULL)
+        lint_warn(search->lint, search->rule->pointer,
+                  "nobody can open it again for \"%s\" once it has tripped: that takes portcullis.approve "
+                  "under \"*\", and another person",
+                  whose);
+    else if (!owned && search->crowd.count == 0)
+        lint_warn(search->lint, search->rule->pointer,
+                  "nobody can open it again once it has tripped: nobody has portcullis.approve under \"*\"");
+    crowd_clear(&search->crowd);
+}
+
+static void search_all(struct lint *lint, void look(struct search *search))
 {
     const struct policy *policy = lint->policy;
     struct search search = {.lint = lint,
@@ -151,9 +196,34 @@ void lint_approvals(struct lint *lint)
         lint->exhausted = true;
     for (size_t i = 0; i < policy_rule_count(policy) && !lint->exhausted; i++) {
         search.rule = policy_rule_at(policy, i);
-        if (search.rule->effect == RULE_APPROVAL)
-            search_rule(&search);
+        look(&search);
     }
     free(search.crowd.is_in);
     free(search.crowd.people);
+}
+
+static void look_at_approval(struct search *search)
+{
+    if (search->rule->effect == RULE_APPROVAL)
+        search_rule(search, lacks_approvers);
+}
+
+void lint_approvals(struct lint *lint)
+{
+    search_all(lint, look_at_approval);
+}
+
+static void look_at_breaker(struct search *search)
+{
+    if (search->rule->effect != RULE_BUDGET || !search->rule->budget.until_reset)
+        return;
+    if (search->rule->budget.each == BUDGET_ORGANIZATION)
+        search_rule(search, lacks_openers);
+    else
+        search_breaker(search);
+}
+
+void lint_breakers(struct lint *lint)
+{
+    search_all(lint, look_at_breaker);
 }

@@ -25,7 +25,7 @@ typedef void lint_run(struct lint *lint);
 
 lint_run lint_break_glass, lint_freezes;                  /* lint_principals.c */
 lint_run lint_never_applies, lint_shadowed, lint_budgets; /* lint_rules.c */
-lint_run lint_approvals;                                  /* lint_approvals.c */
+lint_run lint_approvals, lint_breakers;                   /* lint_approvals.c */
 lint_run lint_patterns;                                   /* lint_patterns.c */
 lint_run lint_windows;                                    /* lint_time.c */
 

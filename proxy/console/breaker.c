@@ -11,6 +11,10 @@ static void add_line(struct text *out, const json_t *one)
     people_add(out, one, "id");
     text_add_string(out, "  tripped ");
     people_add(out, attributes, "tripped");
+    if (json_object_get(attributes, "removed") != NULL) {
+        text_add_string(out, ": the policy has no such rule any more\n");
+        return;
+    }
     text_add_format(out, ", %" JSON_INTEGER_FORMAT " requests in %" JSON_INTEGER_FORMAT " s: ",
                     json_integer_value(json_object_get(attributes, "requests")),
                     json_integer_value(json_object_get(attributes, "seconds")));

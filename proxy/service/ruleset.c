@@ -145,6 +145,22 @@ static void load_keys(struct ruleset *ruleset, const struct config *config, cons
     free(path);
 }
 
+/* The first rule that waits for people, who have nowhere to go. */
+static void note_people(const struct ruleset *ruleset, const struct config *config,
+                        const struct document *policy, struct problems *problems)
+{
+    for (size_t i = 0; i < policy_rule_count(ruleset->policy) && config->approvals.listen.text == NULL; i++) {
+        const struct rule *rule = policy_rule_at(ruleset->policy, i);
+        bool opened = rule->effect == RULE_BUDGET && rule->budget.until_reset;
+        if (rule->effect != RULE_APPROVAL && !opened)
+            continue;
+        problems_add(problems, SEVERITY_WARNING, policy, rule->pointer,
+                     "nobody can %s: the configuration has no approvals.listen, where people do that",
+                     opened ? "open it again once it has tripped" : "give the approval that it demands");
+        return;
+    }
+}
+
 static void load_policy(struct ruleset *ruleset, const struct config *config, bool need_credentials,
                         struct problems *problems)
 {
@@ -157,6 +173,7 @@ static void load_policy(struct ruleset *ruleset, const struct config *config, bo
         ruleset->organizations = count_organizations(&document);
         policy_terms_check(ruleset->policy, &document, clock_now_us() / 1000000, problems);
         note_credentials(ruleset, config, problems);
+        note_people(ruleset, config, &document, problems);
         ruleset->credentials =
             credentials_load(ruleset->policy, &document, config->policy, need_credentials, problems);
         load_keys(ruleset, config, &document, need_credentials, problems);

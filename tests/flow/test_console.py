@@ -32,6 +32,7 @@ def make_config(tmp_path):
 
     def make(policy=None, **settings):
         document = {"contract": CONTRACT, "policy": "policy.json", **settings}
+        document.setdefault("approvals", {"listen": "127.0.0.1:8082"})
         (tmp_path / "policy.json").write_text(policy if isinstance(policy, str) else json.dumps(policy or world.policy(), indent=1))
         (tmp_path / "portcullis.json").write_text(json.dumps(document, indent=1))
         return tmp_path / "portcullis.json"
@@ -231,6 +232,16 @@ def ruled(*rules, approvers=(), owners=()):
 
 NAMED, PAST = {"at": "/integration/attributes/profile_name"}, "2020-01-01T00:00:00Z"
 BUDGET = {"budget": {"requests": 10, "seconds": 3600, "each": "organization"}}
+BREAKER = {"requests": 10, "seconds": 3600, "until": "reset"}
+
+
+def everywhere(*rules, **more):
+    """The same, where "ann" may approve in all organisations."""
+    policy = ruled(*rules, approvers=("ann",), **more)
+    policy["organizations"]["*"] = {"grants": [{"principal": "ann", "permissions": ["portcullis.approve"]}]}
+    return policy
+
+
 WARNED = [
     ("edit-everywhere", lambda: edit(quiet_policy(), {"maker": MAKER}) | {"organizations": quiet_policy()["organizations"] | {
         "*": {"grants": [{"principal": "maker", "permissions": ["org.integration.update"]}]}}}, "/organizations/*/grants/0"),
@@ -252,6 +263,9 @@ WARNED = [
     ("approval-impossible", lambda: ruled({"require": {"approval": {"people": 2, "seconds": 60}}}, approvers=("ann",)), "/rules/0"),
     ("approval-impossible", lambda: ruled({"require": {"approval": {"people": 2, "seconds": 60}}}, approvers=("ann", "bob"), owners=["bob"]),
      "/rules/0"),
+    ("breaker-impossible", lambda: ruled({"budget": {**BREAKER, "each": "organization"}, "principals": ["maker"]}), "/rules/0"),
+    ("breaker-impossible", lambda: ruled({"budget": {**BREAKER, "each": "gate"}, "principals": ["maker"]}, approvers=("ann",)), "/rules/0"),
+    ("breaker-impossible", lambda: everywhere({"budget": {**BREAKER, "each": "principal"}}, owners=["ann"]), "/rules/0"),
     ("budget-shared", lambda: ruled(BUDGET), "/rules/0"),
     ("budget-shared", lambda: ruled(BUDGET, {"budget": {"requests": 5, "seconds": 3599, "each": "principal"}}), "/rules/0"),
     ("budget-shared", lambda: ruled(BUDGET, {"budget": {"requests": 10, "seconds": 3600, "each": "principal"}}), "/rules/0"),
@@ -267,6 +281,9 @@ WARNED = [
     ("time-is-over", lambda: ruled({"deny": True, "unless": [{"at": "/time", "during": [{"before": PAST}]}]}), "/rules/0/unless/0/during"),
 ]
 RIGHT = [
+    lambda: ruled({"budget": {**BREAKER, "each": "organization"}, "principals": ["maker"]}, approvers=("ann",)),
+    lambda: everywhere({"budget": {**BREAKER, "each": "gate"}, "principals": ["maker"]}),
+    lambda: everywhere({"budget": {**BREAKER, "each": "principal"}, "principals": ["maker"]}),
     lambda: ruled({"deny": True, "when": [NAMED | {"matches": "^(?:[a-z]+-)*prod$"}]}, {"require": {"reason": "^[A-Z]+-[0-9]+: .{10,}$"}}),
     lambda: ruled({"deny": True, "when": [{"at": "/time", "during": [{"before": PAST}, {"days": ["mon"]}]}]}),
     lambda: ruled({"require": {"approval": {"people": 2, "seconds": 60}}}, approvers=("ann", "bob")),
@@ -289,6 +306,18 @@ def test_check_warns(make_config, code, policy, pointer):
     done = run("check", "-c", config)
     assert done.out.endswith(", 1 warning\n") and f" [{code}] ({pointer})\n" in done.err
     assert run("check", "--strict", "-c", config, status=1).out == ""
+
+
+@pytest.mark.parametrize("rule, what", [({"require": {"approval": {"people": 1, "seconds": 60}}}, "give the approval that it demands"),
+                                        ({"budget": {**BREAKER, "each": "gate"}, "principals": ["maker"]}, "open it again once it has tripped")])
+def test_people_have_nowhere_to_go(make_config, make_gate, sandbox, rule, what):
+    """`check` says it, and so does the gate when it starts: once, at the first such rule."""
+    policy = everywhere({"require": {"reason": "x"}}, rule, {**rule, "id": "another"})
+    assert "nobody can" not in run("check", "-c", make_config(policy)).err
+    [problem] = json.loads(run("check", "-c", make_config(policy, approvals={"listen": None}), "--json").out)
+    assert (problem["severity"], problem["pointer"]) == ("warning", "/rules/1") and problem["line"] > 1
+    assert problem["message"].startswith(f"nobody can {what}: the configuration has no approvals.listen")
+    assert f"nobody can {what}" in make_gate(sandbox, policy=policy).stderr()
 
 
 @pytest.mark.parametrize("policy", [quiet_policy, *RIGHT])
