@@ -2,6 +2,7 @@
 nothing is lost that was promised. What a full disk and missing files do stands in test_journal_trouble.py."""
 
 import contextlib
+import http.client
 import os
 import pathlib
 import resource
@@ -220,6 +221,45 @@ def test_when_a_change_is_answered(make_gate, sandbox, tmp_path, reply, syncs):
     assert syncs * delay <= end - begin < (syncs + 1) * delay
     assert_whole(gate, sandbox)
     assert len(gate.exchanges("outcome")) == 2
+
+
+@pytest.mark.parametrize("forced", ["second signal", "deadline"])
+def test_a_forced_stop_reserves_nothing(make_gate, sandbox, tmp_path, forced):
+    """The gate is ended while an intent and what it claims are on their way to the disk: nothing was sent, so all of it is given back."""
+    budget = {"id": "once", "reason": "Once.", "budget": {"requests": 1, "seconds": 3600, "each": "principal"}}
+    gate = make_gate(sandbox, policy=world.policy(rules=[budget]), config={"stop_timeout_ms": 60000 if forced == "second signal" else 200})
+
+    def change():
+        return gate.request("PATCH", UPDATE.target, UPDATE.token, {"Idempotency-Key": "the first one"}, body=UPDATE.body)
+
+    def changed():
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            change()
+
+    client = threading.Thread(target=changed)
+    with injected(gate, tmp_path, "fdatasync:delay_enter=1500000"):
+        client.start()
+        wait_until(lambda: gate.exchanges("intent"), what="an intent that is written and not durable")
+        gate.signal(signal.SIGTERM)
+        if forced == "second signal":
+            wait_until(lambda: not can_connect(gate), what="the end of listening")
+            gate.signal(signal.SIGTERM)
+        gate.stop()
+    client.join()
+    assert [(record["stage"], record.get("sent")) for record in gate.exchanges()] == [("intent", None), ("outcome", False)]
+    assert mutations(sandbox) == []
+    gate.start()
+    got = change()
+    assert got.status == 200 and got.field("portcullis-replay-of") is None, "the key is free, and the budget has its one request"
+    assert update(gate).status == 429 and len(mutations(sandbox)) == 1
+
+
+def can_connect(gate):
+    try:
+        gate.connect().close()
+    except ConnectionError:
+        return False
+    return True
 
 
 def test_an_unknown_outcome_that_nobody_waits_for(make_gate, sandbox):
