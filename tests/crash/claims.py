@@ -23,6 +23,7 @@ SPEND, TRIP = 3, 2  # requests of the budget, and of the breaker
 AGREED = {"reason": "That is how it is."}
 MORE = {name: f"{name}-token-of-the-crash-rounds" for name in ("spender", "tripper")}
 MOST_PENDING = 20
+LATER, MOST_LATER = 0.5, 6
 LEAVES = 0.3  # of the clients, so many do not wait for an answer: often nothing is sent then
 LOOKED_AT = 3  # of each kind after each round
 
@@ -69,7 +70,7 @@ class Removal:
     def __init__(self, target):
         self.target = target
         self.approval = None
-        self.given = False
+        self.given = self.later = False
 
 
 class Claims:
@@ -126,6 +127,9 @@ class Claims:
             removal.given = status == 200
         finally:
             people.close()
+        if load.random.random() < LATER and len([one for one in self.removals if one.later]) < MOST_LATER:
+            removal.later = True  # what was given before the death is used after it
+            return
         if load.random.random() < LEAVES:
             await load.leave("DELETE", removal.target, "held")
         twin = Client(load.gate)
@@ -186,7 +190,9 @@ class Claims:
 
         for key in some(self.keys):
             self.after_key(gate, key, stages, faulty)
-        for removal in dice.sample(self.removals, min(LOOKED_AT, len(self.removals))):
+        later = [removal for removal in self.removals if removal.later]
+        others = [removal for removal in self.removals if not removal.later]
+        for removal in later + dice.sample(others, min(LOOKED_AT, len(others))):
             self.after_removal(gate, removal, stages, records)
         for organization in self.spent_in:
             self.after_budget(gate, organization, stages)
