@@ -174,6 +174,27 @@ static bool append(struct people_request *ask, const struct breaker *breaker, st
     return appended;
 }
 
+/* Is there such a one to open? Of the policy's the journal knows that; of what the policy does not have, only
+ * what has tripped is one: other budgets, and those for breaking the glass, nobody forgives. */
+static bool may_be_open(const struct people_request *ask, const struct breaker *breaker)
+{
+    json_t *all, *view;
+    bool found = breaker->rule != NULL;
+    size_t i;
+
+    if (found)
+        return true;
+    all = journal_budgets(ask->client->admin->view->service->journal, breaker->id, clock_now_us());
+    json_array_foreach (all, i, view) {
+        struct span scope = span_of(json_string_value(json_object_get(view, "scope")));
+
+        found = found || (json_object_get(view, "tripped") != NULL &&
+                          span_equal(find_breaker(ask->policy, scope, '\n').key, breaker->key));
+    }
+    json_decref(all);
+    return found;
+}
+
 static bool reset(struct people_request *ask, struct span name)
 {
     struct breaker breaker = find_breaker(ask->policy, name, '/');
@@ -181,7 +202,7 @@ static bool reset(struct people_request *ask, struct span name)
 
     if (!people_read_reason(ask, &reason))
         return false;
-    if (!is_permitted(ask, &breaker))
+    if (!is_permitted(ask, &breaker) || !may_be_open(ask, &breaker))
         return people_refuse(ask, REFUSE_NO_BREAKER, NULL, NULL);
     if (is_own(ask, &breaker))
         return people_refuse(

@@ -193,6 +193,24 @@ static bool make_room(struct book_shelf *shelf)
     return true;
 }
 
+static size_t owner_of(struct span principal)
+{
+    return (size_t)hash_bytes(principal) & (BOOK_OWNERS - 1);
+}
+
+size_t book_keys_of(const struct book *book, struct span principal)
+{
+    return book->owners[owner_of(principal)];
+}
+
+static void account_owner(struct book *book, const struct held_key *key, bool in)
+{
+    uint16_t *count = key->principal != NULL ? &book->owners[owner_of(span_of(key->principal))] : NULL;
+
+    if (count != NULL)
+        *count = (uint16_t)(in ? *count + 1 : *count - 1);
+}
+
 /* Counts what of the limits it takes, or no longer does. */
 static void account(struct book *book, const struct held *held, bool in)
 {
@@ -205,6 +223,8 @@ static void account(struct book *book, const struct held *held, bool in)
         replays = strlen(key->replay);
     else if (held->kind == HELD_APPROVAL)
         requests = strlen(((const struct held_approval *)held)->record);
+    if (held->kind == HELD_KEY)
+        account_owner(book, key, in);
     book->spendings = in ? book->spendings + spendings : book->spendings - spendings;
     book->replays = in ? book->replays + replays : book->replays - replays;
     book->requests = in ? book->requests + requests : book->requests - requests;

@@ -42,20 +42,11 @@ static bool is_full(const struct book *book, enum held_kind kind, size_t most)
 /* ---- of an intent ---- */
 
 /* Has the principal as many keys as there is room left for? So whoever comes late finds some still, however
- * many others have. There is nothing to count before half of all is taken. */
+ * many others have. */
 static bool has_its_share(const struct book *book, struct span principal)
 {
-    size_t left = CLAIM_KEYS - book->shelves[HELD_KEY].count, own = 0;
-
-    if (left > CLAIM_KEYS / 2 || principal.data == NULL)
-        return false;
-    for (const struct held *held = book_next(book, HELD_KEY, NULL); held != NULL;
-         held = book_next(book, HELD_KEY, held)) {
-        const char *name = ((const struct held_key *)held)->principal;
-
-        own += name != NULL && span_is(principal, name);
-    }
-    return own >= left;
+    return principal.data != NULL &&
+           book_keys_of(book, principal) >= CLAIM_KEYS - book->shelves[HELD_KEY].count;
 }
 
 static enum claim_result check_new_key(const struct book *book, const struct claim *claim)

@@ -154,6 +154,21 @@ def test_what_tripped_is_opened_though_its_rule_is_gone(make_gate, sandbox, now)
     assert [send(gate, world.another()).status for _ in range(2)] == [200, 429]
 
 
+def test_no_other_budget_is_opened(make_gate, sandbox):
+    """What was spent of a budget that ends by itself, or of breaking the glass, is nobody's to forgive."""
+    document = breaker_policy("principal")
+    document["rules"] = [rule(budget={"requests": 1, "seconds": 3600, "each": "principal"}),
+                         {"id": "freeze", "reason": "Nothing changes now.", "require": {"break_glass": True}}]
+    document["principals"]["updater"]["break_glass"] = {"requests": 1, "seconds": 3600}
+    document["organizations"]["*"] = {"grants": [{"principal": "viewer", "permissions": ["portcullis.approve"]}]}
+    gate = make_gate(sandbox, policy=document, config=LISTEN)
+    assert [send(gate, world.another(), Portcullis_Break_Glass="INC-7").status for _ in range(2)] == [200, 429]
+    for page in ("/breakers/the-rule/updater", "/breakers/break-glass/updater", "/breakers/break-glass"):
+        assert error(gate.people("POST", page, TOKENS["viewer"], REASON), 404) == "no-such-breaker"
+    assert gate.people("GET", "/breakers", TOKENS["viewer"]).json()["data"] == []
+    assert send(gate, world.another(), Portcullis_Break_Glass="INC-7").status == 429
+
+
 @pytest.mark.parametrize("path", ["/breakers/", "/breakers/no-such-rule", "/breakers/the-rule", "/breakers/the-rule/", "/breakers/the-rule/x/y"])
 def test_no_such_breaker(make_gate, sandbox, path):
     gate = make_gate(sandbox, policy=breaker_policy("principal"), config=LISTEN)
