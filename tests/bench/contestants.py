@@ -310,7 +310,7 @@ class Portcullis(Contestant):
             "listen": [{"address": f"127.0.0.1:{self.port}", "tls": bool(setting.front)}], **front, "workers": setting.workers, "upstream": upstream,
             "contract": str(ROOT / "conf" / "integrations.openapi.json"), "policy": "policy.json",
             "audit": {"directory": "audit", "keys": "keys"}, "access_log": "access.log",
-            "limits": {"connections": 20000, "backlog": 4096}, **setting.extra}))
+            "limits": {"connections": 20000, "exchanges": 20000, "backlog": 4096}, **setting.extra}))
 
     def command(self):
         return [*self.tool, self.binary, "serve", "-c", self.directory / "gate.json"]
