@@ -116,7 +116,8 @@ struct claim {
 
 /* What is kept in all, at most. Nothing that is in force is ever dropped for want of room: the next claim is
  * refused (CLAIMS_FULL). Answers alone give way: a key is then done without one. Of keys, and of the bytes of
- * `requested` records, no principal gets more than it leaves to all others: nobody can take them all. */
+ * answers and `requested` records, no principal gets more than it leaves to all others: nobody can take all.
+ */
 #define CLAIM_KEYS           20000
 #define CLAIM_APPROVALS      4000
 #define CLAIM_BUDGETS        50000

@@ -193,22 +193,17 @@ static bool make_room(struct book_shelf *shelf)
     return true;
 }
 
-static size_t owner_of(struct span principal)
+size_t book_owner(struct span principal)
 {
     return (size_t)hash_bytes(principal) & (BOOK_OWNERS - 1);
 }
 
-size_t book_keys_of(const struct book *book, struct span principal)
+static void account_owner(struct book *book, const struct held_key *key, size_t replays, bool in)
 {
-    return book->owners[owner_of(principal)];
-}
+    size_t owner = book_owner(span_of(key->principal));
 
-static void account_owner(struct book *book, const struct held_key *key, bool in)
-{
-    uint16_t *count = key->principal != NULL ? &book->owners[owner_of(span_of(key->principal))] : NULL;
-
-    if (count != NULL)
-        *count = (uint16_t)(in ? *count + 1 : *count - 1);
+    book->owners[owner].keys += in ? 1u : -1u;
+    book->owners[owner].replays += in ? (uint32_t)replays : -(uint32_t)replays;
 }
 
 /* Counts what of the limits it takes, or no longer does. */
@@ -223,8 +218,8 @@ static void account(struct book *book, const struct held *held, bool in)
         replays = strlen(key->replay);
     else if (held->kind == HELD_APPROVAL)
         requests = strlen(((const struct held_approval *)held)->record);
-    if (held->kind == HELD_KEY)
-        account_owner(book, key, in);
+    if (held->kind == HELD_KEY && key->principal != NULL)
+        account_owner(book, key, replays, in);
     book->spendings = in ? book->spendings + spendings : book->spendings - spendings;
     book->replays = in ? book->replays + replays : book->replays - replays;
     book->requests = in ? book->requests + requests : book->requests - requests;

@@ -79,7 +79,6 @@ bool flight_list(struct held_flight *flight, const struct claim *claims, size_t 
 
 /* Principals whose names fall together are counted as one. */
 #define BOOK_OWNERS 1024 /* a power of two */
-_Static_assert(CLAIM_KEYS <= UINT16_MAX, "each count has room for all keys");
 
 struct book {
     struct book_shelf {
@@ -87,7 +86,9 @@ struct book {
         size_t room, count; /* room: a power of two, or 0 */
     } shelves[HELD_KINDS];
     size_t spendings, replays, requests; /* bytes of the last two */
-    uint16_t owners[BOOK_OWNERS];        /* keys by a hash of whose they are */
+    struct {
+        uint32_t keys, replays; /* bytes of the last */
+    } owners[BOOK_OWNERS];
 
     struct book_change {
         struct held *before, *after; /* NULL: was not, is not any more */
@@ -120,8 +121,9 @@ bool book_change(struct book *book, struct held *before, struct held *after);
 /* Spends one of the budget, which is in the book. False when memory is out. */
 bool book_spend(struct book *book, struct held_budget *budget, int64_t time_us, unsigned seconds);
 
-/* How many keys are the principal's, or somewhat more. */
-size_t book_keys_of(const struct book *book, struct span principal);
+/* Which of `owners` counts what is the principal's, and perhaps another's whose name falls together with it.
+ */
+size_t book_owner(struct span principal);
 
 /* How many of its spendings are younger than that; they are the last ones. */
 size_t budget_spent(const struct held_budget *budget, int64_t since_us);

@@ -46,7 +46,7 @@ static bool is_full(const struct book *book, enum held_kind kind, size_t most)
 static bool has_its_share(const struct book *book, struct span principal)
 {
     return principal.data != NULL &&
-           book_keys_of(book, principal) >= CLAIM_KEYS - book->shelves[HELD_KEY].count;
+           book->owners[book_owner(principal)].keys >= CLAIM_KEYS - book->shelves[HELD_KEY].count;
 }
 
 static enum claim_result check_new_key(const struct book *book, const struct claim *claim)

@@ -24,17 +24,24 @@ static enum end end_of(const struct claims_end *record)
     return span_is(record->result, "unknown") ? END_UNKNOWN : END_DONE;
 }
 
-/* Keeps the answer, as far as there is room for it. */
+/* Keeps the answer, as far as there is room for it; of one principal's not more than is left for all others.
+ */
 static void keep_replay(const struct ending *ending, struct held_key *key)
 {
     struct span replay = ending->record->replay;
+    struct book *book = ending->book;
+    size_t owner = key->principal != NULL ? book_owner(span_of(key->principal)) : BOOK_OWNERS;
+    size_t own = owner < BOOK_OWNERS ? book->owners[owner].replays : 0;
 
     if (replay.data == NULL || replay.length > CLAIM_REPLAY_BYTES ||
-        ending->book->replays + replay.length > CLAIM_REPLAYS)
+        book->replays + own + replay.length > CLAIM_REPLAYS)
         return;
     key->replay = span_copy(replay);
-    if (key->replay != NULL)
-        ending->book->replays += replay.length;
+    if (key->replay == NULL)
+        return;
+    book->replays += replay.length;
+    if (owner < BOOK_OWNERS)
+        book->owners[owner].replays += (uint32_t)replay.length;
 }
 
 static void end_key(const struct ending *ending, const struct flight_claim *claim)

@@ -156,6 +156,34 @@ def test_of_many_at_once_one_passes_and_the_others_ask_anew(make_gate, sandbox, 
     assert again != approval and [record["approval"] for record in approvals(gate, "requested")] == [approval, again]
 
 
+def renamed(name, resource=world.ECR):
+    return {"data": {"id": resource, "type": "integration", "attributes": {"profile_name": name}}}
+
+
+@pytest.mark.parametrize("other", [
+    {"body": renamed("something else")},
+    {"body": renamed("hub", world.HUB), "target": UPDATE.target.replace(world.ECR, world.HUB)},
+    {"target": UPDATE.target.replace(world.VERSION, "2024-10-16")},
+    {"token": TOKENS["editor"]},
+    {"target": UPDATE.target.replace("?", "/settings?"), "body": world.SETTINGS_BODY, "token": TOKENS["editor"]},
+    {"method": "DELETE", "body": None, "token": TOKENS["editor"]},
+], ids=["content", "integration", "version", "principal", "settings", "method"])
+def test_it_is_good_for_nothing_else(make_gate, sandbox, approve, other):
+    """Who has one and asks for another thing asks anew, and takes nothing from it; by another spelling it is the same."""
+    gate = make_gate(sandbox, policy=with_approvers(demand()))
+    same = {"method": "PATCH", "target": UPDATE.target, "token": UPDATE.token, "body": renamed("as approved")}
+    approval = assert_waits(gate.request(**same))
+    approve(gate, approval, "viewer")
+    for _ in range(2):
+        assert assert_waits(gate.request(**{**same, **other})) != approval and changes(sandbox) == []
+    assert approvals(gate, "void") == []
+    spelt = {"data": {"attributes": {"profile_name": "as\\u0020approved"}, "type": "integration", "id": world.ECR.upper()}}
+    upper = UPDATE.target.replace(world.ECR, world.ECR.upper())
+    got = gate.request("PATCH", upper, UPDATE.token, {"Authorization": f"token {UPDATE.token}"}, json.dumps(spelt).replace("\\\\", "\\"))
+    assert got.status == 200 and len(changes(sandbox)) == 1
+    assert assert_waits(gate.request(**{**same, "body": renamed("and then this")})) != approval and len(changes(sandbox)) == 1
+
+
 def test_what_was_certainly_not_sent_can_be_tried_again(make_gate, sandbox, approve):
     gate = make_gate(sandbox, policy=with_approvers(demand()))
     approval = assert_waits(send(gate, CREATE))

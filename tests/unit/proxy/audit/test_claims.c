@@ -664,8 +664,11 @@ static void no_room_forgets_nothing(void **unused)
     claims_state_free(&state);
 }
 
+static const char *kept_answer = "7"; /* of the keys that are done */
+
 static enum claim_result take_key_of(struct claims_state *state, const char *principal, int number)
 {
+    static char line[CLAIM_REPLAY_BYTES + 512];
     char id[ROOM], key[ROOM];
 
     snprintf(id, sizeof id, "%s-%d", principal, number);
@@ -677,10 +680,9 @@ static enum claim_result take_key_of(struct claims_state *state, const char *pri
     enum claim_result result = take_one(state, START, id, &claim);
 
     if (result == CLAIMS_TAKEN) {
-        char line[ROOM * 2];
-
         snprintf(line, sizeof line,
-                 "{\"request_id\":\"%s\",\"sent\":true,\"stage\":\"outcome\",\"status\":201}", id);
+                 "{\"replay\":%s,\"request_id\":\"%s\",\"sent\":true,\"stage\":\"outcome\",\"status\":201}",
+                 kept_answer, id);
         assert_null(claims_state_read(state, span_of(line)));
     }
     return result;
@@ -712,6 +714,33 @@ static void nobody_takes_all_keys(void **unused)
     assert_int_equal(take_key_of(&copy, "greedy", 7), CLAIM_KEY_DONE);
     assert_int_equal(take_key_of(&copy, "fourth", 0), CLAIMS_TAKEN);
     claims_state_free(&copy);
+}
+
+/* And of the room for answers. */
+static void nobody_takes_all_answers(void **unused)
+{
+    static char answer[CLAIM_REPLAY_BYTES + 1];
+    struct claims_state state = {0};
+    (void)unused;
+
+    memset(answer, 'x', sizeof answer - 1);
+    answer[0] = answer[sizeof answer - 2] = '"';
+    kept_answer = answer;
+    for (int i = 0; i < 2000; i++)
+        assert_int_equal(take_key_of(&state, "greedy", i), CLAIMS_TAKEN);
+    assert_int_equal(state.book.replays, CLAIM_REPLAYS / 2);
+    for (int i = 0; i < 2000; i++)
+        assert_int_equal(take_key_of(&state, "second", i), CLAIMS_TAKEN);
+    assert_int_equal(state.book.replays, CLAIM_REPLAYS / 4 * 3);
+    struct claims_state copy = reborn(&state);
+    assert_same(&state, &copy, START);
+    assert_memory_equal(state.book.owners, copy.book.owners, sizeof copy.book.owners);
+    claims_state_free(&copy);
+    claims_state_sweep(&state, START + 2 * CLAIM_KEY_S * SECOND);
+    for (size_t i = 0; i < BOOK_OWNERS; i++)
+        assert_true(state.book.owners[i].keys == 0 && state.book.owners[i].replays == 0);
+    claims_state_free(&state);
+    kept_answer = "7";
 }
 
 static enum claim_result ask_of(struct claims_state *state, const char *principal, int number, size_t bytes)
@@ -913,6 +942,7 @@ int main(void)
         cmocka_unit_test(random_histories_are_as_the_model_says),
         cmocka_unit_test(no_room_forgets_nothing),
         cmocka_unit_test(nobody_takes_all_keys),
+        cmocka_unit_test(nobody_takes_all_answers),
         cmocka_unit_test(nobody_fills_what_waits),
         cmocka_unit_test(the_radius_is_bound),
         cmocka_unit_test(answers_give_way),
