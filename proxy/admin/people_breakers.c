@@ -1,6 +1,8 @@
 /* Budgets that stay shut until somebody opens them (`until: reset`): /breakers, /breakers/{rule}/{key}, and
  * /breakers/{rule} where the budget is the whole gate's. */
+#include "policies/ascii.h"
 #include "policies/permission.h"
+#include "policies/utf8.h"
 #include "proxy/admin/people_internal.h"
 #include "proxy/audit/record.h"
 #include "proxy/base/clock.h"
@@ -216,6 +218,29 @@ static bool reset(struct people_request *ask, struct span name)
     return true;
 }
 
+/* The path behind the page, its escapes undone, in the arena; data NULL where that is nobody's name. */
+static struct span read_name(struct people_request *ask, struct span raw)
+{
+    char *text = arena_take(&ask->arena, raw.length + 1);
+    size_t length = 0;
+
+    for (size_t at = 0; text != NULL && at < raw.length; at++) {
+        int high = 0, low = raw.data[at];
+
+        if (raw.data[at] == '%') {
+            high = at + 2 < raw.length ? ascii_hex(raw.data[at + 1]) : -1;
+            low = high >= 0 ? ascii_hex(raw.data[at + 2]) : -1;
+            at += 2;
+        }
+        int byte = high * 16 + low;
+        if (high < 0 || low < 0 || byte < ' ' || byte == 0x7f)
+            return (struct span){NULL, 0};
+        text[length++] = (char)byte;
+    }
+    const struct span name = {text, length};
+    return text != NULL && utf8_is_valid(name) ? name : (struct span){NULL, 0};
+}
+
 bool people_is_breaker_page(struct span target)
 {
     const struct span page = SPAN(PAGE);
@@ -232,9 +257,8 @@ bool people_breakers(struct people_request *ask)
     if (list && (span_is(ask->request.method, "GET") || span_is(ask->request.method, "HEAD")))
         return reply_list(ask);
     if (!list && span_is(ask->request.method, "POST")) {
-        name.data += sizeof PAGE;
-        name.length -= sizeof PAGE;
-        return reset(ask, name);
+        name = read_name(ask, (struct span){name.data + sizeof PAGE, name.length - sizeof PAGE});
+        return name.data != NULL ? reset(ask, name) : people_refuse(ask, REFUSE_NO_BREAKER, NULL, NULL);
     }
     people_refuse(ask, REFUSE_METHOD, NULL, NULL);
     refusal_field(&ask->refusal, &ask->arena, "Allow", list ? "GET, HEAD" : "POST");

@@ -1,4 +1,5 @@
 /* `portcullis breaker`: budgets that stay shut until somebody opens them. */
+#include "policies/ascii.h"
 #include "proxy/console/output.h"
 #include "proxy/console/people_call.h"
 
@@ -46,6 +47,16 @@ static int list(int argc, char **argv)
     return CONSOLE_DONE;
 }
 
+/* The name of a principal may have any characters but controls. */
+static void add_escaped(struct text *path, const char *name)
+{
+    for (; *name != '\0'; name++)
+        if (ascii_is_unreserved(*name) || *name == '/')
+            text_add(path, name, 1);
+        else
+            text_add_format(path, "%%%02X", (unsigned)(unsigned char)*name);
+}
+
 static int reset(int argc, char **argv)
 {
     struct people_options people = {.at = NULL};
@@ -59,9 +70,8 @@ static int reset(int argc, char **argv)
         return status;
     if (operands.count != 1 || people.reason == NULL)
         return CONSOLE_USAGE;
-    if (!people_word("breaker", operands.items[0]))
-        return CONSOLE_BAD;
-    text_add_format(&path, PAGE "/%s", operands.items[0]);
+    text_add_string(&path, PAGE "/");
+    add_escaped(&path, operands.items[0]);
     status = path.failed ? CONSOLE_BAD : people_call(&people, "POST", path.data, &data);
     text_free(&path);
     if (status != CONSOLE_DONE || data == NULL)

@@ -154,6 +154,23 @@ def test_what_tripped_is_opened_though_its_rule_is_gone(make_gate, sandbox, now)
     assert [send(gate, world.another()).status for _ in range(2)] == [200, 429]
 
 
+@pytest.mark.parametrize("name, path", [("ci bot", "ci%20bot"), ("\u00e9quipe/50%", "%C3%A9quipe%2f50%25")])
+def test_whatever_the_principal_is_called(make_gate, sandbox, name, path):
+    document = breaker_policy("principal")
+    document["organizations"]["*"] = {"grants": [{"principal": "viewer", "permissions": ["portcullis.approve"]}]}
+    document["principals"][name] = document["principals"].pop("updater")
+    for grant in document["organizations"][PAYMENTS]["grants"]:
+        grant["principal"] = name if grant["principal"] == "updater" else grant["principal"]
+    gate = make_gate(sandbox, policy=document, config=LISTEN)
+    for _ in range(2):
+        assert [send(gate, world.another()).status for _ in range(2)] == [200, 429]
+        [shown] = gate.people("GET", "/breakers", TOKENS["viewer"]).json()["data"]
+        assert shown["id"] == f"the-rule/{name}"
+        for wrong in (path + "%", path + "%0", path + "%0A", path + "%00", path + "%FF", path + "x"):
+            assert error(gate.people("POST", f"/breakers/the-rule/{wrong}", TOKENS["viewer"], REASON), 404) == "no-such-breaker"
+        assert gate.people("POST", f"/breakers/the-rule/{path}", TOKENS["viewer"], REASON).status == 200
+
+
 def test_no_other_budget_is_opened(make_gate, sandbox):
     """What was spent of a budget that ends by itself, or of breaking the glass, is nobody's to forgive."""
     document = breaker_policy("principal")

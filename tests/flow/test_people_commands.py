@@ -171,3 +171,21 @@ def test_a_person_opens_a_breaker(make_gate, sandbox):
     assert send(gate, world.another()).status == 200
     [reset] = wait_until(lambda: [record for record in gate.journal() if record["stage"] == "breaker" and record["result"] == "reset"], what="the record")
     assert (reset["principal"], reset["detail"]) == ("viewer", WHY)
+
+
+def test_a_breaker_of_somebody_with_a_difficult_name(make_gate, sandbox):
+    """`reset` takes what `list` shows."""
+    name, document = "ci bot \u00e9/50%?", breaker_policy("principal")
+    document["organizations"]["*"] = {"grants": [{"principal": "viewer", "permissions": ["portcullis.approve"]}]}
+    document["principals"][name] = document["principals"].pop("updater")
+    for grant in document["organizations"][PAYMENTS]["grants"]:
+        grant["principal"] = name if grant["principal"] == "updater" else grant["principal"]
+    gate = make_gate(sandbox, policy=document, config=LISTEN)
+    where = ("--at", address(gate))
+    assert [send(gate, world.another()).status for _ in range(2)] == [200, 429]
+    shown = command("breaker", "list", *where, token=TOKENS["viewer"]).out.partition("  tripped")[0]
+    assert shown == f"the-rule/{name}"
+    opened = command("breaker", "reset", shown, "--reason", WHY, *where, token=TOKENS["viewer"])
+    assert (opened.status, opened.out) == (0, f"breaker {shown}: open again\n")
+    assert command("breaker", "reset", "the-rule/a\r\nX: y", "--reason", WHY, *where, token=TOKENS["viewer"]).status == 1
+    assert send(gate, world.another()).status == 200
