@@ -225,7 +225,7 @@ static struct span read_name(struct people_request *ask, struct span raw)
     size_t length = 0;
 
     for (size_t at = 0; text != NULL && at < raw.length; at++) {
-        int high = 0, low = raw.data[at];
+        int high = 0, low = (unsigned char)raw.data[at];
 
         if (raw.data[at] == '%') {
             high = at + 2 < raw.length ? ascii_hex(raw.data[at + 1]) : -1;
