@@ -29,6 +29,7 @@ cmd:node        nodejs
 cmd:npm         npm
 cmd:strace      strace
 cmd:valgrind    valgrind
+cmd:spin        spin
 '
 needed_for_ci='
 cmd:clang       clang

@@ -3,6 +3,7 @@
 #include "policies/fields.h"
 #include "proxy/audit/journal.h"
 #include "proxy/base/log.h"
+#include "proxy/base/step_log.h"
 #include "proxy/http/header_view.h"
 #include "proxy/tls/peer_names.h"
 #include "proxy/wire/refusal.h"
@@ -35,6 +36,8 @@ void exchange_enter(struct exchange *exchange, enum exchange_state next)
                   STATE_NAMES[next], STATE_NAMES[exchange->state]);
         abort();
     }
+    step_log(exchange->request_id, exchange->mutation ? "change" : "read", STATE_NAMES[exchange->state],
+             STATE_NAMES[next]);
     exchange->state = next;
 }
 
@@ -436,6 +439,8 @@ void exchange_drained(struct exchange *exchange)
 
 void exchange_abort(struct exchange *exchange)
 {
+    step_log(exchange->request_id, exchange->mutation ? "change" : "read", STATE_NAMES[exchange->state],
+             "aborted");
     if (exchange->call != NULL)
         upstream_cancel(exchange->call);
     exchange->call = NULL;

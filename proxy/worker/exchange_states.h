@@ -31,7 +31,6 @@
     STEP(PREPARING, AWAITING) /* as DECIDED, with what was found */                                          \
     STEP(PREPARING, REFUSING)                                                                                \
     STEP(PREPARING, RECORDING)                                                                               \
-    STEP(PREPARING, FORWARDED)                                                                               \
     STEP(PREPARING, REPLIED)                                                                                 \
     STEP(AWAITING, REFUSING)   /* the client left, or the journal did not come in time */                    \
     STEP(AWAITING, RECORDING)  /* the journal is ours */                                                     \

@@ -2,16 +2,19 @@
  * integration meanwhile, the journal's writer, the upstream, and one crash of the gate. States and steps of an
  * exchange are the gate's own table: a step that it does not have is an error here as it is there.
  *
- * Not in it: reads, the wait for the journal of another gate, budgets and keys (claimed in the same step as the
- * approval, and given back by the same rule). */
+ * Not in it: budgets and keys (claimed in the same step as the approval, and given back by the same rule). */
 #include "proxy/worker/exchange_states.h"
 
 #define NAME(state, name) , EXCHANGE_##state
 #define IS_STEP(f, t) || (state == EXCHANGE_##f && next == EXCHANGE_##t)
 mtype = { NOWHERE EXCHANGE_STATE_TABLE(NAME) };
 
+#ifndef CLIENTS
 #define CLIENTS 2
+#endif
+#ifndef FAILURES
 #define FAILURES 2 /* of disks and connections, in all */
+#endif
 
 /* The world. */
 byte facts;   /* what the integration is; it only ever becomes something new */
@@ -33,11 +36,29 @@ bool unknown;           /* that was so when the gate died */
 #define DURABLE(intent)   assert(intent)
 #define UNSENT(went)      assert(!went)
 
+/* With COURSES every step is printed with the state before it: what the gate's own courses are held against. */
+#ifdef COURSES
+#define TELL                                                                                                 \
+    printf("course "); printm(before); printf(" "); printm(state); printf(" "); printm(next); printf("\n"); \
+    before = state
+#else
+#define TELL skip
+#endif
+
 inline enter(to)
 {
-    next = to;
-    assert(false EXCHANGE_STEP_TABLE(IS_STEP));
-    state = next
+    d_step { /* nobody else sees it */
+        next = to;
+        assert(false EXCHANGE_STEP_TABLE(IS_STEP));
+        TELL;
+        state = next
+    }
+}
+
+/* Something goes wrong, or takes another way than most: so often in all, that what may pass does in the end. */
+inline mishap()
+{
+    d_step { failures < FAILURES -> failures++ }
 }
 
 /* The writer's step for an intent: looked at and reserved in one, then on the disk or given back. */
@@ -72,8 +93,8 @@ inline ask()
 {
     atomic {
         if
-        :: asked && (used || seen == bound) /* it waits already, or is being used */
-        :: else -> asked = true; given = false; bound = seen; asked_disk = true; given_disk = false; bound_disk = seen
+        :: asked && (used || seen == bound) -> pending = true /* it waits already, or is being used */
+        :: else -> pending = false; asked = true; given = false; bound = seen; asked_disk = true; given_disk = false; bound_disk = seen
         fi
     }
 }
@@ -89,32 +110,72 @@ inline ask()
 proctype client()
 {
     mtype state, next;
+#ifdef COURSES
+    mtype before;
+#endif
     byte seen, boot;
-    bool claimed, failed, intent, went;
+    bool claimed, failed, intent, went, pending;
 
 again:
-    atomic { state = EXCHANGE_RECEIVED; claimed = false; failed = false; intent = false; went = false; boot = boots };
+    atomic {
+#ifdef COURSES
+        before = NOWHERE;
+#endif
+        state = EXCHANGE_RECEIVED; claimed = false; failed = false; intent = false; went = false; boot = boots
+    };
     {
         enter(EXCHANGE_DECIDED);
-        enter(EXCHANGE_PREPARING);
+        if
+        :: enter(EXCHANGE_PREPARING)
+        :: mishap() /* nothing more must be known */
+        fi;
         seen = facts;
+        if
+        :: skip
+        :: mishap() -> goto refused /* by a rule, or by what was found */
+        :: state == EXCHANGE_DECIDED && failures < FAILURES -> failures++; enter(EXCHANGE_FORWARDED); goto replied /* it was a read */
+        :: mishap() -> enter(EXCHANGE_AWAITING); if :: skip :: goto refused fi
+        fi;
         enter(EXCHANGE_RECORDING);
         claim();
         if
-        :: failed || (!claimed && used) -> enter(EXCHANGE_REFUSING)
-        :: !failed && !claimed && !used -> enter(EXCHANGE_ASKING); ask()
+        :: failed || (!claimed && used) -> goto refused
+        :: !failed && !claimed && !used ->
+            enter(EXCHANGE_ASKING);
+            if
+            :: skip
+            :: mishap() -> enter(EXCHANGE_ASKING) /* the one that was void is recorded first */
+            fi;
+            ask();
+            if
+            :: !pending
+            :: pending -> goto refused
+            fi
         :: intent ->
 #ifdef SENT_TOO_EARLY
             intent = false;
 #endif
-            enter(EXCHANGE_FORWARDED);
             if
-            :: atomic { DURABLE(intent); AS_APPROVED(seen); went = true; sent++; ONLY_ONCE }
-            :: failures < FAILURES -> failures++ /* no connection: nothing was sent */
+            :: enter(EXCHANGE_FORWARDED);
+                if
+                :: atomic { DURABLE(intent); AS_APPROVED(seen); went = true; sent++; ONLY_ONCE }
+                :: mishap() /* no connection: nothing was sent */
+                fi
+            :: mishap() /* the client left: nothing is sent */
             fi;
-            enter(EXCHANGE_SETTLING);
+            if
+            :: enter(EXCHANGE_SETTLING)
+            :: mishap() /* nobody waits for the record */
+            fi;
             atomic { open = false; GIVE_BACK }
         fi;
+        goto replied;
+refused:
+        if
+        :: enter(EXCHANGE_REFUSING)
+        :: mishap() /* it cannot be recorded */
+        fi;
+replied:
         enter(EXCHANGE_REPLIED)
     } unless {
         boots != boot /* the gate died: whoever asks again asks the next one */
@@ -170,7 +231,11 @@ end:
 
 init
 {
+#if CLIENTS == 1
+    run client();
+#else
     atomic { run client(); run client() };
+#endif
     ended == CLIENTS
 }
 
