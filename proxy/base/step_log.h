@@ -1,6 +1,6 @@
-/* The steps of state machines, for tests: in a build with -DFAULT_POINTS (`make FAULTS=1`) each is appended to
- * the file that the environment variable PORTCULLIS_STEPS names, a line "id kind from to". The file is opened
- * when the program starts, before it confines itself. In every other build this is nothing. */
+/* The steps of state machines, for tests: in a build with -DFAULT_POINTS (`make FAULTS=1`) each is appended
+ * to the file that the environment variable PORTCULLIS_STEPS names, a line "id kind from to". The file is
+ * opened when the program starts, before it confines itself. In every other build this is nothing. */
 #ifndef PROXY_BASE_STEP_LOG_H
 #define PROXY_BASE_STEP_LOG_H
 
