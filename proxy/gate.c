@@ -55,7 +55,7 @@ static bool open_tls(struct service *service)
 {
     const struct config *config = service->config;
     struct problems problems = {0};
-    bool wanted = false;
+    bool wanted = config->approvals.tls;
 
     for (size_t i = 0; i < config->listen_count; i++)
         wanted = wanted || config->listen[i].tls;

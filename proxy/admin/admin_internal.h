@@ -6,6 +6,8 @@
 #include "proxy/admin/admin.h"
 #include "proxy/admin/token.h"
 #include "proxy/base/entropy.h"
+#include "proxy/net/transport.h"
+#include "proxy/tls/peer_names.h"
 #include "proxy/wire/wire.h"
 
 #include <event2/event_struct.h>
@@ -22,7 +24,9 @@ struct people_change;
 struct admin_client {
     TAILQ_ENTRY(admin_client) link;
     struct admin *admin;
-    int descriptor;
+    struct transport transport;
+    bool shaking;             /* hands, by TLS */
+    struct peer_names *names; /* in the certificate that it showed; NULL: none */
     struct event readable, writable, deadline;
     struct wire wire;
     char request[ADMIN_REQUEST + ADMIN_CONTENT + 64]; /* empty lines may stand before it; wiped: it may hold
@@ -52,9 +56,6 @@ struct admin {
 /* client.c: serves an accepted connection, which is taken over. */
 void admin_client_begin(struct admin *admin, int descriptor);
 void admin_client_end(struct admin_client *client);
-
-/* client.c: sends what is in `reply`. */
-void admin_client_reply(struct admin_client *client);
 
 /* client.c: sends what is in `reply`, for a request that had to wait. */
 void admin_client_reply(struct admin_client *client);

@@ -1,10 +1,10 @@
 /* A connection to the admin listener: reads one request, writes one reply, closes. */
 #include "proxy/admin/admin_internal.h"
 
-#include <errno.h>
+#include "proxy/tls/server.h"
+
 #include <event2/event.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define DEADLINE_S  5     /* for all of it */
@@ -24,8 +24,9 @@ void admin_client_end(struct admin_client *client)
     (void)event_del(&client->readable);
     (void)event_del(&client->writable);
     (void)event_del(&client->deadline);
-    (void)close(client->descriptor);
+    transport_close(&client->transport, false);
     people_forget(client);
+    free(client->names);
     text_free(&client->content);
     text_free(&client->reply);
     explicit_bzero(client->request, sizeof client->request);
@@ -37,33 +38,27 @@ void admin_client_end(struct admin_client *client)
 /* To close at once with unread input would make the kernel reset the connection, and the reply with it. */
 static void close_gently(struct admin_client *client)
 {
-    (void)event_del(&client->writable);
-    (void)shutdown(client->descriptor, SHUT_WR);
+    if (transport_finish(&client->transport) == TRANSPORT_WANTS_WRITE)
+        (void)event_add(&client->writable, NULL);
+    else
+        (void)event_del(&client->writable);
 }
 
 static void send_reply(struct admin_client *client)
 {
     while (client->sent < client->reply.length) {
-        ssize_t count = send(client->descriptor, client->reply.data + client->sent,
-                             client->reply.length - client->sent, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0 && (errno == EAGAIN || errno == EWOULDBLOCK) && event_add(&client->writable, NULL) == 0)
+        size_t taken = 0;
+        enum transport_result result = transport_write(&client->transport, client->reply.data + client->sent,
+                                                       client->reply.length - client->sent, &taken);
+        client->sent += taken;
+        if (result == TRANSPORT_WANTS_WRITE && event_add(&client->writable, NULL) == 0)
             return;
-        if (count < 0) {
+        if (result != TRANSPORT_DONE) {
             admin_client_end(client);
             return;
         }
-        client->sent += (size_t)count;
     }
     close_gently(client);
-}
-
-static void on_writable(evutil_socket_t descriptor, short what, void *arg)
-{
-    (void)descriptor;
-    (void)what;
-    send_reply(arg);
 }
 
 void admin_client_reply(struct admin_client *client)
@@ -91,8 +86,8 @@ static struct span header_of(const struct admin_client *client)
     return header;
 }
 
-/* Judges the bytes from `at` on. */
-static void judge(struct admin_client *client, size_t at)
+/* Judges the bytes from `at` on. True when more must come; otherwise the client may be gone. */
+static bool judge(struct admin_client *client, size_t at)
 {
     struct wire *wire = &client->wire;
 
@@ -114,34 +109,96 @@ static void judge(struct admin_client *client, size_t at)
     else if (client->received == sizeof client->request)
         admin_refuse(client->admin, WIRE_FAULT_HEADER_LARGE, &client->reply);
     else
-        return;
+        return true;
     if (client->change == NULL)
         admin_client_reply(client);
     else
         (void)event_del(&client->readable);
+    return false;
+}
+
+/* Ends it unless the transport only has to wait; true when it need not. */
+static bool is_done(struct admin_client *client, enum transport_result result)
+{
+    if (result == TRANSPORT_DONE)
+        return true;
+    if (result == TRANSPORT_ENDED || result == TRANSPORT_BROKEN)
+        admin_client_end(client); /* one that says no more before its request is whole gets no reply */
+    else if (result == TRANSPORT_WANTS_WRITE)
+        (void)event_add(&client->writable, NULL);
+    else if (!client->replied)
+        (void)event_del(&client->writable);
+    return false;
+}
+
+/* Once; true when more may be there, false when it has to come, or the client may be gone. */
+static bool read_some(struct admin_client *client)
+{
+    size_t at = client->replied ? 0 : client->received, count = 0;
+
+    if (!is_done(client, transport_read(&client->transport, client->request + at, sizeof client->request - at,
+                                        &count)))
+        return false;
+    if (!client->replied) {
+        client->received += count;
+        return judge(client, at);
+    }
+    client->drained += count;
+    if (client->drained <= DRAIN_BYTES)
+        return true;
+    admin_client_end(client);
+    return false;
+}
+
+/* For what TLS has taken from the socket no event comes. */
+static void read_on(struct admin_client *client)
+{
+    while (read_some(client) && transport_holds(&client->transport))
+        continue;
+}
+
+/* Whoever fails here, or has a certificate whose names cannot be kept, gets no word but TLS's own. */
+static void shake(struct admin_client *client)
+{
+    bool failed = false;
+
+    if (!is_done(client, transport_handshake(&client->transport)))
+        return;
+    (void)event_del(&client->writable);
+    client->shaking = false;
+    client->names = tls_server_peer(&client->transport, &failed);
+    if (failed)
+        admin_client_end(client);
+    else
+        read_on(client);
 }
 
 static void on_readable(evutil_socket_t descriptor, short what, void *arg)
 {
     struct admin_client *client = arg;
-    size_t at = client->replied ? 0 : client->received;
-    ssize_t count = recv(descriptor, client->request + at, sizeof client->request - at, 0);
+    (void)descriptor;
     (void)what;
 
-    if (count < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (count <= 0) {
-        admin_client_end(client); /* a client that says no more before its request is whole gets no reply */
-        return;
+    if (client->shaking)
+        shake(client);
+    else
+        read_on(client);
+}
+
+static void on_writable(evutil_socket_t descriptor, short what, void *arg)
+{
+    struct admin_client *client = arg;
+    (void)descriptor;
+    (void)what;
+
+    if (client->shaking) {
+        shake(client);
+    } else if (client->replied) {
+        send_reply(client);
+    } else { /* TLS had to write before it reads on */
+        (void)event_del(&client->writable);
+        read_on(client);
     }
-    if (!client->replied) {
-        client->received += (size_t)count;
-        judge(client, at);
-        return;
-    }
-    client->drained += (size_t)count;
-    if (client->drained > DRAIN_BYTES)
-        admin_client_end(client);
 }
 
 static void on_deadline(evutil_socket_t descriptor, short what, void *arg)
@@ -164,7 +221,7 @@ void admin_client_begin(struct admin *admin, int descriptor)
     if (admin->client_count == ADMIN_CLIENTS)
         admin_client_end(TAILQ_FIRST(&admin->clients));
     client->admin = admin;
-    client->descriptor = descriptor;
+    client->transport.fd = descriptor;
     wire_begin(&client->wire, admin->port != NULL ? &people_limits : &limits);
     TAILQ_INSERT_TAIL(&admin->clients, client, link);
     admin->client_count++;
@@ -172,6 +229,8 @@ void admin_client_begin(struct admin *admin, int descriptor)
     (void)event_assign(&client->writable, admin->base, descriptor, EV_WRITE | EV_PERSIST, on_writable,
                        client);
     (void)event_assign(&client->deadline, admin->base, -1, 0, on_deadline, client);
-    if (event_add(&client->readable, NULL) != 0 || event_add(&client->deadline, &deadline) != 0)
+    client->shaking = admin->port != NULL && admin->view->service->config->approvals.tls;
+    if ((client->shaking && !tls_server_attach(admin->view->service->tls, &client->transport)) ||
+        event_add(&client->readable, NULL) != 0 || event_add(&client->deadline, &deadline) != 0)
         admin_client_end(client);
 }

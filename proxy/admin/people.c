@@ -235,6 +235,10 @@ void people_answer(struct admin_client *client, struct span header, size_t field
     bool right = ask.ruleset != NULL && !client->content.failed &&
                  header_view(header, field_count, &ask.arena, &ask.request);
     ask.request.now = clock_now_us() / 1000000;
+    if (client->names != NULL) {
+        ask.request.certificate_names = client->names->names;
+        ask.request.certificate_name_count = client->names->count;
+    }
     if (right)
         ask.policy = ruleset_policy(ask.ruleset);
     else

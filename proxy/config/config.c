@@ -165,8 +165,11 @@ static const struct setting table[] = {
      "for none."},
 
     {"approvals.listen", SETTING_ADMIN, AT(approvals.listen), 0, 0, true, "null",
-     "Where people see and give approvals (/approvals): an address of this machine or unix:PATH (made with "
-     "mode 0600); null for nowhere."},
+     "Where people see and give approvals (/approvals): an address of this machine, unix:PATH (made with "
+     "mode "
+     "0600), or with approvals.tls any address; null for nowhere."},
+    {"approvals.tls", SETTING_SWITCH, AT(approvals.tls), 0, 0, false, "false",
+     "Is it encrypted there, with tls.certificate and by all that tls says?"},
 
     {"ship.syslog", SETTING_SYSLOG, AT(ship.syslog), 0, 0, true, "null",
      "Where the journal is shipped as syslog (RFC 5424): unix:/dev/log, or tls://host:port (RFC 5425); null "

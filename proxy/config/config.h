@@ -123,6 +123,7 @@ struct config {
 
     struct {
         struct config_address listen; /* text NULL: nowhere */
+        bool tls;
     } approvals;
 
     struct {

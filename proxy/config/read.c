@@ -250,16 +250,21 @@ static void check_admin(struct reading *reading)
                      address->text);
 }
 
-/* People show their tokens there, and it speaks no TLS. */
+/* People show their tokens there. */
 static void check_approvals(struct reading *reading)
 {
     const struct config *config = reading->config;
     const struct config_address *address = &config->approvals.listen;
 
-    if (address->text != NULL && address->kind == ADDRESS_TCP && !host_is_loopback(address->host))
-        problems_add(reading->problems, SEVERITY_ERROR, &config->document, "/approvals/listen",
-                     "approvals.listen must be an address of this machine (127.0.0.0/8, [::1], unix:PATH): "
-                     "tokens are shown there, and it speaks no TLS. Put what ends TLS before it");
+    if (address->text != NULL && address->kind == ADDRESS_TCP && !host_is_loopback(address->host) &&
+        !config->approvals.tls)
+        problems_add(
+            reading->problems, SEVERITY_ERROR, &config->document, "/approvals/listen",
+            "approvals.listen is no address of this machine (127.0.0.0/8, [::1], unix:PATH), and tokens "
+            "are shown there: that needs approvals.tls");
+    if (config->approvals.tls && address->text != NULL && address->kind == ADDRESS_UNIX)
+        problems_add(reading->problems, SEVERITY_ERROR, &config->document, "/approvals/tls",
+                     "approvals.listen is a UNIX socket, which has no TLS");
 }
 
 /* What lies in the journal's directory is handed out with it. */

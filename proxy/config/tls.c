@@ -15,7 +15,10 @@ static bool check_listeners(const struct config *config, struct problems *proble
             problems_add(problems, SEVERITY_ERROR, &config->document, pointer,
                          "listen.tls needs a certificate in tls.certificate");
     }
-    return used;
+    if (config->approvals.tls && config->tls.certificate == NULL)
+        problems_add(problems, SEVERITY_ERROR, &config->document, "/approvals/tls",
+                     "approvals.tls needs a certificate in tls.certificate");
+    return used || config->approvals.tls;
 }
 
 /* What the settings of TLS say together, and with the listeners. */

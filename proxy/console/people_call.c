@@ -75,8 +75,9 @@ static char *find_address(const struct people_options *options)
         output_problems(&problems);
     else if (config->approvals.listen.text == NULL)
         output_fault("%s has no approvals.listen", options->config);
-    else
-        at = strdup(config->approvals.listen.text);
+    else if (asprintf(&at, "%s%s", config->approvals.tls ? "https://" : "", config->approvals.listen.text) <
+             0)
+        at = NULL;
     config_free(config);
     problems_free(&problems);
     return at;

@@ -420,7 +420,8 @@ class Gate(Process):
         address = json.loads(self.port_file.read_text())["approvals"]
         if not address.startswith("unix:"):
             host, _, port = address.rpartition(":")
-            return socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE)
+            connection = socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE)
+            return self.tls().wrap_socket(connection, server_hostname="localhost") if self.config["approvals"].get("tls") else connection
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(PATIENCE)
         connection.connect(address.removeprefix("unix:"))
