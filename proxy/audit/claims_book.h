@@ -3,6 +3,7 @@
 #ifndef PROXY_AUDIT_CLAIMS_BOOK_H
 #define PROXY_AUDIT_CLAIMS_BOOK_H
 
+#include "proxy/audit/approval_states.h"
 #include "proxy/audit/claims.h"
 
 enum held_kind { HELD_KEY, HELD_TWIN, HELD_APPROVAL, HELD_BUDGET, HELD_FLIGHT, HELD_KINDS };
@@ -39,13 +40,17 @@ struct agreement {
     int64_t time_us;
 };
 
+#define APPROVAL_STATE(state, name) APPROVAL_##state,
+enum approval_state { APPROVAL_STATE_TABLE(APPROVAL_STATE) APPROVAL_STATES };
+#undef APPROVAL_STATE
+
 struct held_approval {
     struct held held;
     char *request, *facts, *rule, *principal;
     uint64_t targets, projects;
     unsigned people;
     int64_t time_us, expires_us;
-    bool used; /* by an intent that has no end */
+    enum approval_state state;
     struct agreement given[CLAIM_PEOPLE];
     size_t given_count;
     char *record; /* but for `prev` and `seq` */

@@ -10,7 +10,7 @@ static void copy(char *to, size_t room, struct span text)
 
 bool approval_is_live(const struct held_approval *approval, int64_t now_us)
 {
-    return !approval->used && approval->expires_us > now_us;
+    return approval->state == APPROVAL_PENDING && approval->expires_us > now_us;
 }
 
 struct held_approval *approval_for(const struct book *book, struct span request, int64_t now_us)

@@ -44,6 +44,10 @@ struct claims_end {
 /* claims_settle.c: settles what its intent claimed, which cannot be taken back. */
 void claims_settle(struct book *book, const struct claims_end *end);
 
+/* Holds a step of an approval against the table: one that is not there is a defect, and the gate stops rather
+ * than guess. The state itself is the caller's to change. */
+void approval_step(const struct held_approval *approval, enum approval_state next);
+
 /* Is the approval good to be given or used? */
 bool approval_is_live(const struct held_approval *approval, int64_t now_us);
 /* The one that waits for this request; NULL without one. */

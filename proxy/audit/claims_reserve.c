@@ -55,7 +55,8 @@ static bool reserve_approval(struct book *book, const struct claims_record *reco
     struct held_approval *used = (struct held_approval *)book_copy(held);
     if (used == NULL)
         return false;
-    used->used = true;
+    approval_step(used, APPROVAL_USED);
+    used->state = APPROVAL_USED;
     return book_change(book, held, &used->held);
 }
 
@@ -125,6 +126,8 @@ static bool ask(struct book *book, const struct claims_record *record, const str
     approval->people = claim->people;
     approval->time_us = record->time_us;
     approval->expires_us = record->time_us + claim->seconds * CLAIM_SECOND_US;
+    approval_step(approval, APPROVAL_PENDING);
+    approval->state = APPROVAL_PENDING;
     bool whole = set(&approval->request, claim->request) && set(&approval->facts, claim->facts) &&
                  set(&approval->rule, claim->rule) && set(&approval->principal, claim->principal) &&
                  set(&approval->record, record->text);
@@ -141,6 +144,7 @@ static bool give(struct book *book, const struct claims_record *record, const st
     approval = (struct held_approval *)book_copy(held);
     if (approval == NULL)
         return false;
+    approval_step(approval, APPROVAL_PENDING);
     struct agreement *given = &approval->given[approval->given_count++];
     *given = (struct agreement){.time_us = record->time_us};
     if (set(&given->principal, claim->principal) && set(&given->person, claim->person))
@@ -160,6 +164,7 @@ static bool withdraw(struct book *book, const struct claims_record *record, cons
     approval = (struct held_approval *)book_copy(held);
     if (approval == NULL)
         return false;
+    approval_step(approval, APPROVAL_PENDING);
     size_t kept = 0;
     for (size_t i = 0; i < approval->given_count; i++)
         if (span_is(claim->principal, approval->given[i].principal)) {
@@ -177,7 +182,10 @@ static bool make_void(struct book *book, const struct claims_record *record, con
     struct held *held = book_find(book, HELD_APPROVAL, claim->id);
     (void)record;
 
-    return held == NULL || book_change(book, held, NULL);
+    if (held == NULL)
+        return true;
+    approval_step((const struct held_approval *)held, APPROVAL_OVER);
+    return book_change(book, held, NULL);
 }
 
 static bool (*const doers[CLAIM_KINDS])(struct book *, const struct claims_record *, const struct claim *) = {

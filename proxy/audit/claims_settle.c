@@ -86,14 +86,16 @@ static void end_twin(const struct ending *ending, const struct flight_claim *cla
 
 static void end_approval(const struct ending *ending, const struct flight_claim *claim)
 {
-    struct held *approval = book_find(ending->book, HELD_APPROVAL, claim->name);
+    struct held_approval *approval =
+        (struct held_approval *)book_find(ending->book, HELD_APPROVAL, claim->name);
 
     if (approval == NULL || ending->end == END_UNKNOWN)
         return;
+    approval_step(approval, ending->end == END_NOT_SENT ? APPROVAL_PENDING : APPROVAL_OVER);
     if (ending->end == END_NOT_SENT)
-        ((struct held_approval *)approval)->used = false;
+        approval->state = APPROVAL_PENDING;
     else
-        book_forget(ending->book, approval);
+        book_forget(ending->book, &approval->held);
 }
 
 static void end_budget(const struct ending *ending, const struct flight_claim *claim)

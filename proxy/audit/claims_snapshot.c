@@ -58,7 +58,7 @@ static void write_approval(struct text *text, const struct held *held)
     if (approval->targets != CLAIM_NO_RADIUS)
         add_number(text, "targets", approval->targets);
     add_number(text, "time", (uint64_t)approval->time_us);
-    if (approval->used)
+    if (approval->state == APPROVAL_USED)
         text_add_string(text, ",\"used\":true");
 }
 
@@ -244,7 +244,7 @@ static bool read_approval(const json_t *item, struct held *held)
     approval->people = (unsigned)get_number(item, "people", 1);
     approval->projects = get_number(item, "projects", CLAIM_NO_RADIUS);
     approval->targets = get_number(item, "targets", CLAIM_NO_RADIUS);
-    approval->used = json_is_true(json_object_get(item, "used"));
+    approval->state = json_is_true(json_object_get(item, "used")) ? APPROVAL_USED : APPROVAL_PENDING;
     return get_text(item, "facts", &approval->facts) && get_text(item, "principal", &approval->principal) &&
            get_text(item, "request", &approval->request) && get_text(item, "rule", &approval->rule) &&
            get_text(item, "record", &approval->record) && read_given(item, approval);

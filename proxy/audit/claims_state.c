@@ -46,8 +46,10 @@ static void sweep_approvals(struct book *book, int64_t now_us)
         const struct held_approval *approval = (struct held_approval *)held;
 
         next = book_next(book, HELD_APPROVAL, held);
-        if (!approval->used && !approval_is_live(approval, now_us))
-            book_forget(book, held);
+        if (approval->state == APPROVAL_USED || approval_is_live(approval, now_us))
+            continue;
+        approval_step(approval, APPROVAL_OVER);
+        book_forget(book, held);
     }
 }
 
@@ -100,7 +102,7 @@ int64_t claims_state_since(const struct claims_state *state, int64_t now_us)
          held = book_next(book, HELD_APPROVAL, held)) {
         const struct held_approval *approval = (const struct held_approval *)held;
 
-        if (approval->used || approval_is_live(approval, now_us))
+        if (approval->state == APPROVAL_USED || approval_is_live(approval, now_us))
             since = older(since, approval->time_us);
     }
     for (held = book_next(book, HELD_BUDGET, NULL); held != NULL; held = book_next(book, HELD_BUDGET, held)) {

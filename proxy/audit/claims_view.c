@@ -37,11 +37,12 @@ static bool add_radius(json_t *view, const char *name, uint64_t number)
 
 json_t *claims_view_approval(const struct held_approval *approval)
 {
-    json_t *view = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:o}", "id", approval->held.name, "principal",
-        approval->principal, "rule", approval->rule, "request", approval->request, "facts", approval->facts,
-        "people", (int)approval->people, "requested", view_time(approval->time_us), "expires",
-        view_time(approval->expires_us), "used", approval->used, "given", view_given(approval));
+    json_t *view =
+        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:b, s:o}", "id", approval->held.name,
+                  "principal", approval->principal, "rule", approval->rule, "request", approval->request,
+                  "facts", approval->facts, "people", (int)approval->people, "requested",
+                  view_time(approval->time_us), "expires", view_time(approval->expires_us), "used",
+                  approval->state == APPROVAL_USED, "given", view_given(approval));
 
     if (view != NULL && add_radius(view, "targets", approval->targets) &&
         add_radius(view, "projects", approval->projects))

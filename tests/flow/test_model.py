@@ -1,5 +1,6 @@
-"""The courses that exchanges really take are courses of the model that spin has looked through (tests/model): the gate with its fault points writes
-down each step, spin prints those of the model, and both have them from one table (proxy/worker/exchange_states.h)."""
+"""The courses that exchanges and approvals really take are courses of the model that spin has looked through (tests/model): the gate with its fault
+points writes down each step, spin prints those of the model, and both have them from the same tables (proxy/worker/exchange_states.h,
+proxy/audit/approval_states.h)."""
 
 import collections
 import concurrent.futures
@@ -39,21 +40,23 @@ def steps(tmp_path, monkeypatch):
     return tmp_path / "steps"
 
 
-def table():
-    return {(before.lower(), after.lower()) for before, after in TABLE.findall((ROOT / "proxy" / "worker" / "exchange_states.h").read_text())}
+def table(name):
+    return {(before.lower(), after.lower()) for before, after in TABLE.findall((ROOT / "proxy" / name).read_text())}
 
 
-def of_the_model():
-    """Each step with the one before it: (state before, from, to)."""
+def of_the_model(what):
+    """Each step of an exchange ("course") with the one before it: (state before, from, to); or of an approval: (from, to)."""
     said = subprocess.run(["sh", "tests/model/run.sh", BUILD, "courses"], capture_output=True, text=True, timeout=PATIENCE + 60, check=True, cwd=ROOT)
-    return {tuple(line.lower().split()) for line in said.stdout.splitlines()}
+    return {tuple(line.lower().split()[1:]) for line in said.stdout.splitlines() if line.startswith(what)}
 
 
 def courses(steps):
     """States of each exchange, by its id."""
     found = collections.defaultdict(list)
     for line in steps.read_text().splitlines():
-        identity, _, before, after = line.split()
+        identity, kind, before, after = line.split()
+        if kind == "approval":
+            continue
         if not found[identity]:
             found[identity].append(before)
         assert found[identity][-1] == before, "a state was changed without a step"
@@ -63,7 +66,7 @@ def courses(steps):
 
 def assert_of_the_model(steps, whole=True):
     """Each course begins, goes on and ends as one of the model; the steps that were seen. `whole`: no gate died in the middle."""
-    windows, seen = of_the_model(), set()
+    windows, seen = of_the_model("course"), set()
     for identity, course in courses(steps).items():
         assert course[0] == FIRST, (identity, course)
         assert course[-1] in (LAST, ABORTED) or not whole, (identity, course)
@@ -76,7 +79,8 @@ def assert_of_the_model(steps, whole=True):
 
 def test_the_model_takes_every_step_of_the_table():
     """None of the table's rows is dead, and the model has no other."""
-    assert {window[1:] for window in of_the_model()} == table()
+    assert {window[1:] for window in of_the_model("course")} == table("worker/exchange_states.h")
+    assert of_the_model("approval") == table("audit/approval_states.h")
 
 
 def refusals(make_gate, sandbox):
@@ -147,3 +151,19 @@ def test_the_courses_in_storms(tmp_path, steps):
     many.run(4, "courses", tmp_path / "life", collections.Counter())
     seen = assert_of_the_model(steps, whole=False)
     assert {("recording", "asking"), ("recording", "refusing"), ("refusing", "replied")} <= seen and len(courses(steps)) > 100
+    assert approval_steps(steps) | {("used", "pending")} == of_the_model("approval")
+
+
+def approval_steps(steps):
+    """Those that were seen, of all approvals; after a restart the journal is read, and takes them again."""
+    return {tuple(line.split()[2:]) for line in steps.read_text().splitlines() if line.split()[1] == "approval"}
+
+
+def test_an_approval_of_what_was_not_sent_waits_again(make_gate, sandbox, steps):
+    gate = make_gate(sandbox, policy=people_policy(), config=LISTEN)
+    approval = assert_waits(send(gate, CREATE))
+    assert gate.people("POST", f"/approvals/{approval}", TOKENS["viewer"], REASON).status == 200
+    sandbox.stop()
+    assert send(gate, CREATE).status == 502
+    assert [tuple(line.split()[2:]) for line in steps.read_text().splitlines() if line.startswith(approval)] == [
+        ("nowhere", "pending"), ("pending", "pending"), ("pending", "used"), ("used", "pending")]

@@ -3,11 +3,14 @@
  * exchange are the gate's own table: a step that it does not have is an error here as it is there.
  *
  * Not in it: budgets and keys (claimed in the same step as the approval, and given back by the same rule). */
+#include "proxy/audit/approval_states.h"
 #include "proxy/worker/exchange_states.h"
 
 #define NAME(state, name) , EXCHANGE_##state
+#define NAME_APPROVAL(state, name) , APPROVAL_##state
 #define IS_STEP(f, t) || (state == EXCHANGE_##f && next == EXCHANGE_##t)
-mtype = { NOWHERE EXCHANGE_STATE_TABLE(NAME) };
+#define IS_APPROVAL_STEP(f, t) || (approval == APPROVAL_##f && later == APPROVAL_##t)
+mtype = { NOWHERE EXCHANGE_STATE_TABLE(NAME) APPROVAL_STATE_TABLE(NAME_APPROVAL) };
 
 #ifndef CLIENTS
 #define CLIENTS 2
@@ -29,6 +32,7 @@ bool asked_disk, given_disk, used_disk;
 byte bound, bound_disk; /* the facts that it is for */
 bool open;              /* an intent on the disk has no outcome there */
 bool unknown;           /* that was so when the gate died */
+mtype approval = APPROVAL_NOWHERE, later = APPROVAL_NOWHERE; /* the same, as the table has it */
 
 /* Which of the properties fails is what a mutant is known by. */
 #define ONLY_ONCE         assert(sent <= 1)
@@ -44,6 +48,20 @@ bool unknown;           /* that was so when the gate died */
 #else
 #define TELL skip
 #endif
+
+#ifdef COURSES
+#define TELL_APPROVAL printf("approval "); printm(approval); printf(" "); printm(later); printf("\n")
+#else
+#define TELL_APPROVAL skip
+#endif
+
+inline becomes(what)
+{
+    later = what;
+    assert(false APPROVAL_STEP_TABLE(IS_APPROVAL_STEP));
+    TELL_APPROVAL;
+    approval = later
+}
 
 inline enter(to)
 {
@@ -77,14 +95,14 @@ inline claim()
 {
     atomic {
         if
-        :: asked && given && !used && FITS -> RESERVE; claimed = true
+        :: asked && given && !used && FITS -> becomes(APPROVAL_USED); RESERVE; claimed = true
         :: else -> claimed = false
         fi
     };
     if
     :: !claimed
     :: claimed -> atomic { used = true; used_disk = true; open = true; intent = true }
-    :: claimed && failures < FAILURES -> atomic { failures++; used = false; failed = true } /* the disk fails */
+    :: claimed && failures < FAILURES -> atomic { failures++; used = false; becomes(APPROVAL_PENDING); failed = true } /* the disk fails */
     fi
 }
 
@@ -94,7 +112,14 @@ inline ask()
     atomic {
         if
         :: asked && (used || seen == bound) -> pending = true /* it waits already, or is being used */
-        :: else -> pending = false; asked = true; given = false; bound = seen; asked_disk = true; given_disk = false; bound_disk = seen
+        :: else ->
+            if
+            :: asked -> becomes(APPROVAL_OVER) /* void */
+            :: !asked
+            fi;
+            approval = APPROVAL_NOWHERE;
+            becomes(APPROVAL_PENDING);
+            pending = false; asked = true; given = false; bound = seen; asked_disk = true; given_disk = false; bound_disk = seen
         fi
     }
 }
@@ -167,7 +192,13 @@ again:
             :: enter(EXCHANGE_SETTLING)
             :: mishap() /* nobody waits for the record */
             fi;
-            atomic { open = false; GIVE_BACK }
+            atomic {
+                open = false; GIVE_BACK;
+                if
+                :: went -> becomes(APPROVAL_OVER)
+                :: !went -> becomes(APPROVAL_PENDING)
+                fi
+            }
         fi;
         goto replied;
 refused:
@@ -191,7 +222,7 @@ active proctype person()
 {
 end:
     do
-    :: atomic { asked && !given -> given = true; given_disk = true }
+    :: atomic { asked && !given && !used -> becomes(APPROVAL_PENDING); given = true; given_disk = true }
     od
 }
 
@@ -211,10 +242,16 @@ active proctype crash()
         boots++; unknown = open; open = false;
         asked = asked_disk; given = given_disk; bound = bound_disk;
 #ifdef FORGOTTEN_AT_RESTART
-        used = false
+        used = false;
 #else
-        used = used_disk
+        used = used_disk;
 #endif
+        if /* what the journal says of it */
+        :: used_disk && unknown -> approval = APPROVAL_USED
+        :: used_disk && !unknown -> approval = APPROVAL_OVER
+        :: !used_disk && asked_disk -> approval = APPROVAL_PENDING
+        :: !used_disk && !asked_disk -> approval = APPROVAL_NOWHERE
+        fi
     }
     :: skip
     fi
@@ -225,7 +262,7 @@ active proctype reconciler()
 {
 end:
     do
-    :: atomic { unknown -> unknown = false; asked = false; given = false; used = false; asked_disk = false; given_disk = false; used_disk = false }
+    :: atomic { unknown -> becomes(APPROVAL_OVER); unknown = false; asked = false; given = false; used = false; asked_disk = false; given_disk = false; used_disk = false }
     od
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh BUILD: spin looks through every course of the model; each mutant of it must break the property that is there for it.
-# run.sh BUILD courses: prints each step of an exchange that the model takes: the state before, from, to.
+# run.sh BUILD courses: prints each step that the model takes: of an exchange the state before, from, to; of an approval from, to.
 set -eu
 out=$1/model
 root=$PWD
@@ -15,7 +15,7 @@ if [ "${2:-}" = courses ]; then
     spin -a -DCOURSES -DCLIENTS=1 -DFAILURES=5 model.pml >log && cc -O1 -DSAFETY -DNOCLAIM -DPRINTF -o pan pan.c || { cat log; exit 1; }
     ./pan -m200000 >log
     grep -q 'errors: 0' log || { cat log; exit 1; }
-    sed -n 's/.*course //p' log | sed 's/EXCHANGE_//g' | sort -u
+    sed -n 's/.*\(course\|approval\) /\1 /p' log | sed 's/EXCHANGE_//g; s/APPROVAL_//g' | sort -u
     exit
 fi
 

@@ -34,9 +34,9 @@ Mutant = collections.namedtuple("Mutant", "name file line instead seen_by", defa
 MUTANTS = [Mutant(*row) for row in [
     # Nothing is reserved.
     # An approval's request is its twin, too, which alone would do while it is under way.
-    ("neither an approval nor a twin is reserved", RESERVE, ("used->used = true;", "return put(book, &twin->held, true);"),
-     ("used->used = false;", "book_drop(&twin->held);\n    return true;")),
-    ("an approval can be used again", SETTLE, "else\n        book_forget(ending->book, approval);", "else\n        ((struct held_approval *)approval)->used = false;"),
+    ("neither an approval nor a twin is reserved", RESERVE, ("used->state = APPROVAL_USED;", "return put(book, &twin->held, true);"),
+     ("used->state = APPROVAL_PENDING;", "book_drop(&twin->held);\n    return true;")),
+    ("an approval can be used again", SETTLE, "else\n        book_forget(ending->book, &approval->held);", "else\n        approval->state = APPROVAL_PENDING;"),
     ("a key is not reserved", RESERVE, "return put(book, &key->held, whole);", "book_drop(&key->held);\n    return whole;"),
     ("a twin is not reserved", RESERVE, "return put(book, &twin->held, true);", "book_drop(&twin->held);\n    return true;"),
     ("a budget is not reserved", RESERVE, "return budget != NULL && book_spend(book, budget, record->time_us, claim->seconds);",
@@ -53,7 +53,7 @@ MUTANTS = [Mutant(*row) for row in [
     ("the principal is not in the key", DIGEST, "    add_part(&form, span_of(decision->principal->name));\n    add_part(&form, decision->orders.key);",
      "    add_part(&form, decision->orders.key);"),
     # It is used up too early, or given back too early.
-    ("an approval is used up by what was not sent", SETTLE, "((struct held_approval *)approval)->used = false;", "book_forget(ending->book, approval);",
+    ("an approval is used up by what was not sent", SETTLE, "approval->state = APPROVAL_PENDING;", "book_forget(ending->book, &approval->held);",
      FLOW),
     ("what became of it is unknown, and a key is free", SETTLE, "key->state = KEY_UNKNOWN;\n        break;\n    case END_FOUND:",
      "book_forget(ending->book, &key->held);\n        break;\n    case END_FOUND:"),
@@ -68,7 +68,7 @@ MUTANTS = [Mutant(*row) for row in [
     ("two with a person in common are two", APPROVAL, "if (approver == NULL || is_counted(exchange, standing, approver))", "if (approver == NULL)", FLOW),
     ("many look at the same at once", "proxy/worker/exchange_repeat.c", "if (underway_enter(", "if (true || underway_enter(", "tests/flow/test_repeats.py"),
     ("what is taken back stays", RESERVE, "if (span_is(claim->principal, approval->given[i].principal)) {", "if (false) {"),
-    ("an approval has no end", CHECK, "return !approval->used && approval->expires_us > now_us;", "(void)now_us;\n    return !approval->used;"),
+    ("an approval has no end", CHECK, "approval->state == APPROVAL_PENDING && approval->expires_us > now_us;", "approval->state == APPROVAL_PENDING && now_us > 0;"),
     ("a key is kept for an hour", CHECK, "key->time_us + CLAIM_KEY_S * CLAIM_SECOND_US > now_us", "key->time_us + 3600 * CLAIM_SECOND_US > now_us"),
     ("a reset opens nothing", RESERVE, "if (scope_is_of(held->name, claim->scope) && !book_change(book, held, NULL))", "if (false)"),
 ]]
