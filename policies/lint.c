@@ -25,20 +25,22 @@ static const struct lint_check checks[] = {
     {0},
 };
 
-/* Who looks for which; the other kinds are noted while the policy is compiled. */
+/* Who looks for which; the other kinds are noted while the policy is compiled. What people could not get out
+ * of is an error. */
 static const struct {
     const char *code;
     lint_run *run;
+    enum severity severity;
 } runs[] = {
-    {"break-glass-without-grant", lint_break_glass},
-    {"freeze-without-break-glass", lint_freezes},
-    {"rule-never-applies", lint_never_applies},
-    {"rule-shadowed", lint_shadowed},
-    {"approval-impossible", lint_approvals},
-    {"breaker-impossible", lint_breakers},
-    {"budget-shared", lint_budgets},
-    {"pattern-blows-up", lint_patterns},
-    {"time-is-over", lint_windows},
+    {"break-glass-without-grant", lint_break_glass, SEVERITY_WARNING},
+    {"freeze-without-break-glass", lint_freezes, SEVERITY_WARNING},
+    {"rule-never-applies", lint_never_applies, SEVERITY_WARNING},
+    {"rule-shadowed", lint_shadowed, SEVERITY_WARNING},
+    {"approval-impossible", lint_approvals, SEVERITY_ERROR},
+    {"breaker-impossible", lint_breakers, SEVERITY_ERROR},
+    {"budget-shared", lint_budgets, SEVERITY_ERROR},
+    {"pattern-blows-up", lint_patterns, SEVERITY_WARNING},
+    {"time-is-over", lint_windows, SEVERITY_WARNING},
 };
 
 const struct lint_check *lint_checks(void)
@@ -57,8 +59,8 @@ void lint_warn(struct lint *lint, const char *pointer, const char *format, ...)
     if (vasprintf(&message, format, arguments) < 0)
         message = NULL;
     va_end(arguments);
-    problems_warn(lint->problems, lint->document, pointer, lint->code, "%s",
-                  message ? message : "memory is out");
+    problems_add_kind(lint->problems, lint->severity, lint->document, pointer, lint->code, "%s",
+                      message ? message : "memory is out");
     free(message);
 }
 
@@ -92,15 +94,16 @@ void policy_lint(const struct policy *policy, const struct contract *contract,
     lint.operations = contract_operations(contract, &lint.operation_count);
     for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
         lint.code = runs[i].code;
+        lint.severity = runs[i].severity;
         lint.found = 0;
         lint.work = WORK;
         lint.exhausted = false;
         runs[i].run(&lint);
         if (lint.found > LINT_SHOWN)
-            problems_warn(problems, document, "", lint.code, "%zu more of these are not shown",
-                          lint.found - LINT_SHOWN);
+            problems_add_kind(problems, lint.severity, document, "", lint.code,
+                              "%zu more of these are not shown", lint.found - LINT_SHOWN);
         if (lint.exhausted)
-            problems_warn(problems, document, "", lint.code,
-                          "the policy is too large to be looked through for all of these");
+            problems_add_kind(problems, SEVERITY_WARNING, document, "", lint.code,
+                              "the policy is too large to be looked through for all of these");
     }
 }

@@ -15,9 +15,10 @@ struct lint {
     int64_t now;
     struct problems *problems;
     const char *code; /* of the check that runs */
-    size_t found;     /* by it */
-    size_t work;      /* steps left to it; a policy may hold a million grants */
-    bool exhausted;   /* they did not suffice */
+    enum severity severity;
+    size_t found;   /* by it */
+    size_t work;    /* steps left to it; a policy may hold a million grants */
+    bool exhausted; /* they did not suffice */
 };
 
 /* Looks for one kind, or for several that lie together. */
@@ -29,7 +30,7 @@ lint_run lint_approvals, lint_breakers;                   /* lint_approvals.c */
 lint_run lint_patterns;                                   /* lint_patterns.c */
 lint_run lint_windows;                                    /* lint_time.c */
 
-/* Notes a warning of the present kind. */
+/* Notes one of the present kind. */
 void lint_warn(struct lint *lint, const char *pointer, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

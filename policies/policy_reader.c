@@ -22,7 +22,8 @@ static void add(struct compiler *compiler, enum severity severity, const struct 
     if (pointer.failed)
         compiler->problems->errors++;
     else if (code != NULL)
-        problems_warn(compiler->problems, compiler->document, pointer.data, code, "%s", message);
+        problems_add_kind(compiler->problems, SEVERITY_WARNING, compiler->document, pointer.data, code, "%s",
+                          message);
     else
         problems_add(compiler->problems, severity, compiler->document, pointer.data, "%s", message);
     text_free(&pointer);

@@ -74,10 +74,10 @@ void problems_add(struct problems *problems, enum severity severity, const struc
     add(problems, item, document, pointer);
 }
 
-void problems_warn(struct problems *problems, const struct document *document, const char *pointer,
-                   const char *code, const char *format, ...)
+void problems_add_kind(struct problems *problems, enum severity severity, const struct document *document,
+                       const char *pointer, const char *code, const char *format, ...)
 {
-    struct problem item = {.severity = SEVERITY_WARNING, .code = code};
+    struct problem item = {.severity = severity, .code = code};
     va_list arguments;
 
     va_start(arguments, format);

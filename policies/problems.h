@@ -33,16 +33,17 @@ struct problems {
 void problems_add(struct problems *problems, enum severity severity, const struct document *document,
                   const char *pointer, const char *format, ...) __attribute__((format(printf, 5, 6)));
 
-/* A warning of a kind, which is static. */
-void problems_warn(struct problems *problems, const struct document *document, const char *pointer,
-                   const char *code, const char *format, ...) __attribute__((format(printf, 5, 6)));
+/* One of a kind, which is static. */
+void problems_add_kind(struct problems *problems, enum severity severity, const struct document *document,
+                       const char *pointer, const char *code, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
 
 /* The same, at a line and column already known. */
 void problems_add_at(struct problems *problems, const char *file, unsigned line, unsigned column,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 
 /* Appends one line a problem, as compilers do: "file:line:column: error: message (/json/pointer)\n";
- * behind the message of a warning its kind, "[unused-role]". */
+ * behind the message its kind, if it has one, "[unused-role]". */
 void problems_write(const struct problems *problems, struct text *out);
 
 /* Frees the list and makes it empty. */

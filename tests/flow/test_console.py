@@ -280,6 +280,7 @@ WARNED = [
      "/rules/0/when/0/during"),
     ("time-is-over", lambda: ruled({"deny": True, "unless": [{"at": "/time", "during": [{"before": PAST}]}]}), "/rules/0/unless/0/during"),
 ]
+DEMANDED = {"approval-impossible", "breaker-impossible", "budget-shared"}
 RIGHT = [
     lambda: ruled({"budget": {**BREAKER, "each": "organization"}, "principals": ["maker"]}, approvers=("ann",)),
     lambda: everywhere({"budget": {**BREAKER, "each": "gate"}, "principals": ["maker"]}),
@@ -298,13 +299,14 @@ RIGHT = [
 
 @pytest.mark.parametrize("code, policy, pointer", WARNED, ids=[f"{row[0]}-{i}" for i, row in enumerate(WARNED)])
 def test_check_warns(make_config, code, policy, pointer):
-    """Of that and of nothing else; --strict makes it fail."""
-    config = make_config(policy())
-    [problem] = json.loads(run("check", "-c", config, "--json").out)
-    assert (problem["severity"], problem["code"], problem["pointer"]) == ("warning", code, pointer)
+    """Of that and of nothing else; --strict makes it fail, and some do anyway."""
+    config, fails = make_config(policy()), code in DEMANDED
+    [problem] = json.loads(run("check", "-c", config, "--json", status=int(fails)).out)
+    assert (problem["severity"], problem["code"], problem["pointer"]) == ("error" if fails else "warning", code, pointer)
     assert problem["line"] > 1 and problem["column"] > 1
-    done = run("check", "-c", config)
-    assert done.out.endswith(", 1 warning\n") and f" [{code}] ({pointer})\n" in done.err
+    done = run("check", "-c", config, status=int(fails))
+    assert done.out == "" if fails else done.out.endswith(", 1 warning\n")
+    assert f" [{code}] ({pointer})\n" in done.err
     assert run("check", "--strict", "-c", config, status=1).out == ""
 
 

@@ -529,8 +529,13 @@ def policy_members():
 
 
 def test_rules(tmp_path):
-    """The example stands in the sample policy without an error, and the tables name what the compiler knows."""
-    (tmp_path / "policy.json").write_text(json.dumps({**json.loads(POLICY), **json.loads("{" + the_part("rules").text + "}")}))
+    """The example stands in the sample policy, with two people who approve, without an error; the tables name what the compiler knows."""
+    policy = {**json.loads(POLICY), **json.loads("{" + the_part("rules").text + "}")}
+    for name in ("alice", "bob"):
+        policy["principals"][name] = {"tokens": [world.digest(name)]}
+        for organization in policy["organizations"].values():
+            organization.setdefault("grants", []).append({"principal": name, "permissions": ["portcullis.approve"]})
+    (tmp_path / "policy.json").write_text(json.dumps(policy))
     (tmp_path / "portcullis.json").write_text(json.dumps({"contract": str(ROOT / "conf/integrations.openapi.json"), "policy": "policy.json"}))
     assert "error" not in output(BUILD / "portcullis", "check", "-c", "portcullis.json", cwd=tmp_path)
     subjects = re.search(r"subjects\[\] = \{(.*?)\n\};", source("policies/conditions_compile.c"), re.DOTALL)[1]
