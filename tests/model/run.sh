@@ -25,7 +25,7 @@ verify() {
     sed "s#\"proxy/#\"$root/proxy/#" tests/model/exchange.pml >"$out/run/model.pml"
     (
         cd "$out/run"
-        spin -a ${1:+-D$1} model.pml && cc -O2 -DSAFETY -DNOCLAIM -o pan-safe pan.c && cc -O2 -DNFAIR=4 -o pan-live pan.c
+        spin -a ${1:+-DMUTANT -D$1} model.pml && cc -O2 -DSAFETY -DNOCLAIM -o pan-safe pan.c && cc -O2 -DNFAIR=4 -o pan-live pan.c
         ./pan-safe -m200000 && ./pan-live -a -f -m200000 -N made
     ) >"$out/log" 2>&1 || { cat "$out/log"; exit 1; }
     if grep -q 'max search depth too small' "$out/log"; then
@@ -51,5 +51,6 @@ SENT_TOO_EARLY assertion violated intent
 GIVEN_BACK_THOUGH_SENT assertion violated (sent<=1)
 FORGOTTEN_AT_RESTART assertion violated (sent<=1)
 NEVER_GIVEN_BACK acceptance cycle
+NOT_FORGOTTEN assertion violated .*approval==
 EOF
 echo 'model: holds, and its mutants do not'
