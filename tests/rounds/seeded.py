@@ -63,7 +63,6 @@ MUTANTS = [Mutant(*row) for row in [
     ("a budget is given back by what was sent", SETTLE, "if (budget != NULL && ending->end == END_NOT_SENT)", "if (budget != NULL && ending->end == END_DONE)"),
     ("a twin stays for ever", SETTLE, "if (twin != NULL && ending->end != END_UNKNOWN)", "if (twin != NULL && ending->end == END_NOT_SENT)"),
     # People and time.
-    ("one person less will do", CHECK, "verdict->given < claim->people ?", "verdict->given + 1 < claim->people ?"),
     ("who owns the requester counts", APPROVAL, "return may ? approver : NULL;", "return approver;", FLOW),
     ("two with a person in common are two", APPROVAL, "if (approver == NULL || is_counted(exchange, standing, approver))", "if (approver == NULL)", FLOW),
     ("many look at the same at once", "proxy/worker/exchange_repeat.c", "if (underway_enter(", "if (true || underway_enter(", "tests/flow/test_repeats.py"),
