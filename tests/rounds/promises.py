@@ -40,9 +40,12 @@ class Books:
         self.stages = collections.defaultdict(dict)
         self.approvals = collections.defaultdict(list)  # id -> records of stage `approval`
         self.breaker = []
+        latest = 0
         for place, record in enumerate(gate.journal()):
             record["place"] = place
             record["at"] = seconds_of(record["time"])
+            latest = max(latest, record["at"])
+            record["judged"] = latest  # the writer's time: one that was made before a leap of the clock and written after it counts then
             if record["stage"] == "approval":
                 self.approvals[record["approval"]].append(record)
             elif record["stage"] == "breaker":
@@ -187,7 +190,7 @@ def budgets_hold(books):
     each = collections.defaultdict(list)
     for identity, attempt in books.sent.items():
         if attempt.operation == "updateIntegration":
-            each[attempt.principal].append(books.intent(identity)["at"])
+            each[attempt.principal].append(books.intent(identity)["judged"])
     for principal, times in each.items():
         windows_hold(times, PER_PRINCIPAL, WINDOW_S, principal)
     windows_hold([at for times in each.values() for at in times], PER_ORGANIZATION, WINDOW_S, "the organisation")
@@ -206,7 +209,7 @@ def budgets_hold(books):
     said = [word for word in books.history.words if word.of == "fuse" and word.status in (200, None)]
     require(len(resets) <= len(said), "a breaker was reset by nobody", len(resets), len(said))
     bounds = [-1, *(record["place"] for record in resets), float("inf")]
-    sends = [(books.intent(identity)["place"], books.intent(identity)["at"]) for identity, attempt in books.sent.items()
+    sends = [(books.intent(identity)["place"], books.intent(identity)["judged"]) for identity, attempt in books.sent.items()
              if attempt.operation == "updateIntegrationSettings"]
     for first, last in zip(bounds, bounds[1:]):
         windows_hold([at for place, at in sends if first < place < last], FUSE, FUSE_WINDOW_S, "the breaker")
