@@ -131,8 +131,6 @@ def test_accepting_pauses_and_resumes(starved, sanitizer):
     gate, inside, holes, more = starved
     outside = [gate.connect() for _ in range(holes + 40)]
     wait_until(lambda: events(gate), what="a word on it")
-    for connection in outside:
-        connection.sendall(LAST)
     spent, began = cpu_seconds(gate), time.monotonic()
     while time.monotonic() - began < 1.5:
         assert all(ask(connection) == [200] for connection in inside)
@@ -142,6 +140,9 @@ def test_accepting_pauses_and_resumes(starved, sanitizer):
     [line] = events(gate)
     assert "Too many open files" in line
     more()
+    # Not earlier: those who came in last would be told, rightly, that no connection to the upstream can be opened.
+    for connection in outside:
+        connection.sendall(LAST)
     for connection in outside:
         assert read_answer(connection).status == 200
     wait_until(lambda: len(events(gate)) == 2, what="a word on its end")
