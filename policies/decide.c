@@ -93,11 +93,11 @@ static void oblige(const struct decide_input *input, struct decision *out)
 void decide(const struct decide_input *input, const struct request *request, struct arena *arena,
             struct decision *out)
 {
-    *out = (struct decision){.verdict = VERDICT_PASS,
-                             .now = request->now,
-                             .arena = arena,
-                             .credential = CREDENTIAL_OWN,
-                             .identity = IDENTITY_NONE};
+    memset(out, 0, offsetof(struct decision, target));
+    target_clear(&out->target);
+    out->now = request->now;
+    out->arena = arena;
+    out->credential = CREDENTIAL_OWN;
     if (input->assume != NULL)
         out->principal = input->assume;
     else

@@ -111,7 +111,6 @@ struct decision {
     const char *token_fault; /* why an OAuth token is not taken; NULL: it is, or none was sent */
     struct span certificate; /* the name in it that a principal has: a span into the request */
     const struct operation *operation;
-    struct target target;     /* canonical; the version is among its parameters */
     bool target_ok;           /* target holds something */
     struct span organization; /* lower-case UUID */
     uint32_t listed;          /* the same as the policy has it: policy_organization() */
@@ -127,6 +126,9 @@ struct decision {
 
     int64_t now;         /* of the request */
     struct arena *arena; /* where texts of this decision live */
+
+    struct target target; /* canonical; the version is among its parameters. The last member: it is large, and
+                             nothing clears it whole */
 };
 
 /* What OAuth tokens are verified with. */

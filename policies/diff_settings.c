@@ -34,8 +34,8 @@ static const char *headers_text(struct diff *diff, const struct version_rules *r
 {
     const char *text = NULL;
 
-    for (const char *const *at = rules->headers; *at != NULL; at++)
-        text = text != NULL ? diff_text(diff, "%s, %s", text, *at) : *at;
+    for (const struct span *at = rules->headers; at->data != NULL; at++)
+        text = text != NULL ? diff_text(diff, "%s, %s", text, at->data) : at->data;
     return text;
 }
 
@@ -43,10 +43,10 @@ static bool same_headers(const struct version_rules *before, const struct versio
 {
     size_t at = 0;
 
-    while (before->headers[at] != NULL && now->headers[at] != NULL &&
-           span_equal_nocase(span_of(before->headers[at]), span_of(now->headers[at])))
+    while (before->headers[at].data != NULL && now->headers[at].data != NULL &&
+           span_equal_nocase(before->headers[at], now->headers[at]))
         at++;
-    return before->headers[at] == NULL && now->headers[at] == NULL;
+    return before->headers[at].data == NULL && now->headers[at].data == NULL;
 }
 
 static void compare_versions(struct diff *diff)

@@ -11,6 +11,7 @@
 #define PREFIX_LENGTH (sizeof PREFIX - 1)
 
 _Static_assert(DIGEST_SIZE == SHA256_DIGEST_LENGTH, "SHA-256");
+_Static_assert(DIGEST_SIZE == 4 * sizeof(uint64_t), "four words to compare");
 _Static_assert(DIGEST_TEXT_SIZE == sizeof PREFIX + (size_t)2 * DIGEST_SIZE, "prefix, digits and NUL");
 
 void digest_of(struct span bytes, unsigned char digest[DIGEST_SIZE])
@@ -21,6 +22,17 @@ void digest_of(struct span bytes, unsigned char digest[DIGEST_SIZE])
     SHA256_Update(&context, bytes.data, bytes.length);
     SHA256_Final(digest, &context);
     explicit_bzero(&context, sizeof context);
+}
+
+bool digest_equal(const unsigned char one[DIGEST_SIZE], const unsigned char other[DIGEST_SIZE])
+{
+    uint64_t left[4], right[4], differing = 0;
+
+    memcpy(left, one, sizeof left);
+    memcpy(right, other, sizeof right);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++)
+        differing |= left[i] ^ right[i];
+    return differing == 0;
 }
 
 void digest_write(const unsigned char digest[DIGEST_SIZE], char text[DIGEST_TEXT_SIZE])

@@ -10,6 +10,9 @@
 /* The digest of the bytes. What was worked with is wiped: the bytes may be a secret. */
 void digest_of(struct span bytes, unsigned char digest[DIGEST_SIZE]);
 
+/* Are they the same? Takes the same time whatever they hold. */
+bool digest_equal(const unsigned char one[DIGEST_SIZE], const unsigned char other[DIGEST_SIZE]);
+
 /* "sha256:<64 hex digits>", as policy files and journals spell a digest. */
 void digest_write(const unsigned char digest[DIGEST_SIZE], char text[DIGEST_TEXT_SIZE]);
 

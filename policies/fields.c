@@ -4,15 +4,8 @@
 
 #define NAME_LONGEST 32 /* no row is longer: what stands behind that decides nothing */
 
-#define SINGLE 1u /* RFC 9110 defines one value, not a list */
-#define JUDGED 2u /* the verdict or the effect depends on it: Connection must not take it away */
-
-struct field_row {
-    const char *name; /* lower case, "-" for "_" */
-    size_t length;
-    enum field_use use;
-    unsigned rules;
-};
+#define SINGLE FIELD_SINGLE
+#define JUDGED FIELD_JUDGED
 
 #define ROW(name, use, rules)                                                                                \
     {                                                                                                        \
@@ -246,37 +239,12 @@ bool field_is_single(struct span name)
     return (field_row(name)->rules & SINGLE) != 0;
 }
 
-static const struct field_row *row_at(const struct request *request, size_t index)
-{
-    return request->rows != NULL ? request->rows[index] : field_row(request->fields[index].name);
-}
-
-enum field_use field_use_at(const struct request *request, size_t index)
-{
-    return row_at(request, index)->use;
-}
-
-bool field_is_single_at(const struct request *request, size_t index)
-{
-    return (row_at(request, index)->rules & SINGLE) != 0;
-}
-
 bool field_names_fold_alike(const char *a, const char *b, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         if (a[i] != b[i] && fold(a[i]) != fold(b[i]))
             return false;
     return true;
-}
-
-const struct field *field_find(const struct request *request, const char *name)
-{
-    struct span wanted = span_of(name);
-
-    for (size_t i = 0; i < request->field_count; i++)
-        if (field_name_equal(request->fields[i].name, wanted))
-            return &request->fields[i];
-    return NULL;
 }
 
 static bool is_space(char c)

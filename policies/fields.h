@@ -25,12 +25,23 @@ enum field_use field_use(struct span name);
 bool field_is_single(struct span name);
 
 /* What the gate knows of a name: the two above of each field of a request, asked for once. */
-struct field_row;
+struct field_row {
+    const char *name; /* lower case, "-" for "_"; "" for any that has no row of its own */
+    size_t length;
+    enum field_use use;
+    unsigned rules; /* set of enum field_rule */
+};
+enum field_rule {
+    FIELD_SINGLE = 1u << 0, /* RFC 9110 defines one value, not a list */
+    FIELD_JUDGED = 1u << 1, /* the verdict or the effect depends on it: Connection must not take it away */
+};
 const struct field_row *field_row(struct span name); /* never NULL */
 
 /* The same of a request's field `index`: as noted in request->rows, where that is there. */
-enum field_use field_use_at(const struct request *request, size_t index);
-bool field_is_single_at(const struct request *request, size_t index);
+static inline const struct field_row *field_row_at(const struct request *request, size_t index)
+{
+    return request->rows != NULL ? request->rows[index] : field_row(request->fields[index].name);
+}
 
 /* Do the two name the same field? */
 bool field_names_fold_alike(const char *a, const char *b, size_t length);
@@ -40,7 +51,17 @@ static inline bool field_name_equal(struct span a, struct span b)
 }
 
 /* The first field of that name; NULL without one. */
-const struct field *field_find(const struct request *request, const char *name);
+static inline const struct field *field_named(const struct request *request, struct span name)
+{
+    for (size_t i = 0; i < request->field_count; i++)
+        if (field_name_equal(request->fields[i].name, name))
+            return &request->fields[i];
+    return NULL;
+}
+static inline const struct field *field_find(const struct request *request, const char *name)
+{
+    return field_named(request, span_of(name));
+}
 
 /* Is the name listed in a Connection field of the request? Such a field is dropped. */
 bool field_named_by_connection(const struct request *request, struct span name);

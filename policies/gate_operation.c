@@ -29,12 +29,24 @@ static enum verdict refuse_method(struct decision *out, const char *allow)
     return VERDICT_REFUSE;
 }
 
-/* The segment at the index where it is a UUID, else nothing. */
-static struct span uuid_segment(const struct decision *out, int index)
+/* Is the segment at the index a UUID? -1 is no segment. */
+static bool is_uuid_segment(const struct target *target, int index)
 {
-    if (index < 0 || (size_t)index >= out->target.segment_count || (out->target.uuids >> index & 1) == 0)
-        return (struct span){NULL, 0};
-    return out->target.segments[index];
+    return index >= 0 && (size_t)index < target->segment_count && (target->uuids >> index & 1) != 0;
+}
+
+/* Whose and what the request is about, where the path names it by a UUID; nothing else is looked up. */
+static void find_objects(const struct policy *policy, struct decision *out)
+{
+    const struct target *target = &out->target;
+    int organization = out->operation->organization, resource = out->operation->resource;
+
+    if (is_uuid_segment(target, organization)) {
+        out->organization = target->segments[organization];
+        out->listed = policy_organization_by_id(policy, target->ids[organization]);
+    }
+    if (is_uuid_segment(target, resource))
+        out->resource = target->segments[resource];
 }
 
 enum verdict gate_operation(const struct decide_input *input, const struct request *request,
@@ -53,10 +65,8 @@ enum verdict gate_operation(const struct decide_input *input, const struct reque
         return refuse_path(input, out);
     }
     out->operation = match.operation;
-    out->organization = uuid_segment(out, match.operation->organization);
-    out->listed = policy_organization(input->policy, out->organization);
+    find_objects(input->policy, out);
     out->observing = policy_observes(input->policy, out->listed);
-    out->resource = uuid_segment(out, match.operation->resource);
     if (request->has_content && match.operation->body == NULL)
         return gate_refuse(out, REFUSE_UNEXPECTED_CONTENT, "unexpected-content",
                            arena_format(out->arena, "%s takes no content; send the request without any.",

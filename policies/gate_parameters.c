@@ -33,7 +33,8 @@ static void check_path(const struct decide_input *input, struct decision *out)
 
     for (size_t i = 0; i < operation->segment_count; i++) {
         const struct parameter *parameter = &operation->segments[i].parameter;
-        if (operation->segments[i].literal.data != NULL)
+        bool uuid = (out->target.uuids >> i & 1) != 0;
+        if (operation->segments[i].literal.data != NULL || (uuid && schema_takes_uuids(parameter->schema)))
             continue;
         const char *detail =
             schema_validate_text(parameter->schema, out->target.segments[i], input->scratch, out->arena);
@@ -65,7 +66,7 @@ static void check_missing(struct decision *out)
 {
     for (size_t i = 0; i < out->operation->query_count; i++) {
         const struct parameter *parameter = &out->operation->query[i];
-        if (parameter->required && target_parameter(&out->target, parameter->name).data == NULL)
+        if (parameter->required && target_parameter(&out->target, span_of(parameter->name)).data == NULL)
             complain(out, arena_format(out->arena, "%s needs this query parameter.", out->operation->id),
                      parameter->name);
     }
@@ -73,8 +74,8 @@ static void check_missing(struct decision *out)
 
 static void check_cursors(struct decision *out)
 {
-    if (target_parameter(&out->target, "starting_after").data != NULL &&
-        target_parameter(&out->target, "ending_before").data != NULL)
+    if (target_parameter(&out->target, SPAN("starting_after")).data != NULL &&
+        target_parameter(&out->target, SPAN("ending_before")).data != NULL)
         complain(out, "Only one of starting_after and ending_before may be given.", "ending_before");
 }
 

@@ -9,8 +9,8 @@
 /* Does the policy take the version from a field of that name? */
 static bool is_version_field(const struct policy *policy, struct span name)
 {
-    for (const char *const *at = policy_version_rules(policy)->headers; *at != NULL; at++)
-        if (field_name_equal(name, span_of(*at)))
+    for (const struct span *at = policy_version_rules(policy)->headers; at->data != NULL; at++)
+        if (field_name_equal(name, *at))
             return true;
     return false;
 }
@@ -27,7 +27,7 @@ static enum verdict refuse_field(struct decision *out, enum refusal_kind kind, c
 
 static enum verdict check_target(const struct request *request, struct decision *out)
 {
-    const struct field *host = field_find(request, "Host");
+    const struct field *host = target_is_path(request->target) ? NULL : field_find(request, "Host");
     struct target_fault fault = {0};
 
     out->target_ok =
@@ -45,7 +45,8 @@ static enum verdict check_repeated(const struct decide_input *input, const struc
 {
     for (size_t i = 1; i < request->field_count; i++) {
         struct span name = request->fields[i].name;
-        if (!field_is_single_at(request, i) && !is_version_field(input->policy, name))
+        bool single = (field_row_at(request, i)->rules & FIELD_SINGLE) != 0;
+        if (!single && !is_version_field(input->policy, name))
             continue;
         for (size_t j = 0; j < i; j++)
             if (field_name_equal(name, request->fields[j].name))
@@ -59,12 +60,14 @@ static enum verdict check_repeated(const struct decide_input *input, const struc
  */
 static struct span connection_fault(const struct decide_input *input, const struct request *request)
 {
-    struct span fault = field_connection_fault(request);
+    if (field_find(request, "Connection") == NULL)
+        return (struct span){NULL, 0};
 
-    for (const char *const *at = policy_version_rules(input->policy)->headers;
-         fault.length == 0 && *at != NULL; at++)
-        if (field_named_by_connection(request, span_of(*at)))
-            fault = span_of(*at);
+    struct span fault = field_connection_fault(request);
+    for (const struct span *at = policy_version_rules(input->policy)->headers;
+         fault.length == 0 && at->data != NULL; at++)
+        if (field_named_by_connection(request, *at))
+            fault = *at;
     return fault;
 }
 
@@ -132,7 +135,7 @@ static enum verdict check_orders(const struct decide_input *input, const struct 
         return refuse_field(out, REFUSE_MALFORMED_FIELD, "connection", "Connection must not name ", fault,
                             ": the gate decides by that field.");
     for (size_t i = 0; i < request->field_count; i++) {
-        enum field_use use = field_use_at(request, i);
+        enum field_use use = field_row_at(request, i)->use;
         if (use == FIELD_CONTROL)
             return refuse_field(
                 out, REFUSE_MALFORMED_FIELD, "unknown-order", "The header field ", request->fields[i].name,

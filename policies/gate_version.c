@@ -47,10 +47,10 @@ static enum verdict refuse(const struct decide_input *input, struct decision *ou
 static enum verdict collect(const struct decide_input *input, const struct request *request,
                             struct decision *out)
 {
-    struct span found = target_parameter(&out->target, "version");
+    struct span found = target_parameter(&out->target, SPAN("version"));
 
-    for (const char *const *at = policy_version_rules(input->policy)->headers; *at != NULL; at++) {
-        const struct field *field = field_find(request, *at);
+    for (const struct span *at = policy_version_rules(input->policy)->headers; at->data != NULL; at++) {
+        const struct field *field = field_named(request, *at);
         if (field == NULL)
             continue;
         if (found.data == NULL)
@@ -114,7 +114,7 @@ static enum verdict put_into_query(struct decision *out)
 {
     struct target *target = &out->target;
 
-    if (target_parameter(target, "version").data != NULL)
+    if (target_parameter(target, SPAN("version")).data != NULL)
         return VERDICT_PASS;
     if (target->parameter_count == TARGET_PARAMETERS)
         return gate_refuse(out, REFUSE_PARAMETER, "too-many-parameters",

@@ -64,6 +64,8 @@ struct access {
     permission_set denied;
     permission_set lapsed; /* what grants would give that are not in their time */
     bool granted; /* there is at least one grant for the principal here (or under "*"), in its time */
+    uint32_t here,
+        everywhere; /* the first grant in the organisation and under "*": for policy_access_grant */
 };
 
 /* What the version rules demand. */
@@ -72,7 +74,8 @@ struct version_rules {
     uint32_t oldest, newest; /* yyyymmdd, 0 without bound */
     bool allowed[STABILITY_COUNT];
     bool calendar;
-    const char *const *headers; /* request header names that may carry the version, NULL-terminated */
+    const struct span *headers; /* names of the header fields that may carry the version, C strings all;
+                                   behind the last one stands one with data NULL */
 };
 
 /* How mutations whose end is not known are looked into. */
@@ -146,8 +149,9 @@ const struct principal *policy_principal_by_subject(const struct policy *policy,
 const struct principal *policy_principal_named(const struct policy *policy, struct span name);
 
 /* The organisation of that UUID (in any case), as the three below take it; the one of "*" for a UUID that the
- * policy does not list, and for a text that is none. */
+ * policy does not list, and for a text that is none. The same by the UUID's 16 bytes. */
 uint32_t policy_organization(const struct policy *policy, struct span text);
+uint32_t policy_organization_by_id(const struct policy *policy, const unsigned char id[16]);
 
 /* Organisations that the policy lists, "*" among them though it be empty; the UUID of one, 16 bytes
  * (borrowed). NULL for "*", which is number 0. */
@@ -166,6 +170,10 @@ struct access policy_access(const struct policy *policy, const struct principal 
 const char *policy_grant_pointer(const struct policy *policy, const struct principal *principal,
                                  uint32_t organization, permission_set permission, bool deny, int64_t now,
                                  struct arena *arena);
+
+/* The same of the grant that gives `permission`, for an access just had at that moment. */
+const char *policy_access_grant(const struct policy *policy, const struct access *access,
+                                permission_set permission, int64_t now, struct arena *arena);
 
 /* The same of a grant that would give it, were it in its time, which is in *term. */
 const char *policy_lapsed_grant(const struct policy *policy, const struct principal *principal,

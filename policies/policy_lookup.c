@@ -5,8 +5,6 @@
 #include "policies/policy_internal.h"
 #include "policies/uuid.h"
 
-#include <openssl/crypto.h>
-
 uint64_t hash_digest(const unsigned char digest[DIGEST_SIZE])
 {
     uint64_t head;
@@ -35,7 +33,7 @@ static bool principal_matches(const void *items, uint32_t item, const void *key)
 
 static bool token_matches(const void *items, uint32_t item, const void *key)
 {
-    return CRYPTO_memcmp(((const struct token *)items)[item].digest, key, DIGEST_SIZE) == 0;
+    return digest_equal(((const struct token *)items)[item].digest, key);
 }
 
 static bool holder_matches(const void *items, uint32_t item, const void *key)
@@ -124,7 +122,13 @@ const struct principal *policy_principal_named(const struct policy *policy, stru
 uint32_t policy_organization(const struct policy *policy, struct span text)
 {
     unsigned char id[UUID_BYTES];
-    uint32_t found = uuid_parse(text, id) ? find_organization(policy, id) : TABLE_NONE;
+
+    return uuid_parse(text, id) ? policy_organization_by_id(policy, id) : EVERYWHERE;
+}
+
+uint32_t policy_organization_by_id(const struct policy *policy, const unsigned char id[UUID_BYTES])
+{
+    uint32_t found = find_organization(policy, id);
 
     return found == TABLE_NONE ? EVERYWHERE : found;
 }
@@ -145,10 +149,10 @@ static bool is_running(const struct policy *policy, const struct grant *grant, i
     return grant->term == ALWAYS || term_at(&policy->terms[grant->term], now) == TERM_RUNNING;
 }
 
-static void access_add(const struct policy *policy, struct grant_pair pair, int64_t now,
-                       struct access *access)
+/* Adds the grants from the first one on. */
+static void access_add(const struct policy *policy, uint32_t first, int64_t now, struct access *access)
 {
-    for (uint32_t at = find_grant(policy, pair); at != TABLE_NONE; at = policy->grants[at].next) {
+    for (uint32_t at = first; at != TABLE_NONE; at = policy->grants[at].next) {
         const struct grant *grant = &policy->grants[at];
 
         if (!is_running(policy, grant, now)) {
@@ -164,11 +168,13 @@ static void access_add(const struct policy *policy, struct grant_pair pair, int6
 struct access policy_access(const struct policy *policy, const struct principal *principal,
                             uint32_t organization, int64_t now)
 {
-    struct access access = {0};
+    struct access access = {.here = TABLE_NONE};
 
+    access.everywhere = find_grant(policy, (struct grant_pair){EVERYWHERE, principal->index});
     if (organization != EVERYWHERE)
-        access_add(policy, (struct grant_pair){organization, principal->index}, now, &access);
-    access_add(policy, (struct grant_pair){EVERYWHERE, principal->index}, now, &access);
+        access.here = find_grant(policy, (struct grant_pair){organization, principal->index});
+    access_add(policy, access.here, now, &access);
+    access_add(policy, access.everywhere, now, &access);
     access.allowed &= ~access.denied;
     return access;
 }
@@ -181,14 +187,13 @@ struct wanted {
     int64_t now;
 };
 
-/* The first grant of the pair that gives or takes away all of the permission, else some of it; TABLE_NONE
- * without one. */
-static uint32_t grant_of_pair(const struct policy *policy, struct grant_pair pair,
-                              const struct wanted *wanted)
+/* The first grant, from `first` on, that gives or takes away all of the permission, else some of it;
+ * TABLE_NONE without one. */
+static uint32_t grant_among(const struct policy *policy, uint32_t first, const struct wanted *wanted)
 {
     uint32_t some = TABLE_NONE;
 
-    for (uint32_t at = find_grant(policy, pair); at != TABLE_NONE; at = policy->grants[at].next) {
+    for (uint32_t at = first; at != TABLE_NONE; at = policy->grants[at].next) {
         const struct grant *grant = &policy->grants[at];
         permission_set touched = (wanted->deny ? grant->denied : grant->allowed) & wanted->permission;
         if (touched == 0 || is_running(policy, grant, wanted->now) == wanted->lapsed)
@@ -203,10 +208,12 @@ static uint32_t grant_of_pair(const struct policy *policy, struct grant_pair pai
 
 static uint32_t find_wanted(const struct policy *policy, struct grant_pair pair, const struct wanted *wanted)
 {
-    uint32_t grant = grant_of_pair(policy, pair, wanted);
+    uint32_t grant = grant_among(policy, find_grant(policy, pair), wanted);
 
-    if (grant == TABLE_NONE && pair.organization != EVERYWHERE)
-        grant = grant_of_pair(policy, (struct grant_pair){EVERYWHERE, pair.principal}, wanted);
+    if (grant == TABLE_NONE && pair.organization != EVERYWHERE) {
+        pair.organization = EVERYWHERE;
+        grant = grant_among(policy, find_grant(policy, pair), wanted);
+    }
     return grant;
 }
 
@@ -247,6 +254,17 @@ const char *policy_grant_pointer(const struct policy *policy, const struct princ
     const struct wanted wanted = {.permission = permission, .deny = deny, .now = now};
     uint32_t grant = find_wanted(policy, (struct grant_pair){organization, principal->index}, &wanted);
 
+    return grant == TABLE_NONE ? "" : grant_name(policy, grant, arena);
+}
+
+const char *policy_access_grant(const struct policy *policy, const struct access *access,
+                                permission_set permission, int64_t now, struct arena *arena)
+{
+    const struct wanted wanted = {.permission = permission, .now = now};
+    uint32_t grant = grant_among(policy, access->here, &wanted);
+
+    if (grant == TABLE_NONE)
+        grant = grant_among(policy, access->everywhere, &wanted);
     return grant == TABLE_NONE ? "" : grant_name(policy, grant, arena);
 }
 

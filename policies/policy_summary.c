@@ -227,12 +227,12 @@ static bool oauth_kept(const struct policy *policy, uint32_t item, const struct 
            same_string(one->jwt.claim, same->jwt.claim) && same_string(one->keys, same->keys);
 }
 
-static bool same_headers(const char *const *one, const char *const *other)
+static bool same_headers(const struct span *one, const struct span *other)
 {
-    for (; one != NULL && other != NULL && *one != NULL && *other != NULL; one++, other++)
-        if (strcmp(*one, *other) != 0)
+    for (; one->data != NULL && other->data != NULL; one++, other++)
+        if (!span_equal(*one, *other))
             return false;
-    return (one == NULL || *one == NULL) && (other == NULL || *other == NULL);
+    return one->data == other->data; /* both at their end */
 }
 
 /* Which versions may be asked for. */

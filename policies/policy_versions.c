@@ -8,7 +8,8 @@
     "^(wip|work-in-progress|experimental|beta|((([0-9]{4})-([0-1][0-9]))-((3[01])|(0[1-9])|([12][0-9]))"     \
     "(~(wip|work-in-progress|experimental|beta))?))$"
 
-static const char *const default_headers[] = {"Snyk-Version", "X-Snyk-Version", NULL};
+static const struct span default_headers[] = {
+    SPAN_INIT("Snyk-Version"), SPAN_INIT("X-Snyk-Version"), {NULL, 0}};
 
 static void pattern_compile_member(struct compiler *compiler, const struct place *above, json_t *value)
 {
@@ -82,8 +83,8 @@ static bool is_token(struct span name)
 /* May a version stand in the field? Not in one that has another meaning to the gate. */
 static bool header_is_free(struct span name)
 {
-    for (size_t i = 0; default_headers[i] != NULL; i++)
-        if (span_equal_nocase(name, span_of(default_headers[i])))
+    for (size_t i = 0; default_headers[i].data != NULL; i++)
+        if (span_equal_nocase(name, default_headers[i]))
             return true;
     return field_use(name) == FIELD_FORWARD && !field_is_single(name);
 }
@@ -98,7 +99,7 @@ static void headers_compile(struct compiler *compiler, const struct place *above
         return;
 
     size_t count = json_array_size(value), kept = 0;
-    const char **headers = arena_take(&compiler->policy->texts, (count + 1) * sizeof *headers);
+    struct span *headers = arena_take(&compiler->policy->texts, (count + 1) * sizeof *headers);
     if (headers == NULL) {
         note_memory(compiler);
         return;
@@ -115,9 +116,9 @@ static void headers_compile(struct compiler *compiler, const struct place *above
             note_error(compiler, &here, "the gate has another use for the header field \"%s\"",
                        json_string_value(name));
         else
-            headers[kept++] = policy_copy(compiler, string_span(name));
+            headers[kept++] = span_of(policy_copy(compiler, string_span(name)));
     }
-    headers[kept] = NULL;
+    headers[kept] = span_of(NULL);
     rules->headers = headers;
 }
 

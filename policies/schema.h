@@ -45,6 +45,9 @@ bool schema_validate(const struct schema *schema, json_t *value, struct pattern_
 const char *schema_validate_text(const struct schema *schema, struct span text,
                                  struct pattern_scratch *scratch, struct arena *arena);
 
+/* Is every UUID right for the schema of a parameter? */
+bool schema_takes_uuids(const struct schema *schema);
+
 /* What stands in for a secret: the text is a string's own bytes, or the compact JSON of any other value. The
  * result is written to `out`. */
 typedef void schema_mask(void *arg, struct span secret, struct text *out);

@@ -2,6 +2,7 @@
 #include "policies/ascii.h"
 #include "policies/schema_check.h"
 #include "policies/utf8.h"
+#include "policies/uuid.h"
 
 static const char no_memory[] = "Memory is out.";
 
@@ -246,6 +247,21 @@ static json_t *spelled_value(const struct schema *schema, struct span text)
     return value;
 }
 
+/* Does the schema describe a text, by its length, format and pattern alone? */
+static bool is_of_text(const struct schema *schema)
+{
+    return schema->kinds == KIND_STRING && schema->enumeration == NULL &&
+           schema->all_of.count + schema->any_of.count + schema->one_of.count == 0;
+}
+
+bool schema_takes_uuids(const struct schema *schema)
+{
+    const size_t length = UUID_TEXT_SIZE - 1;
+
+    return is_of_text(schema) && schema->format == FORMAT_UUID && schema->pattern == NULL &&
+           schema->min_length <= length && schema->max_length >= length;
+}
+
 const char *schema_validate_text(const struct schema *schema, struct span text,
                                  struct pattern_scratch *scratch, struct arena *arena)
 {
@@ -256,8 +272,7 @@ const char *schema_validate_text(const struct schema *schema, struct span text,
         text = span_of("");
     if (!utf8_is_valid(text))
         return "The value must be UTF-8.";
-    if (schema->kinds == KIND_STRING && schema->enumeration == NULL &&
-        schema->all_of.count + schema->any_of.count + schema->one_of.count == 0) {
+    if (is_of_text(schema)) {
         check_string(&check, schema, text, NULL); /* nearly every parameter: no allocation */
     } else {
         json_t *value = spelled_value(schema, text);

@@ -60,11 +60,3 @@ struct span target_spell(const struct target *target, struct arena *arena)
 {
     return target->received.data != NULL ? arena_copy(arena, target->received) : target_write(target, arena);
 }
-
-struct span target_parameter(const struct target *target, const char *name)
-{
-    for (size_t i = 0; i < target->parameter_count; i++)
-        if (span_is(target->parameters[i].name, name))
-            return target->parameters[i].value;
-    return (struct span){NULL, 0};
-}

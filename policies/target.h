@@ -3,6 +3,7 @@
 #define POLICIES_TARGET_H
 
 #include "policies/arena.h"
+#include "policies/uuid.h"
 
 #include <stdint.h>
 
@@ -16,7 +17,8 @@ struct target_parameter {
 struct target {
     struct span segments[TARGET_SEGMENTS]; /* decoded; a segment that is a UUID is in lower case */
     size_t segment_count;
-    uint32_t uuids;                                        /* bit i: segments[i] is a UUID */
+    uint32_t uuids; /* bit i: segments[i] is a UUID, and ids[i] its bytes */
+    unsigned char ids[TARGET_SEGMENTS][UUID_BYTES];
     struct target_parameter parameters[TARGET_PARAMETERS]; /* as received, names unique, values not empty */
     size_t parameter_count;
     struct span received; /* path and query as received, where that is the canonical spelling of them all;
@@ -30,6 +32,21 @@ struct target_fault {
     struct span
         parameter; /* the query parameter at fault (decoded name); empty for the path. Never a value. */
 };
+
+/* Is it a path and perhaps a query: the one form that needs no `host`? */
+static inline bool target_is_path(struct span raw)
+{
+    return raw.length > 0 && raw.data[0] == '/';
+}
+
+/* Nothing in it. Leaves alone what then has no meaning: most of a target. */
+static inline void target_clear(struct target *target)
+{
+    target->segment_count = 0;
+    target->uuids = 0;
+    target->parameter_count = 0;
+    target->received = (struct span){NULL, 0};
+}
 
 /* Reads a target. `host` is the Host field's value: an absolute-form target is accepted only where its
  * authority equals it (without case) and its scheme is http or https. true and *target filled (texts live in
@@ -53,6 +70,12 @@ struct span target_write(const struct target *target, struct arena *arena);
 struct span target_spell(const struct target *target, struct arena *arena);
 
 /* The value of the named parameter (data NULL without one). */
-struct span target_parameter(const struct target *target, const char *name);
+static inline struct span target_parameter(const struct target *target, struct span name)
+{
+    for (size_t i = 0; i < target->parameter_count; i++)
+        if (span_equal(target->parameters[i].name, name))
+            return target->parameters[i].value;
+    return (struct span){NULL, 0};
+}
 
 #endif

@@ -4,7 +4,6 @@
 #include "policies/authority.h"
 #include "policies/target.h"
 #include "policies/utf8.h"
-#include "policies/uuid.h"
 
 enum fault {
     FAULT_NONE,
@@ -158,16 +157,51 @@ static bool holds_escape(struct span text)
     return false;
 }
 
-/* Decodes a piece once; the result is in the arena, or is `raw` itself where nothing is encoded. A piece that
- * holds more than unreserved characters is no longer sure to be in its canonical spelling. */
+/* Splits off what stands before the first `separator` and moves `rest` behind it. false when there is none:
+ * all is in `piece` then. The first `known` bytes of `rest` hold none. */
+static bool split_behind(struct span *rest, size_t known, char separator, struct span *piece)
+{
+    size_t left = rest->length - known;
+    const char *at = left > 0 ? memchr(rest->data + known, separator, left) : NULL;
+
+    *piece = *rest;
+    if (at == NULL) {
+        rest->length = 0;
+        return false;
+    }
+    piece->length = (size_t)(at - rest->data);
+    rest->length -= piece->length + 1;
+    rest->data = at + 1;
+    return true;
+}
+
+static bool split(struct span *rest, char separator, struct span *piece)
+{
+    return split_behind(rest, 0, separator, piece);
+}
+
+/* The same for a separator that is not unreserved. Nearly every piece is of unreserved characters alone. */
+static bool split_plain(struct span *rest, char separator, struct span *piece, bool *plain)
+{
+    size_t run = ascii_run(*rest, ASCII_UNRESERVED);
+    bool last = run == rest->length;
+
+    *plain = last || rest->data[run] == separator;
+    if (!*plain)
+        return split_behind(rest, run, separator, piece);
+    *piece = (struct span){rest->data, run};
+    *rest = (struct span){rest->data + run + !last, rest->length - run - !last};
+    return !last;
+}
+
+/* Decodes a piece once that is not of unreserved characters alone; the result is in the arena, or is `raw`
+ * itself where nothing is encoded. Such a piece is no longer sure to be in its canonical spelling. */
 static enum fault decode(struct span raw, enum place place, struct arena *arena, struct target *target,
                          struct span *out)
 {
     size_t escapes = 0, length = 0;
 
     *out = raw;
-    if (ascii_run(raw, ASCII_UNRESERVED) == raw.length)
-        return FAULT_NONE;
     target->received.data = NULL;
     enum fault fault = check_piece(raw, place, &escapes);
     if (fault != FAULT_NONE || escapes == 0)
@@ -187,65 +221,36 @@ static enum fault decode(struct span raw, enum place place, struct arena *arena,
     return holds_escape(*out) ? FAULT_DOUBLE_ENCODING : FAULT_NONE;
 }
 
-static bool has_capital(struct span text)
-{
-    for (size_t i = 0; i < text.length; i++)
-        if (text.data[i] >= 'A' && text.data[i] <= 'Z')
-            return true;
-    return false;
-}
-
 /* UUIDs are compared as text later, so there is one case for them. */
-static bool lower_uuid(struct span *segment, struct arena *arena, struct target *target)
+static enum fault keep_uuid(struct span segment, struct arena *arena, struct target *target)
 {
-    if (!has_capital(*segment))
-        return true;
-
-    target->received.data = NULL;
-    char *lower = arena_take(arena, segment->length);
-    if (lower == NULL)
-        return false;
-    for (size_t i = 0; i < segment->length; i++)
-        lower[i] = ascii_lower(segment->data[i]);
-    segment->data = lower;
-    return true;
-}
-
-static enum fault read_segment(struct span raw, struct arena *arena, struct target *target)
-{
-    struct span segment;
-    enum fault fault = decode(raw, IN_PATH, arena, target, &segment);
-
-    if (fault != FAULT_NONE)
-        return fault;
-    if (span_is(segment, ".") || span_is(segment, ".."))
-        return FAULT_DOT_SEGMENT;
-    if (target->segment_count == TARGET_SEGMENTS)
-        return FAULT_SEGMENTS;
-    if (is_uuid(segment)) {
-        if (!lower_uuid(&segment, arena, target))
+    if (!uuid_is_lower(segment)) {
+        char *lower = arena_take(arena, UUID_TEXT_SIZE);
+        if (lower == NULL)
             return FAULT_MEMORY;
-        target->uuids |= UINT32_C(1) << target->segment_count;
+        uuid_spell(target->ids[target->segment_count], lower);
+        segment.data = lower;
+        target->received.data = NULL;
     }
+    target->uuids |= UINT32_C(1) << target->segment_count;
     target->segments[target->segment_count++] = segment;
     return FAULT_NONE;
 }
 
-/* Splits off what stands before the first `separator` and moves `rest` behind it. false when there is none:
- * all is in `piece` then. */
-static bool split(struct span *rest, char separator, struct span *piece)
+static enum fault read_segment(struct span segment, bool plain, struct arena *arena, struct target *target)
 {
-    const char *at = rest->length > 0 ? memchr(rest->data, separator, rest->length) : NULL;
+    enum fault fault = plain ? FAULT_NONE : decode(segment, IN_PATH, arena, target, &segment);
 
-    *piece = *rest;
-    if (at == NULL) {
-        rest->length = 0;
-        return false;
-    }
-    piece->length = (size_t)(at - rest->data);
-    rest->length -= piece->length + 1;
-    rest->data = at + 1;
-    return true;
+    if (fault != FAULT_NONE)
+        return fault;
+    if (span_equal(segment, SPAN(".")) || span_equal(segment, SPAN("..")))
+        return FAULT_DOT_SEGMENT;
+    if (target->segment_count == TARGET_SEGMENTS)
+        return FAULT_SEGMENTS;
+    if (uuid_parse(segment, target->ids[target->segment_count]))
+        return keep_uuid(segment, arena, target);
+    target->segments[target->segment_count++] = segment;
+    return FAULT_NONE;
 }
 
 /* `path` is empty (absolute-form only) or begins with "/". */
@@ -255,12 +260,12 @@ static enum fault read_path(struct span path, struct arena *arena, struct target
         return FAULT_NONE;
 
     struct span rest = {path.data + 1, path.length - 1}, segment;
-    bool more = true;
+    bool more = true, plain;
     while (more) {
-        more = split(&rest, '/', &segment);
+        more = split_plain(&rest, '/', &segment, &plain);
         if (segment.length == 0)
             return more || target->segment_count == 0 ? FAULT_EMPTY_SEGMENT : FAULT_TRAILING_SLASH;
-        enum fault fault = read_segment(segment, arena, target);
+        enum fault fault = read_segment(segment, plain, arena, target);
         if (fault != FAULT_NONE)
             return fault;
     }
@@ -271,14 +276,14 @@ static enum fault read_path(struct span path, struct arena *arena, struct target
 static enum fault read_parameter(struct span raw, struct arena *arena, struct target *target,
                                  struct span *name)
 {
-    struct span value = raw, raw_name, decoded;
-    bool assigned = split(&value, '=', &raw_name);
+    struct span value = raw, decoded;
+    bool plain, assigned = split_plain(&value, '=', &decoded, &plain);
 
     if (raw.length == 0)
         return FAULT_EMPTY_PARAMETER;
-    if (raw_name.length == 0)
+    if (decoded.length == 0)
         return FAULT_EMPTY_NAME;
-    enum fault fault = decode(raw_name, IN_QUERY, arena, target, &decoded);
+    enum fault fault = plain ? FAULT_NONE : decode(decoded, IN_QUERY, arena, target, &decoded);
     if (fault != FAULT_NONE)
         return fault;
     *name = decoded;
@@ -293,8 +298,9 @@ static enum fault read_parameter(struct span raw, struct arena *arena, struct ta
         return FAULT_PARAMETERS;
 
     struct target_parameter *parameter = &target->parameters[target->parameter_count];
-    parameter->name = *name;
-    fault = decode(value, IN_QUERY, arena, target, &parameter->value);
+    *parameter = (struct target_parameter){*name, value};
+    if (ascii_run(value, ASCII_UNRESERVED) < value.length)
+        fault = decode(value, IN_QUERY, arena, target, &parameter->value);
     target->parameter_count += fault == FAULT_NONE ? 1 : 0;
     return fault;
 }
@@ -377,12 +383,12 @@ static enum fault read_target(struct span raw, struct span host, struct arena *a
     if (memchr(raw.data, '#', raw.length) != NULL)
         return FAULT_FRAGMENT;
 
-    enum fault fault = raw.data[0] == '/' ? FAULT_NONE : cut_origin(&raw, host);
+    enum fault fault = target_is_path(raw) ? FAULT_NONE : cut_origin(&raw, host);
     if (fault != FAULT_NONE)
         return fault;
 
     struct span path;
-    if (raw.length > 0 && raw.data[0] == '/') /* what has no path gets one */
+    if (target_is_path(raw)) /* what has no path gets one */
         target->received = raw;
     bool has_query = split(&raw, '?', &path);
     fault = read_path(path, arena, target);
@@ -394,10 +400,7 @@ bool target_parse(struct span raw, struct span host, struct arena *arena, struct
 {
     struct span parameter = {NULL, 0};
 
-    target->segment_count = 0;
-    target->uuids = 0;
-    target->parameter_count = 0;
-    target->received = (struct span){NULL, 0};
+    target_clear(target);
     enum fault found = read_target(raw, host, arena, target, &parameter);
     if (found == FAULT_NONE)
         return true;

@@ -48,7 +48,7 @@ static size_t ascii_words(struct span bytes)
 bool utf8_is_valid(struct span bytes)
 {
     for (size_t at = ascii_words(bytes); at < bytes.length;) {
-        size_t length = utf8_sequence(bytes, at);
+        size_t length = (unsigned char)bytes.data[at] < 0x80 ? 1 : utf8_sequence(bytes, at);
         if (length == 0)
             return false;
         at += length;

@@ -1,57 +1,82 @@
 #include "policies/uuid.h"
 
 #include <endian.h>
-#include <stdint.h>
 
-#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte)) /* in each of a word's eight bytes */
-#define TOPS       EACH(0x80)
+#define TEXT_LENGTH (UUID_TEXT_SIZE - 1)
 
-/* Where the two digits of each byte begin; the hyphens stand between. */
-static const unsigned char digits_at[UUID_BYTES] = {0,  2,  4,  6,  9,  11, 14, 16,
-                                                    19, 21, 24, 26, 28, 30, 32, 34};
+/* Sixteen characters at once, in the vectors of GCC and clang: an operator works on each byte, and a
+ * comparison makes 0xff of each that it holds for. */
+typedef unsigned char vector __attribute__((vector_size(16)));
 
-/* The top bit of each byte that is not below the bound; all of them are below 0x80. */
-static inline uint64_t not_below(uint64_t word, unsigned bound)
+/* The digits of a UUID, without the hyphens between them. */
+#define DIGITS ((size_t)2 * UUID_BYTES)
+
+/* Where the runs of digits begin in the text, where among the digits, and how many these are. */
+#define RUNS(RUN) RUN(0, 0, 8) RUN(9, 8, 4) RUN(14, 12, 4) RUN(19, 16, 4) RUN(24, 20, 12)
+
+static inline vector load(const char *text)
 {
-    return (word + EACH(0x80 - bound)) & TOPS;
+    vector bytes;
+
+    memcpy(&bytes, text, sizeof bytes);
+    return bytes;
 }
 
-/* Four bytes from eight hex digits at once; false where one of these is none. */
-static bool read_digits(const char digits[8], unsigned char bytes[4])
+static inline bool any(vector bytes)
 {
-    uint64_t word;
+    uint64_t half[2];
 
-    memcpy(&word, digits, sizeof word);
-    uint64_t low = word | EACH(0x20), ascii = ~word & TOPS;
-    uint64_t letter = not_below(low & ~TOPS, 'a') & ~not_below(low & ~TOPS, 'f' + 1);
-    uint64_t digit = not_below(word & ~TOPS, '0') & ~not_below(word & ~TOPS, '9' + 1);
-    if (((letter | digit) & ascii) != TOPS)
+    memcpy(half, &bytes, sizeof half);
+    return (half[0] | half[1]) != 0;
+}
+
+/* Four bytes from the values of eight digits, and back. */
+static inline void pack(uint64_t values, unsigned char bytes[4])
+{
+    values = be64toh(values);
+    values = (values | values >> 4) & UINT64_C(0x00ff00ff00ff00ff);
+    values = (values | values >> 8) & UINT64_C(0x0000ffff0000ffff);
+    uint32_t packed = htobe32((uint32_t)(values | values >> 16));
+    memcpy(bytes, &packed, sizeof packed);
+}
+
+static inline uint64_t unpack(const unsigned char bytes[4])
+{
+    uint32_t packed;
+
+    memcpy(&packed, bytes, sizeof packed);
+    uint64_t values = be32toh(packed);
+    values = (values | values << 16) & UINT64_C(0x0000ffff0000ffff);
+    values = (values | values << 8) & UINT64_C(0x00ff00ff00ff00ff);
+    return htobe64((values | values << 4) & UINT64_C(0x0f0f0f0f0f0f0f0f));
+}
+
+/* Eight bytes from sixteen hex digits; false where one of these is none. */
+static inline bool read_digits(const char *digits, unsigned char bytes[8])
+{
+    const vector raw = load(digits), digit = raw - '0', letter = (raw | 0x20) - 'a';
+    const vector is_digit = (vector)(digit < 10), is_letter = (vector)(letter < 6);
+    const vector value = (digit & is_digit) | ((letter + 10) & is_letter);
+    uint64_t half[2];
+
+    if (any(~(is_digit | is_letter)))
         return false;
-    word = be64toh((word & EACH(0x0f)) + (letter >> 7) * 9);
-    word = (word | word >> 4) & UINT64_C(0x00ff00ff00ff00ff);
-    word = (word | word >> 8) & UINT64_C(0x0000ffff0000ffff);
-    uint32_t value = htobe32((uint32_t)(word | word >> 16));
-    memcpy(bytes, &value, sizeof value);
+    memcpy(half, &value, sizeof half);
+    pack(half[0], bytes);
+    pack(half[1], bytes + 4);
     return true;
-}
-
-static bool has_hyphens(const char *text)
-{
-    return text[8] == '-' && text[13] == '-' && text[18] == '-' && text[23] == '-';
 }
 
 bool uuid_parse(struct span text, unsigned char id[UUID_BYTES])
 {
-    char middle[16];
+    char digits[DIGITS];
 
-    if (text.length != UUID_TEXT_SIZE - 1 || !has_hyphens(text.data))
+    if (text.length != TEXT_LENGTH || text.data[8] != '-' || text.data[13] != '-' || text.data[18] != '-' ||
+        text.data[23] != '-')
         return false;
-    memcpy(middle, text.data + 9, 4);
-    memcpy(middle + 4, text.data + 14, 4);
-    memcpy(middle + 8, text.data + 19, 4);
-    memcpy(middle + 12, text.data + 24, 4);
-    return read_digits(text.data, id) && read_digits(middle, id + 4) && read_digits(middle + 8, id + 8) &&
-           read_digits(text.data + 28, id + 12);
+#define GATHER(from, to, count) memcpy(digits + (to), text.data + (from), count);
+    RUNS(GATHER)
+    return read_digits(digits, id) && read_digits(digits + 16, id + 8);
 }
 
 bool is_uuid(struct span text)
@@ -61,13 +86,36 @@ bool is_uuid(struct span text)
     return uuid_parse(text, id);
 }
 
+/* Of what a UUID is spelled with, capitals alone have the one bit and not the other. */
+static inline vector capitals(const char *text)
+{
+    return (vector)((load(text) & 0x60) == 0x40);
+}
+
+bool uuid_is_lower(struct span text)
+{
+    return !any(capitals(text.data) | capitals(text.data + 16) | capitals(text.data + TEXT_LENGTH - 16));
+}
+
+/* Sixteen digits from eight bytes. */
+static inline void spell_digits(const unsigned char bytes[8], char *digits)
+{
+    const uint64_t half[2] = {unpack(bytes), unpack(bytes + 4)};
+    vector value;
+
+    memcpy(&value, half, sizeof value);
+    value += '0' + ((vector)(value > 9) & ('a' - '0' - 10));
+    memcpy(digits, &value, sizeof value);
+}
+
 void uuid_spell(const unsigned char id[UUID_BYTES], char text[UUID_TEXT_SIZE])
 {
-    static const char digits[] = "0123456789abcdef";
+    char digits[DIGITS];
 
-    memcpy(text, "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx", UUID_TEXT_SIZE);
-    for (size_t i = 0; i < UUID_BYTES; i++) {
-        text[digits_at[i]] = digits[id[i] >> 4];
-        text[digits_at[i] + 1] = digits[id[i] & 15];
-    }
+    spell_digits(id, digits);
+    spell_digits(id + 8, digits + 16);
+    memset(text, '-', TEXT_LENGTH);
+    text[TEXT_LENGTH] = '\0';
+#define SCATTER(to, from, count) memcpy(text + (to), digits + (from), count);
+    RUNS(SCATTER)
 }

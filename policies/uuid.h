@@ -13,6 +13,9 @@ bool is_uuid(struct span text);
 /* The bytes that it spells; false, and *id then holds anything, for a text of another form. */
 bool uuid_parse(struct span text, unsigned char id[UUID_BYTES]);
 
+/* Is the text, which is that of a UUID, in lower case? */
+bool uuid_is_lower(struct span text);
+
 /* The lower-case spelling. */
 void uuid_spell(const unsigned char id[UUID_BYTES], char text[UUID_TEXT_SIZE]);
 

@@ -28,7 +28,7 @@ bool people_refuse(struct people_request *ask, enum refusal_kind kind, const cha
 static bool is_ambiguous(const struct request *request)
 {
     for (size_t i = 0; i < request->field_count; i++)
-        for (size_t j = 0; field_is_single_at(request, i) && j < i; j++)
+        for (size_t j = 0; (field_row_at(request, i)->rules & FIELD_SINGLE) != 0 && j < i; j++)
             if (field_name_equal(request->fields[i].name, request->fields[j].name))
                 return true;
     return false;

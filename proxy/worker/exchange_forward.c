@@ -23,8 +23,8 @@ static void add(struct outgoing *outgoing, const char *name, struct span value)
 
 static bool is_version_header(const struct version_rules *rules, struct span name)
 {
-    for (const char *const *header = rules->headers; header != NULL && *header != NULL; header++)
-        if (field_name_equal(name, span_of(*header)))
+    for (const struct span *header = rules->headers; header->data != NULL; header++)
+        if (field_name_equal(name, *header))
             return true;
     return false;
 }
@@ -37,7 +37,7 @@ static void add_passing(struct exchange *exchange, struct outgoing *outgoing)
 
     for (size_t i = 0; i < request->field_count; i++) {
         struct span name = request->fields[i].name;
-        if (field_use_at(request, i) != FIELD_FORWARD || is_version_header(rules, name))
+        if (field_row_at(request, i)->use != FIELD_FORWARD || is_version_header(rules, name))
             continue;
         if (!exchange->trace.continued && span_equal_nocase(name, SPAN("tracestate")))
             continue; /* state of a trace that ends here */

@@ -26,13 +26,13 @@ MUTATIONS = [Mutation(*row) for row in [
      "return stability_named(word, &version->stability);"),
     # Parameters
     ("unknown parameters pass", "policies/gate_parameters.c", 'else if (!span_is(given->name, "version"))', "else if (false)"),
-    ("both cursors may be given", "policies/gate_parameters.c", 'target_parameter(&out->target, "ending_before").data != NULL)',
-     'target_parameter(&out->target, "ending_before").data == NULL)'),
+    ("both cursors may be given", "policies/gate_parameters.c", 'target_parameter(&out->target, SPAN("ending_before")).data != NULL)',
+     'target_parameter(&out->target, SPAN("ending_before")).data == NULL)'),
     ("the path is not looked at", "policies/gate_parameters.c", "    check_path(input, out);\n    check_query", "    check_query"),
     # Permission
     ("a denial wins over nothing", "policies/policy_lookup.c", "    access.allowed &= ~access.denied;\n", ""),
     ("grants of all organisations are forgotten", "policies/policy_lookup.c",
-     "    access_add(policy, (struct grant_pair){EVERYWHERE, principal->index}, now, &access);\n", ""),
+     "    access_add(policy, access.everywhere, now, &access);\n", ""),
     ("denials are not collected", "policies/policy_lookup.c", "        access->denied |= grant->denied;\n", ""),
     ("edit does not cover deleting", "policies/permission.c", "EDIT = CREATE | UPDATE | DELETE | SETTINGS_EDIT,", "EDIT = CREATE | UPDATE | SETTINGS_EDIT,"),
     ("updating is changing settings", "policies/permission.c", "SETTINGS_EDIT = 1u << 4,", "SETTINGS_EDIT = UPDATE,"),

@@ -223,8 +223,8 @@ static void versions(void **state)
     assert_false(rules->calendar);
     assert_true(rules->allowed[STABILITY_GA] && rules->allowed[STABILITY_WIP]);
     assert_false(rules->allowed[STABILITY_BETA] || rules->allowed[STABILITY_EXPERIMENTAL]);
-    assert_string_equal(rules->headers[0], "Api-Version");
-    assert_null(rules->headers[1]);
+    assert_string_equal(rules->headers[0].data, "Api-Version");
+    assert_null(rules->headers[1].data);
 
     text_add_string(&empty, "{}");
     struct policy *policy = compile(&empty);
@@ -233,9 +233,9 @@ static void versions(void **state)
     assert_true(rules->calendar);
     assert_true(rules->allowed[STABILITY_GA] && rules->allowed[STABILITY_BETA]);
     assert_false(rules->allowed[STABILITY_WIP] || rules->allowed[STABILITY_EXPERIMENTAL]);
-    assert_string_equal(rules->headers[0], "Snyk-Version");
-    assert_string_equal(rules->headers[1], "X-Snyk-Version");
-    assert_null(rules->headers[2]);
+    assert_string_equal(rules->headers[0].data, "Snyk-Version");
+    assert_string_equal(rules->headers[1].data, "X-Snyk-Version");
+    assert_null(rules->headers[2].data);
     assert_int_equal(policy_principal_count(policy), 0);
     assert_string_equal(policy_digest(policy),
                         "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");

@@ -361,6 +361,33 @@ static void parameters_are_checked(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* Which schemas need not look at a UUID again. */
+static void uuids_are_right_for_some(void **state)
+{
+    static const struct {
+        const char *schema;
+        bool takes;
+    } cases[] = {
+        {"{'type':'string','format':'uuid'}", true},
+        {"{'type':'string','format':'uuid','minLength':36,'maxLength':36}", true},
+        {"{'type':'string'}", false},
+        {"{'type':'string','format':'uuid','minLength':37}", false},
+        {"{'type':'string','format':'uuid','maxLength':35}", false},
+        {"{'type':'string','format':'uuid','pattern':'^0'}", false},
+        {"{'type':'string','format':'uuid','enum':['0f3c1a52-6e1b-4c8e-9b5d-2a7f10c4d8e6']}", false},
+        {"{'type':'string','format':'uuid','allOf':[{'type':'string','maxLength':1}]}", false},
+        {"{'type':'integer'}", false},
+    };
+    (void)state;
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct schema *schema;
+        struct schema_set *set = compile(cases[i].schema, &schema);
+        assert_int_equal(schema_takes_uuids(schema), cases[i].takes);
+        schema_set_free(set);
+    }
+}
+
 /* Schemas that are wrong, and where. */
 static void wrong_schemas_are_refused(void **state)
 {
@@ -463,9 +490,9 @@ static void wrong_schemas_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(values_are_checked),        cmocka_unit_test(findings_are_bounded),
-        cmocka_unit_test(work_is_bounded),           cmocka_unit_test(parameters_are_checked),
-        cmocka_unit_test(wrong_schemas_are_refused),
+        cmocka_unit_test(uuids_are_right_for_some), cmocka_unit_test(values_are_checked),
+        cmocka_unit_test(findings_are_bounded),     cmocka_unit_test(work_is_bounded),
+        cmocka_unit_test(parameters_are_checked),   cmocka_unit_test(wrong_schemas_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

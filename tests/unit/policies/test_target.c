@@ -94,10 +94,10 @@ static void segments_and_parameters_are_decoded(void **state)
     assert_true(span_is(target.segments[1], "a b"));
     assert_true(span_is(target.segments[2], "C9"));
     assert_int_equal(target.parameter_count, 2);
-    assert_true(span_is(target_parameter(&target, "version"), "beta"));
-    assert_true(span_is(target_parameter(&target, "x"), "1+2"));
-    assert_null(target_parameter(&target, "Version").data);
-    assert_null(target_parameter(&target, "").data);
+    assert_true(span_is(target_parameter(&target, SPAN("version")), "beta"));
+    assert_true(span_is(target_parameter(&target, SPAN("x")), "1+2"));
+    assert_null(target_parameter(&target, SPAN("Version")).data);
+    assert_null(target_parameter(&target, SPAN("")).data);
     arena_reset(&arena);
 }
 

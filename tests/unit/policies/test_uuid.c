@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -54,9 +55,34 @@ static void bytes_and_back(void **state)
     assert_string_equal(text, TEXT);
 }
 
+static void every_byte_and_every_capital(void **state)
+{
+    (void)state;
+
+    for (unsigned byte = 0; byte < 256; byte++) {
+        unsigned char bytes[UUID_BYTES], id[UUID_BYTES];
+        char text[UUID_TEXT_SIZE], digits[3];
+        memset(bytes, (int)byte, sizeof bytes);
+        uuid_spell(bytes, text);
+        (void)snprintf(digits, sizeof digits, "%02x", byte);
+        for (size_t at = 0; at < sizeof text - 1; at += text[at] == '-' ? 1 : 2)
+            assert_true(text[at] == '-' || memcmp(text + at, digits, 2) == 0);
+        assert_true(uuid_parse(span_of(text), id));
+        assert_memory_equal(id, bytes, sizeof id);
+        assert_true(uuid_is_lower(span_of(text)));
+    }
+    for (size_t at = 0; at < sizeof TEXT - 1; at++) {
+        char text[] = TEXT;
+        bool letter = text[at] >= 'a';
+        text[at] = letter ? (char)(text[at] - 'a' + 'A') : text[at];
+        assert_int_equal(uuid_is_lower(span_of(text)), !letter);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_byte_and_every_capital),
         cmocka_unit_test(texts_that_are_none),
         cmocka_unit_test(bytes_and_back),
     };
