@@ -246,6 +246,13 @@ static bool reached_body(const struct decision *decision)
     return strcmp(decision->gate, "body") == 0 || strcmp(decision->gate, "rules") == 0;
 }
 
+/* Does the record show that the request came without the header field that is asked for by this code? */
+static bool lacked_field(const struct record *record, const char *code)
+{
+    return !record->passed && !record->is_access && span_is(record->code, code) &&
+           scan_find(record->line, "reason").data == NULL;
+}
+
 /* What stands against believing the new judgement. */
 static enum replay_gap gap_of_decision(const struct record *record, const struct decision *decision)
 {
@@ -261,7 +268,7 @@ static enum replay_gap gap_of_decision(const struct record *record, const struct
         !span_is(record->gate, "permission") && (has_masks(record) || !record->passed))
         return has_masks(record) ? GAP_MASKED : GAP_NONE;
     if (strcmp(code, "portcullis-reason-required") == 0 || strcmp(code, "portcullis-frozen") == 0)
-        return record->passed ? GAP_HEADERS : GAP_NONE;
+        return lacked_field(record, code) ? GAP_NONE : GAP_HEADERS;
     if (decision->verdict == VERDICT_REFUSE && strcmp(decision->gate, "parameters") == 0 && !record->passed)
         return GAP_EARLY;
     return GAP_NONE;

@@ -281,3 +281,15 @@ def test_replay_of_the_same_policy_changes_nothing(tmp_path):
                 "require": {"approval": {"people": 1, "seconds": 3600}}}
     found = replay(tmp_path, ruled(approval), lines, 1)
     assert found["approval"] == 3
+
+
+def test_replay_does_not_guess_what_a_header_field_said(tmp_path):
+    """Refused then by a rule that is gone: whether the reason given would do now is not known; without one it would not."""
+    why = {"id": "why", "reason": "Why.", "operations": ["deleteIntegration"], "require": {"reason": "^OPS-"}}
+
+    def refused(code, **members):
+        return record("refused", **request("deleter", "DELETE", "deleteIntegration", detail=code, **members))
+
+    found = replay(tmp_path, ruled(why), [refused("portcullis-denied", reason="OPS-1 gone"), refused("portcullis-denied"),
+                                          refused("portcullis-reason-required", reason="gone"), refused("portcullis-reason-required")], 0)
+    assert (found["same"], found["undecided"]) == (1, {"headers": 3})
