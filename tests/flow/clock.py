@@ -1,11 +1,17 @@
 """The test clock: a gate built with its fault points is ahead of the system's time by what a test says (proxy/base/test_clock.h)."""
 
+import datetime
 import mmap
 import pathlib
 import struct
 import time
 
 DAY = 86400
+
+
+def seconds_of(text):
+    """Seconds since the epoch of a time in a record."""
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 class Clock:
@@ -28,3 +34,7 @@ class Clock:
     def now(self):
         """Seconds since the epoch, as the gates see it."""
         return time.time() + self.ahead
+
+    def text(self, seconds):
+        """That much later, as a policy writes it."""
+        return datetime.datetime.fromtimestamp(self.now() + seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,7 +12,7 @@ pytest.register_assert_rewrite("checks")
 import records  # noqa: E402
 import world  # noqa: E402
 from certificates import Certificates  # noqa: E402
-from processes import BUILD, SANITIZER, Gate, Sandbox  # noqa: E402
+from processes import BUILD, FAULTS, SANITIZER, Gate, Sandbox  # noqa: E402
 from upstreams import ScriptedUpstream  # noqa: E402
 
 
@@ -122,3 +122,11 @@ def certificates(tmp_path_factory):
 def sanitizer():
     """"asan", "tsan" or None: for bounds on memory and time that a sanitizer changes."""
     return SANITIZER
+
+
+@pytest.fixture
+def faults(monkeypatch):
+    """The gates of the test are of the build that has fault points, the test clock and the log of steps."""
+    if not (FAULTS / "portcullis").exists():
+        pytest.skip(f"{FAULTS.name} is not built: make {FAULTS.name}/portcullis")
+    monkeypatch.setattr("processes.BUILD", FAULTS)

@@ -14,6 +14,7 @@ import world
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("PORTCULLIS_BUILD", "build")
+FAULTS = BUILD.with_name(f"{BUILD.name}-fault")  # the same with fault points, the test clock and the log of steps
 SANITIZER = next((name for name in ("asan", "tsan") if BUILD.name.endswith(name)), None)
 PATIENCE = 60 if SANITIZER else 20  # seconds until what must happen has happened
 

@@ -6,23 +6,21 @@ import sys
 
 import pytest
 
-from processes import BUILD, PATIENCE, ROOT, SANITIZER, wait_until
+from processes import BUILD, FAULTS, PATIENCE, ROOT, SANITIZER, wait_until
 
-FAULTS = BUILD.with_name(f"{BUILD.name}-fault")
 sys.path.append(str(ROOT / "tests" / "crash"))
 
 import rounds  # noqa: E402
 from world import PAYMENTS  # noqa: E402
 
 BATCHES = 6
-pytestmark = pytest.mark.skipif(not (FAULTS / "portcullis").exists(), reason=f"{FAULTS.name} is not built: make {FAULTS.name}/portcullis")
+pytestmark = pytest.mark.usefixtures("faults")
 
 
 @pytest.fixture
 def make_world(tmp_path, monkeypatch):
     """make_world(**options): a rounds.World of the build that can die."""
     made = []
-    monkeypatch.setattr("processes.BUILD", FAULTS)
     monkeypatch.setattr("rounds.BUILD", FAULTS)
 
     def make(**options):

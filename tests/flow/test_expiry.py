@@ -1,13 +1,11 @@
 """What holds for a time ends when that is over: approvals, keys, budgets, windows, grants. The clock is moved, nobody waits."""
 
-import datetime
-
 import pytest
 
 import world
 from checks import assert_error
-from clock import DAY, Clock
-from processes import BUILD, wait_until
+from clock import DAY, Clock, seconds_of
+from processes import BUILD, FAULTS, wait_until
 from test_approvals import approvals, assert_waits, demand
 from test_budgets import budget
 from test_people import LISTEN, REASON, error, people_policy
@@ -15,14 +13,12 @@ from test_repeats import keyed
 from test_rules import changes, rule, send
 from world import CREATE, DELETE, TOKENS, UPDATE
 
-FAULTS = BUILD.with_name(f"{BUILD.name}-fault")
 WORDS = (b"PORTCULLIS_TEST_CLOCK", b"PORTCULLIS_FAULT")
-needs_faults = pytest.mark.skipif(not (FAULTS / "portcullis").exists(), reason=f"{FAULTS.name} is not built: make {FAULTS.name}/portcullis")
+pytestmark = pytest.mark.usefixtures("faults")
 
 
 @pytest.fixture
-def clock(tmp_path, monkeypatch):
-    monkeypatch.setattr("processes.BUILD", FAULTS)
+def clock(tmp_path):
     return Clock(tmp_path)
 
 
@@ -36,18 +32,12 @@ def agreed(gate, approval):
     return gate.people("POST", f"/approvals/{approval}", TOKENS["viewer"], REASON)
 
 
-def seconds_of(text):
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-
-
-@needs_faults
 def test_only_the_build_for_tests_has_it():
     """… nor a way to die at a point that somebody names."""
     assert [word in (BUILD / "portcullis").read_bytes() for word in WORDS] == [False, False]
     assert [word in (FAULTS / "portcullis").read_bytes() for word in WORDS] == [True, True]
 
 
-@needs_faults
 def test_the_records_have_its_time(make_timed_gate, clock):
     gate = make_timed_gate()
     clock.move(400 * DAY)
@@ -56,7 +46,6 @@ def test_the_records_have_its_time(make_timed_gate, clock):
     assert abs(seconds_of(intent["time"]) - clock.now()) < 60
 
 
-@needs_faults
 @pytest.mark.parametrize("given", [False, True], ids=["while it waits", "when all have agreed"])
 def test_an_approval_expires(make_timed_gate, sandbox, clock, given):
     gate = make_timed_gate(people_policy())
@@ -76,7 +65,6 @@ def test_an_approval_expires(make_timed_gate, sandbox, clock, given):
     assert [record["result"] for record in approvals(gate)] == ["requested", *["given"] * given, "requested", "given"]
 
 
-@needs_faults
 def test_an_approval_passes_until_the_end_of_its_time(make_timed_gate, sandbox, clock):
     gate = make_timed_gate(people_policy())
     approval = assert_waits(send(gate, DELETE))
@@ -85,7 +73,6 @@ def test_an_approval_passes_until_the_end_of_its_time(make_timed_gate, sandbox, 
     assert send(gate, DELETE).status == 204 and len(changes(sandbox)) == 1
 
 
-@needs_faults
 def test_a_restart_adds_no_time(make_timed_gate, sandbox, clock):
     gate = make_timed_gate(people_policy())
     approval = assert_waits(send(gate, DELETE))
@@ -96,7 +83,6 @@ def test_a_restart_adds_no_time(make_timed_gate, sandbox, clock):
     assert assert_waits(send(gate, DELETE)) != approval and changes(sandbox) == []
 
 
-@needs_faults
 def test_a_key_is_kept_for_a_day(make_timed_gate, sandbox, clock):
     gate = make_timed_gate()
     assert keyed(gate, CREATE).status == 201
@@ -106,7 +92,6 @@ def test_a_key_is_kept_for_a_day(make_timed_gate, sandbox, clock):
     assert keyed(gate, CREATE).field("portcullis-replay-of") is None and len(changes(sandbox)) == 2
 
 
-@needs_faults
 def test_a_window_slides(make_timed_gate, sandbox, clock):
     """Each request counts for a minute from its own time on."""
     gate = make_timed_gate(world.policy(rules=[budget(2, seconds=60)]))
@@ -118,7 +103,6 @@ def test_a_window_slides(make_timed_gate, sandbox, clock):
     assert len(changes(sandbox)) == 3
 
 
-@needs_faults
 def test_a_breaker_stays_shut_whatever_the_time(make_timed_gate, sandbox, clock):
     gate = make_timed_gate(world.policy(rules=[budget(1, until="reset", seconds=60)]))
     assert [send(gate, world.another()).status for _ in range(2)] == [200, 429]
@@ -126,12 +110,8 @@ def test_a_breaker_stays_shut_whatever_the_time(make_timed_gate, sandbox, clock)
     assert send(gate, world.another()).status == 429 and len(changes(sandbox)) == 1
 
 
-@needs_faults
 def test_a_freeze_begins_and_ends(make_timed_gate, sandbox, clock):
-    def moment(seconds):
-        return datetime.datetime.fromtimestamp(clock.now() + seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-    window = {"after": moment(3600), "before": moment(7200)}
+    window = {"after": clock.text(3600), "before": clock.text(7200)}
     gate = make_timed_gate(world.policy(rules=[rule(require={"break_glass": True}, when=[{"at": "/time", "during": [window]}])]))
     assert send(gate, UPDATE).status == 200
     clock.move(3600 + 60)
@@ -140,10 +120,9 @@ def test_a_freeze_begins_and_ends(make_timed_gate, sandbox, clock):
     assert send(gate, UPDATE).status == 200 and len(changes(sandbox)) == 2
 
 
-@needs_faults
 def test_a_grant_and_a_token_end(make_timed_gate, clock):
     policy = world.policy()
-    until = datetime.datetime.fromtimestamp(clock.now() + 3600, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    until = clock.text(3600)
     policy["principals"]["updater"]["tokens"] = [{"digest": world.digest(TOKENS["updater"]), "not_after": until}]
     [grant] = [grant for grant in policy["organizations"][world.PAYMENTS]["grants"] if grant["principal"] == "creator"]
     grant["not_after"] = until

@@ -7,23 +7,17 @@ import sys
 
 import pytest
 
-from processes import BUILD, ROOT
+from processes import ROOT
 
-FAULTS = BUILD.with_name(f"{BUILD.name}-fault")
 sys.path.append(str(ROOT / "tests" / "rounds"))
 
 import many  # noqa: E402
 
-pytestmark = pytest.mark.skipif(not (FAULTS / "portcullis").exists(), reason=f"{FAULTS.name} is not built: make {FAULTS.name}/portcullis")
-
-
-@pytest.fixture
-def faults(monkeypatch):
-    monkeypatch.setattr("processes.BUILD", FAULTS)
+pytestmark = pytest.mark.usefixtures("faults")
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_storms(faults, tmp_path, seed):
+def test_storms(tmp_path, seed):
     happened = collections.Counter()
     many.run(5, f"flow {seed}", tmp_path / "life", happened)
     assert happened["rounds"] == 5
@@ -32,7 +26,7 @@ def test_storms(faults, tmp_path, seed):
 
 
 @pytest.mark.parametrize("end", ["exchange-after-intent:2", "exchange-after-forward:1", "exchange-before-outcome:3", "journal-after-write:4", "kill"])
-def test_deaths_in_storms(faults, tmp_path, end):
+def test_deaths_in_storms(tmp_path, end):
     """Between what is reserved, what is sent, and what is known of it."""
     life = many.life.Life(tmp_path / "life", f"deaths {end}")
     try:

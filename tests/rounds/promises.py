@@ -7,10 +7,9 @@ count had agreed. Progress: nobody is refused without a cause that can be shown.
 """
 
 import collections
-import datetime
 import json
 
-from clock import DAY
+from clock import DAY, seconds_of
 from rounds import require
 from storm import APPROVAL, FUSE, FUSE_WINDOW_S, OWNED, PER_ORGANIZATION, PER_PRINCIPAL, WINDOW_S
 
@@ -21,10 +20,6 @@ NOT_SENT = {"approval-required", "approval-limit", "budget-spent", "key-reused",
             "denied", "forbidden", "no-such-integration", "upstream-unreachable", "pre-image-unavailable"}
 # What else the gate may say in a storm: it is about to die, or the upstream kept its answer to itself.
 OTHERWISE = {"journal-unavailable", "upstream-closed"}
-
-
-def seconds_of(text):
-    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
 def header(line, name):
