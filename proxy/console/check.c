@@ -84,7 +84,8 @@ static void lint(const struct ruleset *ruleset, const char *policy, struct probl
 
 void console_check_manual(struct text *out)
 {
-    text_add_string(out, "\nKinds of warnings, which stand in brackets behind them:\n");
+    text_add_string(
+        out, "\nKinds of what is legal and most likely not meant, which stand in brackets behind it:\n");
     for (const struct lint_check *check = lint_checks(); check->code != NULL; check++)
         text_add_format(out, "  %-26s  %s\n", check->code, check->meaning);
     text_add_string(out, "\nSettings of the configuration file (JSON; paths are relative to it):\n");

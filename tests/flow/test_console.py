@@ -337,7 +337,7 @@ def test_check_suggests_a_permission(make_config, tmp_path):
 
 
 def test_every_kind_of_warning_is_tested():
-    kinds = re.findall(r"^  ([a-z-]+)  +\S", run("check", "--help").out.split("Kinds of warnings")[1].split("Settings of")[0], re.MULTILINE)
+    kinds = re.findall(r"^  ([a-z-]+)  +\S", run("check", "--help").out.split("Kinds of what")[1].split("Settings of")[0], re.MULTILINE)
     assert len(kinds) > 3 and set(kinds) == {row[0] for row in WARNED}
 
 

@@ -294,7 +294,7 @@ def test_wrong_policy(tmp_path):
 
 
 def test_warnings():
-    said = output(BUILD / "portcullis", "check", "--help").split("Kinds of warnings")[1].split("\nSettings of")[0]
+    said = output(BUILD / "portcullis", "check", "--help").split("Kinds of what")[1].split("\nSettings of")[0]
     assert {(names(code)[0], why) for code, why in rows("warnings")} == set(re.findall(r"^  (\S+) +(\S.*)$", said, re.MULTILINE))
 
 
