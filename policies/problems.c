@@ -100,33 +100,24 @@ void problems_add_at(struct problems *problems, const char *file, unsigned line,
     take(problems, item);
 }
 
-/* Appends a text that may come from a file, without what could forge a line or move a terminal's cursor. */
-static void add_visible(struct text *out, const char *string)
-{
-    for (const char *c = string; *c != '\0'; c++) {
-        bool control = (unsigned char)*c < 0x20 || *c == 0x7f;
-        text_add(out, control ? "?" : c, 1);
-    }
-}
-
 void problems_write(const struct problems *problems, struct text *out)
 {
     for (size_t i = 0; i < problems->count; i++) {
         const struct problem *item = &problems->items[i];
 
         if (item->file[0] != '\0') {
-            add_visible(out, item->file);
+            text_add_visible(out, item->file);
             if (item->line > 0)
                 text_add_format(out, ":%u:%u", item->line, item->column);
             text_add_string(out, ": ");
         }
         text_add_string(out, item->severity == SEVERITY_ERROR ? "error: " : "warning: ");
-        add_visible(out, item->message);
+        text_add_visible(out, item->message);
         if (item->code != NULL)
             text_add_format(out, " [%s]", item->code);
         if (item->pointer[0] != '\0') {
             text_add_string(out, " (");
-            add_visible(out, item->pointer);
+            text_add_visible(out, item->pointer);
             text_add_string(out, ")");
         }
         text_add_string(out, "\n");

@@ -42,6 +42,12 @@ void text_add_slowly(struct text *text, const char *bytes, size_t length)
     text->data[text->length] = '\0';
 }
 
+void text_add_visible(struct text *text, const char *string)
+{
+    for (const char *c = string; *c != '\0'; c++)
+        text_add(text, (unsigned char)*c < ' ' || *c == 0x7f ? "?" : c, 1);
+}
+
 void text_add_number(struct text *text, uint64_t number)
 {
     char digits[20];

@@ -41,6 +41,10 @@ static inline void text_add_string(struct text *text, const char *string)
  * that the result is always valid JSON and a log cannot be forged through it. */
 void text_add_json(struct text *text, struct span bytes);
 
+/* Appends a C string that may come from a file or from a stranger, with "?" for each control character of
+ * ASCII, so that it forges no line and moves no terminal's cursor. */
+void text_add_visible(struct text *text, const char *string);
+
 /* Appends an unsigned decimal number. */
 void text_add_number(struct text *text, uint64_t number);
 

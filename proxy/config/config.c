@@ -166,8 +166,7 @@ static const struct setting table[] = {
 
     {"approvals.listen", SETTING_ADMIN, AT(approvals.listen), 0, 0, true, "null",
      "Where people see and give approvals (/approvals): an address of this machine, unix:PATH (made with "
-     "mode "
-     "0600), or with approvals.tls any address; null for nowhere."},
+     "mode 0600), or with approvals.tls any address; null for nowhere."},
     {"approvals.tls", SETTING_SWITCH, AT(approvals.tls), 0, 0, false, "false",
      "Is it encrypted there, with tls.certificate and by all that tls says?"},
 

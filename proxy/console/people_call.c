@@ -131,10 +131,7 @@ void people_add(struct text *out, const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));
 
-    if (text == NULL || *text == '\0')
-        text = "-";
-    for (; *text != '\0'; text++)
-        text_add(out, (unsigned char)*text < ' ' || *text == 0x7f ? "?" : text, 1);
+    text_add_visible(out, text == NULL || *text == '\0' ? "-" : text);
 }
 
 static int refuse(int status, const json_t *document)
