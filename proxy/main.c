@@ -127,14 +127,16 @@ static const struct command commands[] = {
     {"manifest", console_manifest, "COMMAND ...", "Signs a set of policy and contract, and verifies one.",
      NULL, NULL},
     {"approve", console_approve,
-     "ID (--reason TEXT [--withdraw] | --show) | --list ... (--at ADDRESS | -c FILE) [--token-file FILE] "
+     "ID (--reason TEXT [--withdraw] | --show) | --list [--organization ID] ... (--at ADDRESS | -c FILE) "
+     "[--token-file FILE] "
      "[--ca FILE] [--json]",
      "Agrees to what waits for approval, or shows it.",
      "  ID                      as the refusal says it, or --list\n"
      "      --reason TEXT       why you agree: it stands in the journal\n"
      "      --withdraw          take back that you agreed; who has not agreed makes the request void\n"
      "      --show              what it is about, as far as you may see that\n"
-     "      --list              what waits, as far as you may see that\n" PEOPLE_HELP "\n"
+     "      --list              what waits, as far as you may see that\n"
+     "      --organization ID   of what waits, only what is of this organisation\n" PEOPLE_HELP "\n"
      "You act as the principal whose token it is. Exit status 1 when the gate refuses.\n",
      NULL},
     {"breaker", console_breaker, "COMMAND ...", "Lists breakers that have tripped, and opens them again.",

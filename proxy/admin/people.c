@@ -59,25 +59,34 @@ struct span people_member(const json_t *view, const char *name)
     return span_of(json_string_value(json_object_get(json_object_get(view, "record"), name)));
 }
 
-/* The principal that asked; NULL when the policy has it no more. */
-static const struct principal *requester_of(const struct people_request *ask, const json_t *view)
+/* What the policy has of that name; NULL when it has it no more. */
+static const struct principal *find_requester(const struct people_request *ask, struct span name)
 {
-    struct span name = people_member(view, "principal");
-
     return name.data != NULL ? policy_principal_named(ask->policy, name) : NULL;
+}
+
+static enum approve_right right_in(const struct people_request *ask, struct span principal,
+                                   struct span organization)
+{
+    const struct principal *requester = find_requester(ask, principal);
+
+    return policy_may_approve(ask->policy, ask->who.principal, requester ? requester : ask->who.principal,
+                              organization, ask->who.now);
 }
 
 enum approve_right people_right(const struct people_request *ask, const json_t *view)
 {
-    const struct principal *requester = requester_of(ask, view);
-
-    return policy_may_approve(ask->policy, ask->who.principal, requester ? requester : ask->who.principal,
-                              people_member(view, "organization"), ask->who.now);
+    return right_in(ask, people_member(view, "principal"), people_member(view, "organization"));
 }
 
-static bool may_see(const struct people_request *ask, const json_t *view)
+static bool may_see(const void *arg, struct span principal, struct span organization)
 {
-    return people_right(ask, view) != APPROVE_NO_PERMISSION || requester_of(ask, view) == ask->who.principal;
+    const struct people_request *ask = arg;
+
+    if (ask->organization.data != NULL && !span_equal(ask->organization, organization))
+        return false;
+    return right_in(ask, principal, organization) != APPROVE_NO_PERMISSION ||
+           find_requester(ask, principal) == ask->who.principal;
 }
 
 static bool is_permitted(const struct people_request *ask, const json_t *view, struct span permission)
@@ -159,20 +168,48 @@ void people_reply_document(struct admin_client *client, json_t *data, bool with_
 
 static void reply_list(struct people_request *ask)
 {
-    json_t *all = journal_approvals(ask->client->admin->view->service->journal, clock_now_us());
+    json_t *all = journal_approvals(ask->client->admin->view->service->journal, clock_now_us(), may_see, ask);
     json_t *shown = json_array(), *view;
     bool right = all != NULL && shown != NULL;
     size_t i;
 
     json_array_foreach (all, i, view)
-        if (may_see(ask, view))
-            right = right && json_array_append_new(shown, people_make_resource(ask, view, false)) == 0;
+        right = right && json_array_append_new(shown, people_make_resource(ask, view, false)) == 0;
     ask->client->reply.failed = !right;
     json_decref(all);
     people_reply_document(ask->client, shown, !span_is(ask->request.method, "HEAD"));
 }
 
 /* ---- the request ---- */
+
+/* "organization=<UUID>" is all that can be asked, and of lists alone: a filter that was not understood must
+ * not look like one that found nothing. */
+static bool read_query(struct people_request *ask)
+{
+    static const char name[] = "organization=";
+    struct span *target = &ask->request.target;
+    const char *mark = memchr(target->data, '?', target->length);
+    unsigned char id[UUID_BYTES];
+
+    if (mark == NULL)
+        return true;
+    struct span query = {mark + 1, target->length - (size_t)(mark + 1 - target->data)};
+    target->length = (size_t)(mark - target->data);
+    bool lists = span_is(*target, "/approvals") || span_is(*target, "/breakers");
+    bool named = query.length >= sizeof name - 1 && memcmp(query.data, name, sizeof name - 1) == 0;
+    if (lists && named &&
+        uuid_parse((struct span){query.data + sizeof name - 1, query.length - (sizeof name - 1)}, id)) {
+        uuid_spell(id, ask->organization_text);
+        ask->organization = span_of(ask->organization_text);
+        return true;
+    }
+    refusal_begin(&ask->refusal, REFUSE_PARAMETER);
+    refusal_add(&ask->refusal, &ask->arena,
+                lists ? "A list may be asked for with organization=<UUID>, and nothing else."
+                      : "Nothing can be asked for in a query here.",
+                NULL, lists && named ? "organization" : NULL);
+    return false;
+}
 
 /* /approvals, or /approvals/{id}. */
 static bool find_page(struct people_request *ask)
@@ -184,8 +221,7 @@ static bool find_page(struct people_request *ask)
         return true;
     if (target.length <= prefix.length || memcmp(target.data, prefix.data, prefix.length) != 0)
         return people_refuse(ask, REFUSE_NO_OPERATION,
-                             "Here are /approvals, /approvals/{id}, /breakers and "
-                             "/breakers/{rule}/{key}, without a query.",
+                             "Here are /approvals, /approvals/{id}, /breakers and /breakers/{rule}/{key}.",
                              NULL);
     ask->id =
         arena_copy(&ask->arena, (struct span){target.data + prefix.length, target.length - prefix.length});
@@ -193,7 +229,8 @@ static bool find_page(struct people_request *ask)
         return people_refuse(ask, REFUSE_INTERNAL, "Memory is out.", NULL);
     if (ask->id.length < UUID_TEXT)
         ask->approval = journal_approval(ask->client->admin->view->service->journal, ask->id, clock_now_us());
-    return (ask->approval != NULL && may_see(ask, ask->approval)) ||
+    return (ask->approval != NULL && may_see(ask, people_member(ask->approval, "principal"),
+                                             people_member(ask->approval, "organization"))) ||
            people_refuse(ask, REFUSE_NO_APPROVAL, NULL, NULL);
 }
 
@@ -206,6 +243,8 @@ static bool serve(struct people_request *ask)
     if (reads && ask->client->content.length > 0)
         return people_refuse(ask, REFUSE_UNEXPECTED_CONTENT, "A request that reads has no content.", NULL);
     if (!find_principal(ask))
+        return false;
+    if (!read_query(ask))
         return false;
     if (people_is_breaker_page(ask->request.target))
         return people_breakers(ask);

@@ -44,15 +44,26 @@ static struct breaker find_breaker(const struct policy *policy, struct span name
     return breaker;
 }
 
+static bool is_one_organizations(const struct breaker *breaker)
+{
+    return breaker->rule != NULL && breaker->rule->budget.each == BUDGET_ORGANIZATION;
+}
+
 /* In the organisation that it is for; in all of them where it is not one's, or nobody knows any more. */
 static bool is_permitted(const struct people_request *ask, const struct breaker *breaker)
 {
-    bool one = breaker->rule != NULL && breaker->rule->budget.each == BUDGET_ORGANIZATION;
-    uint32_t organization = policy_organization(ask->policy, one ? breaker->key : (struct span){"", 0});
+    struct span key = is_one_organizations(breaker) ? breaker->key : (struct span){"", 0};
+    uint32_t organization = policy_organization(ask->policy, key);
     permission_set asked = permission_named(SPAN("portcullis.approve"));
 
     return (policy_access(ask->policy, ask->who.principal, organization, ask->who.now).allowed & asked) ==
            asked;
+}
+
+static bool is_asked_for(const struct people_request *ask, const struct breaker *breaker)
+{
+    return ask->organization.data == NULL ||
+           (is_one_organizations(breaker) && span_equal(breaker->key, ask->organization));
 }
 
 static bool is_own(const struct people_request *ask, const struct breaker *breaker)
@@ -106,7 +117,8 @@ static bool reply_list(struct people_request *ask)
         struct span scope = span_of(json_string_value(json_object_get(view, "scope")));
         struct breaker breaker = find_breaker(ask->policy, scope, '\n');
 
-        if (json_object_get(view, "tripped") != NULL && is_permitted(ask, &breaker))
+        if (json_object_get(view, "tripped") != NULL && is_asked_for(ask, &breaker) &&
+            is_permitted(ask, &breaker))
             right = right && json_array_append_new(shown, make_resource(&breaker, view)) == 0;
     }
     json_decref(all);

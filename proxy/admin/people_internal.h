@@ -4,6 +4,7 @@
 
 #include "policies/approve.h"
 #include "policies/decide.h"
+#include "policies/uuid.h"
 #include "proxy/admin/admin_internal.h"
 #include "proxy/audit/claims.h"
 
@@ -22,7 +23,9 @@ struct people_request {
     struct arena arena;
     struct request request;
     struct decision who;
-    struct span id; /* of the approval; data NULL: the list is asked for */
+    struct span id;           /* of the approval; data NULL: the list is asked for */
+    struct span organization; /* the list's filter; data NULL: of all */
+    char organization_text[UUID_TEXT_SIZE];
     json_t *approval;
     struct refusal refusal;
 };

@@ -206,8 +206,11 @@ void journal_look(struct journal *journal, const struct claim *claims, size_t co
  * "people", "requested", "expires" (RFC 3339), "used" (a request that used it is under way), "given":
  * [{"principal", "person", "time"}], "record": the `requested` record but for `prev` and `seq`}. */
 
-/* Those that can be given or used, oldest first. */
-struct json_t *journal_approvals(struct journal *journal, int64_t now_us);
+/* Those that can be given or used, oldest first, as far as shown() says so of who asked for it and where; it
+ * is called while the writer waits, so it must not. */
+typedef bool journal_shown(const void *arg, struct span principal, struct span organization);
+struct json_t *journal_approvals(struct journal *journal, int64_t now_us, journal_shown *shown,
+                                 const void *arg);
 /* One of them, by its id, or (without "record") by the digest of the request; NULL also when there is none.
  */
 struct json_t *journal_approval(struct journal *journal, struct span id, int64_t now_us);

@@ -1,6 +1,7 @@
 #include "proxy/audit/claims_book.h"
 
 #include "policies/table.h"
+#include "proxy/audit/scan.h"
 
 #include <stdlib.h>
 
@@ -36,6 +37,7 @@ static void texts_of(struct held *held, char **texts[static TEXTS])
         texts[count++] = &approval->rule;
         texts[count++] = &approval->principal;
         texts[count++] = &approval->record;
+        texts[count++] = &approval->organization;
         break;
     case HELD_FLIGHT:
         texts[count++] = &((struct held_flight *)held)->claims;
@@ -145,6 +147,17 @@ struct held *book_copy(const struct held *held)
         return copy;
     book_drop(copy);
     return NULL;
+}
+
+bool approval_set_record(struct held_approval *approval, struct span record)
+{
+    struct scan scan;
+
+    (void)scan_line(record, &scan);
+    struct span organization = scan_text(scan_find(&scan, "organization"));
+    approval->record = span_copy(record);
+    approval->organization = span_copy(organization.data != NULL ? organization : (struct span){"", 0});
+    return approval->record != NULL && approval->organization != NULL;
 }
 
 void book_drop(struct held *held)

@@ -53,7 +53,8 @@ struct held_approval {
     enum approval_state state;
     struct agreement given[CLAIM_PEOPLE];
     size_t given_count;
-    char *record; /* but for `prev` and `seq` */
+    char *record;       /* but for `prev` and `seq` */
+    char *organization; /* of the record, so that nobody has to read that to pass it over */
 };
 
 struct held_budget {
@@ -117,6 +118,9 @@ struct held *book_next(const struct book *book, enum held_kind kind, const struc
 struct held *book_make(enum held_kind kind, struct span name);
 /* A copy of one, that can be changed and put in its place. NULL when memory is out. */
 struct held *book_copy(const struct held *held);
+/* Notes copies of the record by which it was asked for, and of where that was; once. False when memory is
+ * out. */
+bool approval_set_record(struct held_approval *approval, struct span record);
 void book_drop(struct held *held); /* NULL allowed; one that is in no book */
 
 /* Puts `after` in the place of `before`; either may be NULL. `after` is the book's then. False when memory is

@@ -130,7 +130,7 @@ static bool ask(struct book *book, const struct claims_record *record, const str
     approval->state = APPROVAL_PENDING;
     bool whole = set(&approval->request, claim->request) && set(&approval->facts, claim->facts) &&
                  set(&approval->rule, claim->rule) && set(&approval->principal, claim->principal) &&
-                 set(&approval->record, record->text);
+                 approval_set_record(approval, record->text);
     return put(book, &approval->held, whole);
 }
 

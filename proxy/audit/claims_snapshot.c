@@ -247,7 +247,8 @@ static bool read_approval(const json_t *item, struct held *held)
     approval->state = json_is_true(json_object_get(item, "used")) ? APPROVAL_USED : APPROVAL_PENDING;
     return get_text(item, "facts", &approval->facts) && get_text(item, "principal", &approval->principal) &&
            get_text(item, "request", &approval->request) && get_text(item, "rule", &approval->rule) &&
-           get_text(item, "record", &approval->record) && read_given(item, approval);
+           approval_set_record(approval, span_of(json_string_value(json_object_get(item, "record")))) &&
+           read_given(item, approval);
 }
 
 static bool read_budget(const json_t *item, struct held *held)

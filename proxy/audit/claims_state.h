@@ -52,9 +52,10 @@ bool claims_state_write(const struct claims_state *state, claims_part *part, voi
 const char *claims_state_add(struct claims_state *state, const json_t *part);
 
 /* claims_view.c: as claims.h says it. New references; NULL when memory is out, or there is none. */
-json_t *claims_view_approvals(const struct claims_state *state, int64_t now_us); /* not finished */
-json_t *claims_view_approval(const struct held_approval *approval);              /* without its record */
-json_t *claims_view_whole(const struct held_approval *approval);                 /* not finished */
+json_t *claims_view_approvals(const struct claims_state *state, int64_t now_us, journal_shown *shown,
+                              const void *arg);                     /* not finished */
+json_t *claims_view_approval(const struct held_approval *approval); /* without its record */
+json_t *claims_view_whole(const struct held_approval *approval);    /* not finished */
 json_t *claims_view_budgets(const struct claims_state *state, struct span rule, int64_t now_us);
 
 /* claims_view.c: a view with its record is made in two steps, since a record may be long: as a text while the

@@ -85,23 +85,32 @@ static int by_scope(const void *left, const void *right)
     return strcmp((*(const struct held *const *)left)->name, (*(const struct held *const *)right)->name);
 }
 
-typedef bool is_wanted(const struct held *held, struct span rule, int64_t now_us);
+/* What is looked for. */
+struct look {
+    int64_t now_us;
+    struct span rule;     /* of budgets; data NULL: any */
+    journal_shown *shown; /* of approvals */
+    const void *arg;
+};
 
-static bool approval_wanted(const struct held *held, struct span rule, int64_t now_us)
+typedef bool is_wanted(const struct held *held, const struct look *look);
+
+static bool approval_wanted(const struct held *held, const struct look *look)
 {
-    (void)rule;
-    return approval_is_live((const struct held_approval *)held, now_us);
+    const struct held_approval *approval = (const struct held_approval *)held;
+
+    return approval_is_live(approval, look->now_us) &&
+           look->shown(look->arg, span_of(approval->principal), span_of(approval->organization));
 }
 
-static bool budget_wanted(const struct held *held, struct span rule, int64_t now_us)
+static bool budget_wanted(const struct held *held, const struct look *look)
 {
-    (void)now_us;
-    return rule.data == NULL || scope_is_of(held->name, rule);
+    return look->rule.data == NULL || scope_is_of(held->name, look->rule);
 }
 
 /* Those of a kind that are wanted, sorted; to be freed. NULL when memory is out. */
 static const struct held **collect(const struct book *book, enum held_kind kind, is_wanted *wanted,
-                                   struct span rule, int64_t now_us, size_t *count)
+                                   const struct look *look, size_t *count)
 {
     const struct held **found = malloc((book->shelves[kind].count + 1) * sizeof(struct held *));
 
@@ -110,7 +119,7 @@ static const struct held **collect(const struct book *book, enum held_kind kind,
         return NULL;
     for (const struct held *held = book_next(book, kind, NULL); held != NULL;
          held = book_next(book, kind, held))
-        if (wanted(held, rule, now_us))
+        if (wanted(held, look))
             found[(*count)++] = held;
     qsort(found, *count, sizeof(struct held *), kind == HELD_APPROVAL ? by_time : by_scope);
     return found;
@@ -148,19 +157,21 @@ static json_t *view_all(const struct held **found, size_t count, int64_t now_us)
     return views;
 }
 
-json_t *claims_view_approvals(const struct claims_state *state, int64_t now_us)
+json_t *claims_view_approvals(const struct claims_state *state, int64_t now_us, journal_shown *shown,
+                              const void *arg)
 {
+    const struct look look = {.now_us = now_us, .shown = shown, .arg = arg};
     size_t count;
-    const struct held **found =
-        collect(&state->book, HELD_APPROVAL, approval_wanted, (struct span){NULL, 0}, now_us, &count);
+    const struct held **found = collect(&state->book, HELD_APPROVAL, approval_wanted, &look, &count);
 
     return view_all(found, count, now_us);
 }
 
 json_t *claims_view_budgets(const struct claims_state *state, struct span rule, int64_t now_us)
 {
+    const struct look look = {.now_us = now_us, .rule = rule};
     size_t count;
-    const struct held **found = collect(&state->book, HELD_BUDGET, budget_wanted, rule, now_us, &count);
+    const struct held **found = collect(&state->book, HELD_BUDGET, budget_wanted, &look, &count);
 
     return view_all(found, count, now_us);
 }

@@ -314,10 +314,10 @@ int64_t journal_claims_since(struct journal *journal, int64_t now_us)
     return since;
 }
 
-json_t *journal_approvals(struct journal *journal, int64_t now_us)
+json_t *journal_approvals(struct journal *journal, int64_t now_us, journal_shown *shown, const void *arg)
 {
     pthread_mutex_lock(&journal->claims_lock);
-    json_t *views = claims_view_approvals(&journal->claims, now_us);
+    json_t *views = claims_view_approvals(&journal->claims, now_us, shown, arg);
     pthread_mutex_unlock(&journal->claims_lock);
     for (size_t i = 0; i < json_array_size(views); i++)
         if (!claims_view_finish(json_array_get(views, i))) {

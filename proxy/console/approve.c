@@ -8,13 +8,14 @@
 
 struct approve {
     struct people_options people;
-    const char *id;
+    const char *id, *organization;
     bool list, show, withdraw;
 };
 
 static int read_options(int argc, char **argv, struct approve *approve)
 {
     const struct option_row rows[] = {{"list", .flag = &approve->list},
+                                      {"organization", .text = &approve->organization},
                                       {"show", .flag = &approve->show},
                                       {"withdraw", .flag = &approve->withdraw},
                                       {"reason", .text = &approve->people.reason},
@@ -27,7 +28,7 @@ static int read_options(int argc, char **argv, struct approve *approve)
     if (status != CONSOLE_DONE)
         return status;
     if (approve->list + approve->show + approve->withdraw > 1 || operands.count != (approve->list ? 0 : 1) ||
-        reads != (approve->people.reason == NULL))
+        reads != (approve->people.reason == NULL) || (approve->organization != NULL && !approve->list))
         return CONSOLE_USAGE;
     approve->id = approve->list ? NULL : operands.items[0];
     return CONSOLE_DONE;
@@ -170,11 +171,13 @@ int console_approve(int argc, char **argv)
 
     if (status != CONSOLE_DONE)
         return status;
-    if (approve.id != NULL && !people_word("id of an approval", approve.id))
+    if ((approve.id != NULL && !people_word("id of an approval", approve.id)) ||
+        (approve.organization != NULL && !people_word("id of an organization", approve.organization)))
         return CONSOLE_BAD;
     text_add_string(&path, PAGE);
     if (approve.id != NULL)
         text_add_format(&path, "/%s", approve.id);
+    people_add_filter(&path, approve.organization);
     const char *method = approve.withdraw ? "DELETE" : approve.list || approve.show ? "GET" : "POST";
     status = path.failed ? CONSOLE_BAD : people_call(&approve.people, method, path.data, &data);
     if (status == CONSOLE_DONE && data != NULL)

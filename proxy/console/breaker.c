@@ -26,16 +26,22 @@ static void add_line(struct text *out, const json_t *one)
 static int list(int argc, char **argv)
 {
     struct people_options people = {.at = NULL};
-    const struct option_row rows[] = {PEOPLE_ROWS(&people), {0}};
+    const char *organization = NULL;
+    const struct option_row rows[] = {{"organization", .text = &organization}, PEOPLE_ROWS(&people), {0}};
     struct operands operands;
-    struct text out = {0};
-    json_t *data, *one;
+    struct text path = {0}, out = {0};
+    json_t *data = NULL, *one;
     size_t i;
     int status = options_read(argc, argv, rows, &operands);
 
     if (status != CONSOLE_DONE || operands.count > 0)
         return status != CONSOLE_DONE ? status : CONSOLE_USAGE;
-    status = people_call(&people, "GET", PAGE, &data);
+    if (organization != NULL && !people_word("id of an organization", organization))
+        return CONSOLE_BAD;
+    text_add_string(&path, PAGE);
+    people_add_filter(&path, organization);
+    status = path.failed ? CONSOLE_BAD : people_call(&people, "GET", path.data, &data);
+    text_free(&path);
     if (status != CONSOLE_DONE || data == NULL)
         return status;
     json_array_foreach (data, i, one)
@@ -85,8 +91,9 @@ static int reset(int argc, char **argv)
 }
 
 static const struct command commands[] = {
-    {"list", list, "(--at ADDRESS | -c FILE) [--token-file FILE] [--ca FILE] [--json]",
-     "Lists those that have tripped, as far as you may open them.", PEOPLE_HELP, NULL},
+    {"list", list, "[--organization ID] (--at ADDRESS | -c FILE) [--token-file FILE] [--ca FILE] [--json]",
+     "Lists those that have tripped, as far as you may open them.",
+     "      --organization ID   only those of this organisation\n" PEOPLE_HELP, NULL},
     {"reset", reset,
      "RULE[/KEY] --reason TEXT (--at ADDRESS | -c FILE) [--token-file FILE] [--ca FILE] [--json]",
      "Opens one again.",

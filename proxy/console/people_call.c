@@ -127,6 +127,12 @@ static int take_apart(const struct text *answer, struct span *content)
     return atoi(answer->data + 9);
 }
 
+void people_add_filter(struct text *path, const char *organization)
+{
+    if (organization != NULL)
+        text_add_format(path, "?organization=%s", organization);
+}
+
 void people_add(struct text *out, const json_t *object, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, name));

@@ -40,6 +40,9 @@ int people_call(const struct people_options *options, const char *method, const 
 /* May the word stand in a path as it is? Says so if not. */
 bool people_word(const char *what, const char *word);
 
+/* Appends the query by which a list is of one organisation; NULL: nothing. */
+void people_add_filter(struct text *path, const char *organization);
+
 /* Appends a text of an answer, on one line whatever is in it; "-" for what is no text. */
 void people_add(struct text *out, const json_t *object, const char *name);
 

@@ -72,7 +72,7 @@ def test_wrong_requests_change_nothing(make_gate, sandbox):
     assert error(gate.people("POST", page, token, b"x" * 5000), 413) == "body-too-large"
     put = gate.people("PUT", page, token, REASON)
     assert error(put, 405) == "method-not-allowed" and put.field("Allow") == "DELETE, GET, HEAD, POST"
-    assert error(gate.people("GET", "/approvals?x=1", token), 404) == "no-such-operation"
+    assert error(gate.people("GET", "/approval", token), 404) == "no-such-operation"
     assert len(approvals(gate)) == 1
 
 
@@ -84,6 +84,31 @@ def test_two_tokens_name_nobody(make_gate, sandbox):
         fields = "".join(f"Authorization: token {TOKENS[name]}\r\n" for name in ("viewer", "creator"))
         connection.sendall(f"GET /approvals HTTP/1.1\r\nHost: x\r\n{fields}Connection: close\r\n\r\n".encode())
         assert connection.makefile("rb").readline().split()[1] == b"400"
+
+
+NOT_A_FILTER = ("x=1", "", "organization=", "organization=all", f"organization={PAYMENTS}&x=1", f"Organization={PAYMENTS}",
+                f"organization={PAYMENTS}&organization={PAYMENTS}", f"organization=%{ord(PAYMENTS[0]):02x}{PAYMENTS[1:]}")
+
+
+def test_a_list_of_one_organization(make_gate, sandbox):
+    """A filter that is not understood must not look like one that found nothing."""
+    gate = make_gate(sandbox, policy=people_policy(), config=LISTEN)
+    approval = assert_waits(send(gate, DELETE))
+    for principal in ("viewer", "deleter"):
+        ids = {place: [one["id"] for one in gate.people("GET", f"/approvals?organization={place}", TOKENS[principal]).json()["data"]]
+               for place in (PAYMENTS, world.SEARCH)}
+        assert ids == {PAYMENTS: [approval], world.SEARCH: []}
+    assert gate.people("GET", f"/approvals?organization={PAYMENTS}", TOKENS["creator"]).json()["data"] == []
+    for query in NOT_A_FILTER:
+        for page in ("/approvals", "/breakers"):
+            got = gate.people("GET", f"{page}?{query}", TOKENS["viewer"])
+            assert error(got, 400) == "parameter", query
+            named = query.startswith("organization=")
+            assert got.json()["errors"][0].get("source") == ({"parameter": "organization"} if named else None), query
+    for method in ("GET", "POST", "DELETE"):
+        for page in (f"/approvals/{approval}", "/breakers/the-rule"):
+            assert error(gate.people(method, f"{page}?organization={PAYMENTS}", TOKENS["viewer"], None if method == "GET" else REASON), 400) == "parameter"
+    assert [one["result"] for one in approvals(gate)] == ["requested"]
 
 
 # ---- breakers ----
@@ -107,6 +132,8 @@ def test_a_person_opens_a_breaker(make_gate, sandbox, each, key):
     [shown] = gate.people("GET", "/breakers", TOKENS["viewer"]).json()["data"]
     assert shown["id"] == "the-rule" + key and shown["attributes"]["tripped"] and shown["attributes"]["requests"] == 1
     assert gate.people("GET", "/breakers", TOKENS["creator"]).json()["data"] == []
+    of_one = {place: len(gate.people("GET", f"/breakers?organization={place}", TOKENS["viewer"]).json()["data"]) for place in (PAYMENTS, world.SEARCH)}
+    assert of_one == {PAYMENTS: int(each == "organization"), world.SEARCH: 0}
     assert error(gate.people("POST", page, TOKENS["creator"], REASON), 404) == "no-such-breaker"
     assert error(gate.people("POST", page, TOKENS["viewer"], {}), 400) == "invalid-body"
     assert send(gate, world.another()).status == 429

@@ -48,6 +48,9 @@ def test_a_person_sees_and_agrees(make_gate, sandbox, tmp_path, listen):
     listed = approve(gate, "--list")
     assert listed.status == 0 and listed.out.count("\n") == 1
     assert listed.out.startswith(f"{approval}  0 of 2, until ") and '"deleter" wants deleteIntegration of ' in listed.out
+    assert approve(gate, "--list", "--organization", world.PAYMENTS).out == listed.out
+    assert approve(gate, "--list", "--organization", world.SEARCH).out == "nothing waits\n"
+    assert "400 portcullis-parameter" in approve(gate, "--list", "--organization", "payments").err
     shown = approve(gate, approval, "--show")
     assert shown.status == 0 and '"profile_name": "images"' in shown.out and "deleteIntegration" in shown.out and "agreed       0 of 2" in shown.out
     assert "not shown    radius: it needs org.project.read" in shown.out
@@ -144,7 +147,7 @@ def test_nothing_in_an_answer_reaches_the_terminal_as_it_is():
 
 
 @pytest.mark.parametrize("words", [("--list", "id"), (), ("id",), ("id", "--show", "--reason", "x"), ("id", "--show", "--list"), ("--withdraw",),
-                                   ("id", "id", "--reason", "x"), ("id", "--reason")])
+                                   ("id", "id", "--reason", "x"), ("id", "--reason"), ("id", "--show", "--organization", "x")])
 def test_usage(words):
     said = command("approve", *words, "--at", "127.0.0.1:1", token="x")
     assert said.status == 2 and "usage: portcullis approve" in said.err

@@ -104,7 +104,8 @@ static bool claim(struct end end, const struct wish *wish, struct answer *answer
                                                      .time_us = clock_now_us(),
                                                      .claims = {text.data, text.length},
                                                      .request_id = span_of(names.id),
-                                                     .principal = SPAN("ci-bot")},
+                                                     .principal = SPAN("ci-bot"),
+                                                     .organization = SPAN("the place")},
                              &record));
     bool queued = journal_append_claiming(end.port, &record, claims, count, on_claimed, answer);
     record_free(&record);
@@ -299,6 +300,12 @@ static void assert_told(json_t *view)
     assert_null(json_object_get(record, "seq"));
 }
 
+static bool is_of_the_place(const void *arg, struct span principal, struct span organization)
+{
+    assert_true(span_is(principal, "alice"));
+    return span_is(organization, arg);
+}
+
 static void an_approval_is_used_once(void **state)
 {
     static const struct {
@@ -334,7 +341,10 @@ static void an_approval_is_used_once(void **state)
         struct answer answer = claim_and_wait(end, &wish);
         if (answer.verdict.result != steps[i].result)
             fail_msg("step %zu: %s", i, claim_result_name(answer.verdict.result));
-        list = journal_approvals(journal, clock_now_us());
+        list = journal_approvals(journal, clock_now_us(), is_of_the_place, "another place");
+        assert_int_equal(json_array_size(list), 0);
+        json_decref(list);
+        list = journal_approvals(journal, clock_now_us(), is_of_the_place, "the place");
         assert_int_equal(json_array_size(list), steps[i].listed);
         if (steps[i].listed > 0)
             assert_told(json_array_get(list, 0));
