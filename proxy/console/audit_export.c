@@ -3,8 +3,7 @@
 #include "proxy/audit/when.h"
 #include "proxy/base/clock.h"
 #include "proxy/console/audit.h"
-
-#include <getopt.h>
+#include "proxy/console/options.h"
 
 struct options {
     const char *path;
@@ -18,54 +17,40 @@ struct exporter {
     struct text out;
 };
 
-static bool read_time(const char *argument, int64_t *epoch_us)
+static int take_time(const struct option_row *row, const char *value)
 {
-    if (when_read(span_of(argument), clock_now_us(), epoch_us))
-        return true;
+    if (when_read(span_of(value), clock_now_us(), row->arg))
+        return CONSOLE_DONE;
     output_fault("\"%s\" is no time: a day (2026-01-31), RFC 3339, or how long ago (90s, 15m, 2h, 7d, 4w)",
-                 argument);
-    return false;
+                 value);
+    return CONSOLE_USAGE;
 }
 
-/* Takes one option; CONSOLE_DONE, or what the table is to show. */
-static int take_option(struct options *options, int option)
+static int take_format(const struct option_row *row, const char *value)
 {
-    switch (option) {
-    case 'f':
-        options->format = export_format_named(optarg);
-        if (options->format != NULL)
-            return CONSOLE_DONE;
-        output_fault("there is no format \"%s\": ocsf, cloudevents or csv", optarg);
-        return CONSOLE_USAGE;
-    case 's':
-        return read_time(optarg, &options->since_us) ? CONSOLE_DONE : CONSOLE_USAGE;
-    case 'u':
-        return read_time(optarg, &options->until_us) ? CONSOLE_DONE : CONSOLE_USAGE;
-    case 'h':
-        return CONSOLE_HELP;
-    default:
-        return CONSOLE_USAGE;
-    }
+    struct options *options = row->arg;
+
+    options->format = export_format_named(value);
+    if (options->format != NULL)
+        return CONSOLE_DONE;
+    output_fault("there is no format \"%s\": ocsf, cloudevents or csv", value);
+    return CONSOLE_USAGE;
 }
 
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"format", required_argument, NULL, 'f'},
-        {"since", required_argument, NULL, 's'},
-        {"until", required_argument, NULL, 'u'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
+    const struct option_row rows[] = {{"format", 'f', .take = take_format, .arg = options},
+                                      {"since", .take = take_time, .arg = &options->since_us},
+                                      {"until", .take = take_time, .arg = &options->until_us},
+                                      {0}};
+    struct operands operands;
+    int status = options_read(argc, argv, rows, &operands);
 
-    for (int option; (option = getopt_long(argc, argv, "f:h", longs, NULL)) != -1;) {
-        int status = take_option(options, option);
-        if (status != CONSOLE_DONE)
-            return status;
-    }
-    if (options->format == NULL || argc - optind != 1)
+    if (status != CONSOLE_DONE)
+        return status;
+    if (options->format == NULL || operands.count != 1)
         return CONSOLE_USAGE;
-    options->path = argv[optind];
+    options->path = operands.items[0];
     return CONSOLE_DONE;
 }
 

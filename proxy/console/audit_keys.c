@@ -3,8 +3,8 @@
 #include "proxy/base/secret.h"
 #include "proxy/config/config.h"
 #include "proxy/console/audit.h"
+#include "proxy/console/options.h"
 
-#include <getopt.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,26 +14,14 @@ struct options {
     bool exact;         /* a line end behind the secret is part of it */
 };
 
-static int read_options(int argc, char **argv, const struct option *longs, struct options *options)
+static int read_options(int argc, char **argv, const struct option_row *rows, const struct options *options)
 {
-    for (int option; (option = getopt_long(argc, argv, "c:h", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'c':
-            options->config = optarg;
-            break;
-        case 'k':
-            options->key_id = optarg;
-            break;
-        case 'e':
-            options->exact = true;
-            break;
-        case 'h':
-            return CONSOLE_HELP;
-        default:
-            return CONSOLE_USAGE;
-        }
-    }
-    return options->config == NULL || optind < argc ? CONSOLE_USAGE : CONSOLE_DONE;
+    struct operands operands;
+    int status = options_read(argc, argv, rows, &operands);
+
+    if (status != CONSOLE_DONE)
+        return status;
+    return options->config == NULL || operands.count > 0 ? CONSOLE_USAGE : CONSOLE_DONE;
 }
 
 /* The setting audit.keys; NULL with the problems shown. Freed by the caller. */
@@ -53,14 +41,10 @@ static char *keys_directory(const struct options *options)
 
 int audit_rotate_key(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
     struct options options = {0};
+    const struct option_row rows[] = {{"config", 'c', .text = &options.config}, {0}};
     char old_id[AUDIT_KEY_ID], new_id[AUDIT_KEY_ID], error[512];
-    int status = read_options(argc, argv, longs, &options);
+    int status = read_options(argc, argv, rows, &options);
     char *directory = status == CONSOLE_DONE ? keys_directory(&options) : NULL;
 
     if (status != CONSOLE_DONE)
@@ -121,16 +105,13 @@ static int write_mask(struct audit_key *key, bool exact)
 
 int audit_mask(int argc, char **argv)
 {
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'},
-        {"key-id", required_argument, NULL, 'k'},
-        {"exact", no_argument, NULL, 'e'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
     struct options options = {0};
+    const struct option_row rows[] = {{"config", 'c', .text = &options.config},
+                                      {"key-id", .text = &options.key_id},
+                                      {"exact", .flag = &options.exact},
+                                      {0}};
     char error[512];
-    int status = read_options(argc, argv, longs, &options);
+    int status = read_options(argc, argv, rows, &options);
     char *directory = status == CONSOLE_DONE ? keys_directory(&options) : NULL;
 
     if (status != CONSOLE_DONE)

@@ -3,10 +3,10 @@
 #include "proxy/audit/query.h"
 #include "proxy/audit/trail.h"
 #include "proxy/console/audit.h"
+#include "proxy/console/audit_options.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -32,38 +32,19 @@ struct making {
 
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"stage", required_argument, NULL, 's'},
-        {"key", required_argument, NULL, 'k'},
-        {"output", required_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    char error[512];
+    const struct option_row rows[] = {{"stage", .text = &options->stage},
+                                      {"output", 'o', .text = &options->output},
+                                      {"key", .take = audit_take_key, .arg = &options->keys},
+                                      {0}};
+    struct operands operands;
+    int status = options_read(argc, argv, rows, &operands);
 
-    for (int option; (option = getopt_long(argc, argv, "o:h", longs, NULL)) != -1;) {
-        switch (option) {
-        case 's':
-            options->stage = optarg;
-            break;
-        case 'o':
-            options->output = optarg;
-            break;
-        case 'k':
-            if (trust_add(&options->keys, optarg, error, sizeof error))
-                break;
-            output_fault("%s", error);
-            return CONSOLE_BAD;
-        case 'h':
-            return CONSOLE_HELP;
-        default:
-            return CONSOLE_USAGE;
-        }
-    }
-    if (optind + 2 != argc)
+    if (status != CONSOLE_DONE)
+        return status;
+    if (operands.count != 2)
         return CONSOLE_USAGE;
-    options->path = argv[optind];
-    options->id = argv[optind + 1];
+    options->path = operands.items[0];
+    options->id = operands.items[1];
     return CONSOLE_DONE;
 }
 

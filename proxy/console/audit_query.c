@@ -6,10 +6,10 @@
 #include "proxy/audit/when.h"
 #include "proxy/base/clock.h"
 #include "proxy/console/audit.h"
+#include "proxy/console/options.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <time.h>
@@ -35,30 +35,6 @@ struct search {
 
 /* ---- options ---- */
 
-/* Options that ask for a member have its number. */
-#define MEMBER_OPTION 256
-
-static const struct option longs[] = {
-    {"organization", required_argument, NULL, MEMBER_OPTION + QUERY_ORGANIZATION},
-    {"principal", required_argument, NULL, MEMBER_OPTION + QUERY_PRINCIPAL},
-    {"operation", required_argument, NULL, MEMBER_OPTION + QUERY_OPERATION},
-    {"resource", required_argument, NULL, MEMBER_OPTION + QUERY_RESOURCE},
-    {"stage", required_argument, NULL, MEMBER_OPTION + QUERY_STAGE},
-    {"rule", required_argument, NULL, MEMBER_OPTION + QUERY_RULE},
-    {"request-id", required_argument, NULL, MEMBER_OPTION + QUERY_REQUEST_ID},
-    {"since", required_argument, NULL, 's'},
-    {"until", required_argument, NULL, 'u'},
-    {"verdict", required_argument, NULL, 'v'},
-    {"status", required_argument, NULL, 'S'},
-    {"text", required_argument, NULL, 't'},
-    {"limit", required_argument, NULL, 'l'},
-    {"reverse", no_argument, NULL, 'r'},
-    {"follow", no_argument, NULL, 'f'},
-    {"json", no_argument, NULL, 'j'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
-};
-
 static bool read_verdict(const char *word, enum query_verdict *verdict)
 {
     *verdict = strcmp(word, "pass") == 0      ? QUERY_PASSED
@@ -76,68 +52,90 @@ static bool read_limit(const char *word, uint64_t *limit)
     return ascii_is_digit(word[0]) && *end == '\0' && errno == 0 && *limit > 0;
 }
 
-/* NULL, or what the option's argument must be. */
-static const char *read_argument(int option, struct query *query, uint64_t *limit)
+/* What an option's value becomes, beside a text or a flag. */
+enum value { VALUE_SINCE, VALUE_UNTIL, VALUE_VERDICT, VALUE_STATUS, VALUE_LIMIT };
+
+/* NULL, or what the value must be. */
+static const char *read_value(enum value kind, const char *text, struct options *options)
 {
-    if (option >= MEMBER_OPTION)
-        return query_set(query, (enum query_member)(option - MEMBER_OPTION), optarg) ? NULL : "memory is out";
-    switch (option) {
-    case 's':
+    struct query *query = &options->query;
+
+    switch (kind) {
+    case VALUE_SINCE:
         query->has_since = true;
-        return when_read(span_of(optarg), clock_now_us(), &query->since_us) ? NULL : "no time";
-    case 'u':
+        return when_read(span_of(text), clock_now_us(), &query->since_us) ? NULL : "no time";
+    case VALUE_UNTIL:
         query->has_until = true;
-        return when_read(span_of(optarg), clock_now_us(), &query->until_us) ? NULL : "no time";
-    case 'v':
-        return read_verdict(optarg, &query->verdict) ? NULL : "neither \"pass\" nor \"refused\"";
-    case 'S':
-        return query_set_status(query, optarg) ? NULL : "no status like \"404\" or \"4xx\"";
-    case 'l':
-        return read_limit(optarg, limit) ? NULL : "no number above 0";
+        return when_read(span_of(text), clock_now_us(), &query->until_us) ? NULL : "no time";
+    case VALUE_VERDICT:
+        return read_verdict(text, &query->verdict) ? NULL : "neither \"pass\" nor \"refused\"";
+    case VALUE_STATUS:
+        return query_set_status(query, text) ? NULL : "no status like \"404\" or \"4xx\"";
     default:
-        query->text = span_of(optarg);
-        return NULL;
+        return read_limit(text, &options->limit) ? NULL : "no number above 0";
     }
 }
 
-static int read_option(int option, int index, struct options *options)
+static int say(const struct option_row *row, const char *value, const char *wrong)
 {
-    const char *wrong;
+    if (wrong == NULL)
+        return CONSOLE_DONE;
+    output_fault("--%s %s: %s", row->name, value, wrong);
+    return CONSOLE_BAD;
+}
 
-    switch (option) {
-    case 'r':
-        options->reverse = true;
-        return CONSOLE_DONE;
-    case 'f':
-        options->follow = true;
-        return CONSOLE_DONE;
-    case 'j':
-        options->json = true;
-        return CONSOLE_DONE;
-    case 'h':
-        return CONSOLE_HELP;
-    case '?':
-        return CONSOLE_USAGE;
-    default:
-        wrong = read_argument(option, &options->query, &options->limit);
-        if (wrong == NULL)
-            return CONSOLE_DONE;
-        output_fault("--%s %s: %s", longs[index].name, optarg, wrong);
-        return CONSOLE_BAD;
-    }
+static int take_value(const struct option_row *row, const char *value)
+{
+    return say(row, value, read_value((enum value)row->number, value, row->arg));
+}
+
+static int take_member(const struct option_row *row, const char *value)
+{
+    struct options *options = row->arg;
+    bool set = query_set(&options->query, (enum query_member)row->number, value);
+
+    return say(row, value, set ? NULL : "memory is out");
+}
+
+static struct option_row of_value(struct options *options, const char *name, enum value value)
+{
+    return (struct option_row){name, .take = take_value, .arg = options, .number = (int)value};
+}
+
+static struct option_row of_member(struct options *options, const char *name, enum query_member member)
+{
+    return (struct option_row){name, .take = take_member, .arg = options, .number = (int)member};
 }
 
 static int read_options(int argc, char **argv, struct options *options)
 {
-    int status = CONSOLE_DONE, index = 0;
+    const char *text = NULL;
+    const struct option_row rows[] = {of_member(options, "organization", QUERY_ORGANIZATION),
+                                      of_member(options, "principal", QUERY_PRINCIPAL),
+                                      of_member(options, "operation", QUERY_OPERATION),
+                                      of_member(options, "resource", QUERY_RESOURCE),
+                                      of_member(options, "stage", QUERY_STAGE),
+                                      of_member(options, "rule", QUERY_RULE),
+                                      of_member(options, "request-id", QUERY_REQUEST_ID),
+                                      of_value(options, "since", VALUE_SINCE),
+                                      of_value(options, "until", VALUE_UNTIL),
+                                      of_value(options, "verdict", VALUE_VERDICT),
+                                      of_value(options, "status", VALUE_STATUS),
+                                      of_value(options, "limit", VALUE_LIMIT),
+                                      {"text", .text = &text},
+                                      {"reverse", .flag = &options->reverse},
+                                      {"follow", .flag = &options->follow},
+                                      {"json", .flag = &options->json},
+                                      {0}};
+    struct operands operands;
+    int status = options_read(argc, argv, rows, &operands);
 
-    for (int option; status == CONSOLE_DONE && (option = getopt_long(argc, argv, "h", longs, &index)) != -1;)
-        status = read_option(option, index, options);
     if (status != CONSOLE_DONE)
         return status;
-    if (optind + 1 != argc || (options->reverse && options->follow))
+    if (operands.count != 1 || (options->reverse && options->follow))
         return CONSOLE_USAGE;
-    options->path = argv[optind];
+    options->query.text = span_of(text);
+    options->path = operands.items[0];
     return CONSOLE_DONE;
 }
 

@@ -4,8 +4,8 @@
 #include "proxy/base/clock.h"
 #include "proxy/base/progress.h"
 #include "proxy/console/audit.h"
+#include "proxy/console/options.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -37,26 +37,15 @@ struct stats {
 
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
+    const struct option_row rows[] = {{"json", .flag = &options->json}, {0}};
+    struct operands operands;
+    int status = options_read(argc, argv, rows, &operands);
 
-    for (int option; (option = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'j':
-            options->json = true;
-            break;
-        case 'h':
-            return CONSOLE_HELP;
-        default:
-            return CONSOLE_USAGE;
-        }
-    }
-    if (optind + 1 != argc)
+    if (status != CONSOLE_DONE)
+        return status;
+    if (operands.count != 1)
         return CONSOLE_USAGE;
-    options->path = argv[optind];
+    options->path = operands.items[0];
     return CONSOLE_DONE;
 }
 

@@ -3,8 +3,8 @@
 #include "proxy/audit/when.h"
 #include "proxy/base/progress.h"
 #include "proxy/console/audit.h"
+#include "proxy/console/audit_options.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 
 #define CHECKPOINTS  64
@@ -19,60 +19,46 @@ struct options {
     bool json;
 };
 
-static int read_option(int option, struct options *options)
+static int take_checkpoint(const struct option_row *row, const char *value)
 {
-    char error[512];
+    struct options *options = row->arg;
+
+    if (options->checkpoint_count == CHECKPOINTS) {
+        output_fault("no more than %d checkpoints at once", CHECKPOINTS);
+        return CONSOLE_BAD;
+    }
+    options->checkpoints[options->checkpoint_count++] = value;
+    return CONSOLE_DONE;
+}
+
+static int take_uncovered(const struct option_row *row, const char *value)
+{
+    struct options *options = row->arg;
     int64_t since;
 
-    switch (option) {
-    case 'k':
-        if (trust_add(&options->keys, optarg, error, sizeof error))
-            return CONSOLE_DONE;
-        output_fault("%s", error);
+    if (!when_read(span_of(value), 0, &since) || since > 0) {
+        output_fault("--uncovered %s: how long, as \"90m\" or \"2h\"", value);
         return CONSOLE_BAD;
-    case 'c':
-        if (options->checkpoint_count == CHECKPOINTS) {
-            output_fault("no more than %d checkpoints at once", CHECKPOINTS);
-            return CONSOLE_BAD;
-        }
-        options->checkpoints[options->checkpoint_count++] = optarg;
-        return CONSOLE_DONE;
-    case 'u':
-        if (!when_read(span_of(optarg), 0, &since) || since > 0) {
-            output_fault("--uncovered %s: how long, as \"90m\" or \"2h\"", optarg);
-            return CONSOLE_BAD;
-        }
-        options->uncovered_us = -since;
-        return CONSOLE_DONE;
-    case 'j':
-        options->json = true;
-        return CONSOLE_DONE;
-    case 'h':
-        return CONSOLE_HELP;
-    default:
-        return CONSOLE_USAGE;
     }
+    options->uncovered_us = -since;
+    return CONSOLE_DONE;
 }
 
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"key", required_argument, NULL, 'k'},
-        {"checkpoint", required_argument, NULL, 'c'},
-        {"uncovered", required_argument, NULL, 'u'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    int status = CONSOLE_DONE;
+    const struct option_row rows[] = {{"key", .take = audit_take_key, .arg = &options->keys},
+                                      {"checkpoint", .take = take_checkpoint, .arg = options},
+                                      {"uncovered", .take = take_uncovered, .arg = options},
+                                      {"json", .flag = &options->json},
+                                      {0}};
+    struct operands operands;
+    int status = options_read(argc, argv, rows, &operands);
 
-    for (int option; status == CONSOLE_DONE && (option = getopt_long(argc, argv, "h", longs, NULL)) != -1;)
-        status = read_option(option, options);
     if (status != CONSOLE_DONE)
         return status;
-    if (optind + 1 != argc)
+    if (operands.count != 1)
         return CONSOLE_USAGE;
-    options->path = argv[optind];
+    options->path = operands.items[0];
     return CONSOLE_DONE;
 }
 

@@ -1,8 +1,8 @@
 #include "proxy/audit/proof.h"
 #include "proxy/base/file.h"
 #include "proxy/console/audit.h"
+#include "proxy/console/audit_options.h"
 
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -14,33 +14,16 @@ struct options {
 
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"key", required_argument, NULL, 'k'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
-    char error[512];
+    const struct option_row rows[] = {
+        {"key", .take = audit_take_key, .arg = &options->keys}, {"json", .flag = &options->json}, {0}};
+    struct operands operands;
+    int status = options_read(argc, argv, rows, &operands);
 
-    for (int option; (option = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'k':
-            if (trust_add(&options->keys, optarg, error, sizeof error))
-                break;
-            output_fault("%s", error);
-            return CONSOLE_BAD;
-        case 'j':
-            options->json = true;
-            break;
-        case 'h':
-            return CONSOLE_HELP;
-        default:
-            return CONSOLE_USAGE;
-        }
-    }
-    if (optind + 1 != argc || options->keys.count == 0)
+    if (status != CONSOLE_DONE)
+        return status;
+    if (operands.count != 1 || options->keys.count == 0)
         return CONSOLE_USAGE;
-    options->path = argv[optind];
+    options->path = operands.items[0];
     return CONSOLE_DONE;
 }
 

@@ -13,17 +13,17 @@ static bool add(const char **list, size_t *count, size_t room, const char *value
     return true;
 }
 
-static int take_certificate(void *arg, const char *value)
+static int take_certificate(const struct option_row *row, const char *value)
 {
-    struct explain_options *options = arg;
+    struct explain_options *options = row->arg;
 
     return add(options->certificates, &options->certificate_count, MADE_CERTIFICATES, value) ? CONSOLE_DONE
                                                                                              : CONSOLE_USAGE;
 }
 
-static int take_header(void *arg, const char *value)
+static int take_header(const struct option_row *row, const char *value)
 {
-    struct explain_options *options = arg;
+    struct explain_options *options = row->arg;
 
     return add(options->headers, &options->header_count, MADE_FIELDS, value) ? CONSOLE_DONE : CONSOLE_USAGE;
 }

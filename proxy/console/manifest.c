@@ -1,11 +1,11 @@
 /* `portcullis manifest`: who signs a set of policy, contract and keys, and whether one is signed. */
 #include "proxy/base/file.h"
 #include "proxy/console/console.h"
+#include "proxy/console/options.h"
 #include "proxy/console/output.h"
 #include "proxy/service/ruleset.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -15,51 +15,28 @@ struct options {
     bool json;
 };
 
-static bool read_serial(const char *text, uint64_t *serial)
+static int take_serial(const struct option_row *row, const char *value)
 {
+    uint64_t *serial = row->arg;
     char *end;
 
     errno = 0;
-    *serial = strtoull(text, &end, 10);
-    if (text[0] >= '1' && text[0] <= '9' && *end == '\0' && errno == 0 && *serial <= MANIFEST_SERIAL_MOST)
-        return true;
+    *serial = strtoull(value, &end, 10);
+    if (value[0] >= '1' && value[0] <= '9' && *end == '\0' && errno == 0 && *serial <= MANIFEST_SERIAL_MOST)
+        return CONSOLE_DONE;
     output_fault("--serial must be a whole number from 1 to %" PRIu64, MANIFEST_SERIAL_MOST);
-    return false;
+    return CONSOLE_BAD;
 }
 
-static const char **place_of(struct options *options, int option)
+static int read_options(int argc, char **argv, const struct option_row *rows, struct options *options)
 {
-    return option == 'c'   ? &options->config
-           : option == 'k' ? &options->key
-           : option == 'n' ? &options->name
-           : option == 'o' ? &options->output
-                           : NULL;
-}
+    struct operands operands;
+    int status = options_read(argc, argv, rows, &operands);
 
-/* CONSOLE_DONE, or what the table is to show. `allowed`: the short names of what the command knows. */
-static int read_options(int argc, char **argv, const char *allowed, struct options *options)
-{
-    static const struct option longs[] = {
-        {"config", required_argument, NULL, 'c'}, {"key", required_argument, NULL, 'k'},
-        {"name", required_argument, NULL, 'n'},   {"serial", required_argument, NULL, 's'},
-        {"output", required_argument, NULL, 'o'}, {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},         {0},
-    };
-
-    for (int option; (option = getopt_long(argc, argv, "c:o:h", longs, NULL)) != -1;) {
-        if (option == 'h')
-            return CONSOLE_HELP;
-        if (option == '?' || strchr(allowed, option) == NULL)
-            return CONSOLE_USAGE;
-        if (option == 's' && !read_serial(optarg, &options->serial))
-            return CONSOLE_BAD;
-        const char **place = place_of(options, option);
-        if (place != NULL)
-            *place = optarg;
-        options->json = options->json || option == 'j';
-    }
-    options->path = argv[optind]; /* NULL at the end */
-    return argc - optind > 1 ? CONSOLE_USAGE : CONSOLE_DONE;
+    if (status != CONSOLE_DONE)
+        return status;
+    options->path = operands.count > 0 ? operands.items[0] : NULL;
+    return operands.count > 1 ? CONSOLE_USAGE : CONSOLE_DONE;
 }
 
 static struct note_signer *open_signer(const char *path, const char *name)
@@ -103,7 +80,8 @@ static void print(const struct manifest *manifest, const char *key, const struct
 static int manifest_key(int argc, char **argv)
 {
     struct options options = {0};
-    int status = read_options(argc, argv, "kn", &options);
+    const struct option_row rows[] = {{"key", .text = &options.key}, {"name", .text = &options.name}, {0}};
+    int status = read_options(argc, argv, rows, &options);
     struct text out = {0};
 
     if (status == CONSOLE_DONE && (options.key == NULL || options.name == NULL || options.path != NULL))
@@ -240,8 +218,14 @@ static struct note_signer *open_set_signer(const struct set *set, const char *pa
 static int manifest_sign(int argc, char **argv)
 {
     struct options options = {0};
+    const struct option_row rows[] = {{"config", 'c', .text = &options.config},
+                                      {"key", .text = &options.key},
+                                      {"serial", .take = take_serial, .arg = &options.serial},
+                                      {"output", 'o', .text = &options.output},
+                                      {"json", .flag = &options.json},
+                                      {0}};
     struct set set = {0};
-    int status = read_options(argc, argv, "ckosj", &options);
+    int status = read_options(argc, argv, rows, &options);
 
     if (status == CONSOLE_DONE && (options.config == NULL || options.key == NULL || options.path != NULL ||
                                    (options.json && options.output == NULL)))
@@ -262,8 +246,10 @@ static int manifest_sign(int argc, char **argv)
 static int manifest_check(int argc, char **argv)
 {
     struct options options = {0};
+    const struct option_row rows[] = {
+        {"config", 'c', .text = &options.config}, {"json", .flag = &options.json}, {0}};
     struct set set = {0};
-    int status = read_options(argc, argv, "cj", &options);
+    int status = read_options(argc, argv, rows, &options);
 
     if (status == CONSOLE_DONE && (options.config == NULL || options.path != NULL))
         status = CONSOLE_USAGE;
@@ -285,11 +271,12 @@ static int manifest_check(int argc, char **argv)
 static int manifest_show(int argc, char **argv)
 {
     struct options options = {0};
+    const struct option_row rows[] = {{"json", .flag = &options.json}, {0}};
     struct manifest manifest;
     struct text note = {0};
     struct span text, signatures;
     const char *fault;
-    int status = read_options(argc, argv, "j", &options);
+    int status = read_options(argc, argv, rows, &options);
 
     if (status == CONSOLE_DONE && options.path == NULL)
         status = CONSOLE_USAGE;

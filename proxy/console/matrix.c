@@ -38,9 +38,9 @@ struct writing {
 
 /* ---- options ---- */
 
-static int take_chosen(void *arg, const char *value)
+static int take_chosen(const struct option_row *row, const char *value)
 {
-    struct chosen *chosen = arg;
+    struct chosen *chosen = row->arg;
     const char **more = reallocarray(chosen->values, chosen->count + 1, sizeof *more);
 
     if (more == NULL)
@@ -50,9 +50,9 @@ static int take_chosen(void *arg, const char *value)
     return CONSOLE_DONE;
 }
 
-static int take_format(void *arg, const char *name)
+static int take_format(const struct option_row *row, const char *name)
 {
-    const struct matrix_format **format = arg;
+    const struct matrix_format **format = row->arg;
 
     *format = matrix_format_named(name);
     if (*format != NULL)

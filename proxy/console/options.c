@@ -40,7 +40,7 @@ static const struct option_row *row_of(const struct option_row *rows, int option
 static int take(const struct option_row *row, const char *value)
 {
     if (row->take != NULL)
-        return row->take(row->arg, value);
+        return row->take(row, value);
     if (row->flag != NULL)
         *row->flag = true;
     else

@@ -10,12 +10,14 @@
 
 /* An option, and where it goes: exactly one of the three. The last row has no name. */
 struct option_row {
-    const char *name;                          /* without the dashes */
-    char letter;                               /* of its short form; NUL: it has none */
-    bool *flag;                                /* takes no value; becomes true */
-    const char **text;                         /* becomes the value, a part of argv */
-    int (*take)(void *arg, const char *value); /* CONSOLE_DONE, or what read is to return */
-    void *arg;                                 /* of take() */
+    const char *name;  /* without the dashes */
+    char letter;       /* of its short form; NUL: it has none */
+    bool *flag;        /* takes no value; becomes true */
+    const char **text; /* becomes the value, a part of argv */
+    /* CONSOLE_DONE, or what read is to return, after a message where that is CONSOLE_BAD */
+    int (*take)(const struct option_row *row, const char *value);
+    void *arg;  /* for take() */
+    int number; /* the same */
 };
 
 /* What stands on the command line besides options: a part of argv. */

@@ -30,9 +30,9 @@ struct run {
     size_t count, failed;
 };
 
-static int take_percent(void *arg, const char *text)
+static int take_percent(const struct option_row *row, const char *text)
 {
-    unsigned *percent = arg;
+    unsigned *percent = row->arg;
     char *end;
     unsigned long value = strtoul(text, &end, 10);
 

@@ -1,10 +1,10 @@
 #include "policies/digest.h"
 #include "proxy/base/secret.h"
 #include "proxy/console/console.h"
+#include "proxy/console/options.h"
 #include "proxy/console/output.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -20,29 +20,14 @@ struct options {
 
 static int read_options(int argc, char **argv, struct options *options)
 {
-    static const struct option longs[] = {
-        {"new", no_argument, NULL, 'n'},
-        {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
+    const struct option_row rows[] = {{"new", .flag = &options->make}, {"json", .flag = &options->json}, {0}};
+    struct operands operands;
+    int status = options_read(argc, argv, rows, &operands);
 
-    for (int option; (option = getopt_long(argc, argv, "h", longs, NULL)) != -1;) {
-        switch (option) {
-        case 'n':
-            options->make = true;
-            break;
-        case 'j':
-            options->json = true;
-            break;
-        case 'h':
-            return CONSOLE_HELP;
-        default:
-            return CONSOLE_USAGE;
-        }
-    }
+    if (status != CONSOLE_DONE)
+        return status;
     options->make = options->make || isatty(STDIN_FILENO);
-    return optind < argc ? CONSOLE_USAGE : CONSOLE_DONE;
+    return operands.count > 0 ? CONSOLE_USAGE : CONSOLE_DONE;
 }
 
 /* Six bits a character, from the front; the last one holds the four that are left. */

@@ -13,11 +13,11 @@
 
 #define WORDS 8
 
-static int take_digit(void *arg, const char *value)
+static int take_digit(const struct option_row *row, const char *value)
 {
     if (strlen(value) != 1)
         return CONSOLE_BAD;
-    *(char *)arg = value[0];
+    *(char *)row->arg = value[0];
     return CONSOLE_DONE;
 }
 
