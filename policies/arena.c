@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BLOCK_SIZE 8192
+#define BLOCK_LEAST 512
+#define BLOCK_MOST  8192
 
 struct arena_block {
     struct arena_block *older;
@@ -15,14 +16,25 @@ struct arena_block {
 
 void arena_init(struct arena *arena)
 {
-    arena->blocks = NULL;
-    arena->next = arena->first;
-    arena->left = sizeof arena->first;
+    arena_init_within(arena, NULL, 0);
+}
+
+void arena_init_within(struct arena *arena, void *room, size_t size)
+{
+    *arena = (struct arena){.next = room, .left = size, .room = room, .room_size = size};
+}
+
+/* Of the next block: what is large already grows in large steps. */
+static size_t block_size(const struct arena *arena)
+{
+    size_t last = arena->blocks != NULL ? arena->blocks->size : arena->room_size;
+
+    return last < BLOCK_LEAST / 2 ? BLOCK_LEAST : last < BLOCK_MOST / 2 ? 2 * last : BLOCK_MOST;
 }
 
 static bool arena_grow(struct arena *arena, size_t size)
 {
-    size_t room = size > BLOCK_SIZE ? size : BLOCK_SIZE;
+    size_t usual = block_size(arena), room = size > usual ? size : usual;
     struct arena_block *block = malloc(sizeof *block + room);
 
     if (block == NULL)
@@ -42,7 +54,7 @@ void *arena_take(struct arena *arena, size_t size)
     if (size > SIZE_MAX / 2)
         return NULL;
     size = (size + unit - 1) / unit * unit;
-    if (size > arena->left && !arena_grow(arena, size))
+    if ((arena->next == NULL || size > arena->left) && !arena_grow(arena, size))
         return NULL;
 
     void *taken = arena->next;
@@ -87,7 +99,7 @@ void arena_reset(struct arena *arena)
         free(block);
         block = older;
     }
-    size_t used = arena->blocks ? sizeof arena->first : (size_t)(arena->next - arena->first);
-    explicit_bzero(arena->first, used);
-    arena_init(arena);
+    if (arena->room != NULL)
+        explicit_bzero(arena->room, arena->blocks ? arena->room_size : (size_t)(arena->next - arena->room));
+    arena_init_within(arena, arena->room, arena->room_size);
 }

@@ -1,14 +1,13 @@
-/* An arena: memory that lives exactly as long as one request, given back in one step.
+/* An arena: memory that lives exactly as long as one request, or as what it was taken for, given back in one
+ * step.
  *
- * The first ARENA_FIRST bytes are inside the struct, so that an ordinary request allocates nothing; what does
- * not fit comes from malloc in blocks. Everything taken is wiped when it is given back, because parts of it
- * may be secrets. */
+ * It comes from malloc in blocks, the first ones small, so that little takes little; or first from room that
+ * the owner has, so that an ordinary request allocates nothing. Everything taken is wiped when it is given
+ * back, because parts of it may be secrets. */
 #ifndef POLICIES_ARENA_H
 #define POLICIES_ARENA_H
 
 #include "policies/span.h"
-
-#define ARENA_FIRST 3072
 
 struct arena_block;
 
@@ -16,11 +15,15 @@ struct arena {
     struct arena_block *blocks; /* newest first */
     char *next;
     size_t left;
-    _Alignas(max_align_t) char first[ARENA_FIRST];
+    char *room; /* the owner's; NULL: none */
+    size_t room_size;
 };
 
 /* Makes an arena ready. No allocation. */
 void arena_init(struct arena *arena);
+
+/* The same, with room that is aligned for any type and lives as long as the arena. */
+void arena_init_within(struct arena *arena, void *room, size_t size);
 
 /* `size` bytes, aligned for any type, not cleared; NULL when memory is out. They belong to the arena. */
 void *arena_take(struct arena *arena, size_t size);

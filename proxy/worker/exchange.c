@@ -54,7 +54,7 @@ static struct exchange *make(struct client *client)
         exchange = calloc(1, sizeof *exchange);
         if (exchange == NULL)
             return NULL;
-        arena_init(&exchange->arena);
+        arena_init_within(&exchange->arena, exchange->room, sizeof exchange->room);
     }
     exchange->worker = worker;
     exchange->client = client;

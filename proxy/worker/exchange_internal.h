@@ -14,6 +14,8 @@
 
 #include <sys/queue.h>
 
+#define EXCHANGE_ROOM 3072 /* bytes of its arena: an ordinary request takes no more */
+
 #define EXCHANGE_STATE(state, name) EXCHANGE_##state,
 enum exchange_state { EXCHANGE_STATE_TABLE(EXCHANGE_STATE) EXCHANGE_STATES };
 #undef EXCHANGE_STATE
@@ -38,6 +40,7 @@ struct exchange {
     enum exchange_state state;
     struct ruleset *ruleset;
     struct arena arena;
+    _Alignas(max_align_t) char room[EXCHANGE_ROOM]; /* the arena's; what an ordinary request needs */
     struct request request;
     struct decision decision;
     struct shadow_view shadow;

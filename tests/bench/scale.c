@@ -10,6 +10,7 @@
 #include "proxy/base/file.h"
 
 #include <malloc.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -99,10 +100,11 @@ static bool judge(const struct decide_input *input, const char *token, const cha
                                     .rows = rows,
                                     .client = SPAN("127.0.0.1"),
                                     .now = 1800000000};
+    _Alignas(max_align_t) char room[3072];
     struct arena arena;
     struct decision decision;
 
-    arena_init(&arena);
+    arena_init_within(&arena, room, sizeof room);
     decide(input, &request, &arena, &decision);
     bool passed = decision.verdict == VERDICT_PASS;
     decision_free(&decision);
