@@ -8,6 +8,9 @@
 #define SWEEP_US   (60 * CLAIM_SECOND_US)
 #define CROWDED_US CLAIM_SECOND_US /* between sweeps while there is no room */
 
+/* A record is judged by its own time, which is that long ago at most. */
+#define LATE_US (10 * CLAIM_SECOND_US)
+
 const char claims_no_memory[] = "out of memory";
 
 void claims_state_free(struct claims_state *state)
@@ -58,6 +61,15 @@ static int64_t window_start(const struct held_budget *budget, int64_t now_us)
     return now_us - budget->seconds * CLAIM_SECOND_US;
 }
 
+/* When clocks are put back, what was spent in the future would count until that has come, be it in years. It
+ * is as if it was spent now. */
+static void bring_back(struct held_budget *budget, int64_t now_us)
+{
+    for (size_t i = budget->count; i > 0 && budget->times[i - 1] > now_us + LATE_US; i--)
+        budget->times[i - 1] = now_us + LATE_US;
+}
+
+/* What a late record has yet to be judged with stays. */
 static void sweep_budgets(struct book *book, int64_t now_us)
 {
     struct held *next = book_next(book, HELD_BUDGET, NULL);
@@ -66,7 +78,8 @@ static void sweep_budgets(struct book *book, int64_t now_us)
         struct held_budget *budget = (struct held_budget *)held;
 
         next = book_next(book, HELD_BUDGET, held);
-        size_t live = budget_spent(budget, window_start(budget, now_us));
+        bring_back(budget, now_us);
+        size_t live = budget_spent(budget, window_start(budget, now_us) - LATE_US);
         book_forget_spent(book, budget, budget->count - live);
         if (live == 0 && budget->tripped_us == 0)
             book_forget(book, held);
@@ -122,7 +135,7 @@ void claims_state_keep(struct claims_state *state, int64_t now_us)
     int64_t pause = state->crowded ? CROWDED_US : SWEEP_US, since = now_us - state->swept_us;
 
     book_keep(&state->book);
-    if (since >= pause || since < 0) /* clocks may be put back */
+    if (since >= pause || since < -LATE_US) /* clocks may be put back */
         claims_state_sweep(state, now_us);
 }
 

@@ -624,6 +624,52 @@ static enum claim_result take_one(struct claims_state *state, int64_t time_us, c
     return verdict.result;
 }
 
+static enum claim_result spend(struct claims_state *state, int64_t time_us, const char *id)
+{
+    const struct claim claim = {.kind = CLAIM_BUDGET, .scope = SPAN("rule\n"), .requests = 2, .seconds = 60};
+
+    return take_one(state, time_us, id, &claim);
+}
+
+/* A record is made before the writer has it, and a sweep may come between: what was spent in the window of
+ * the record is not forgotten by then. */
+static void a_late_record_finds_what_was_spent(void **unused)
+{
+    struct claims_state state = {0};
+    (void)unused;
+
+    assert_int_equal(spend(&state, START, "a"), CLAIMS_TAKEN);
+    assert_int_equal(spend(&state, START, "b"), CLAIMS_TAKEN);
+    claims_state_sweep(&state, START + 60 * SECOND + 5 * SECOND);
+    assert_int_equal(spend(&state, START + 60 * SECOND - 1, "c"), CLAIM_BUDGET_SPENT);
+    assert_int_equal(spend(&state, START + 60 * SECOND, "d"), CLAIMS_TAKEN);
+    claims_state_sweep(&state, START + 200 * SECOND);
+    assert_null(book_next(&state.book, HELD_BUDGET, NULL));
+    claims_state_free(&state);
+}
+
+/* A clock that was wrong for a moment, by years: what was spent then is not given out again, and does not
+ * shut the budget until those years have passed. */
+static void a_clock_is_put_back(void **unused)
+{
+    static const int64_t leaps[] = {20 * SECOND, 3600 * SECOND, 50 * 365 * 86400 * SECOND};
+    (void)unused;
+
+    for (size_t i = 0; i < sizeof leaps / sizeof *leaps; i++) {
+        struct claims_state state = {0};
+
+        assert_int_equal(spend(&state, START + leaps[i], "then"), CLAIMS_TAKEN);
+        assert_int_equal(spend(&state, START + leaps[i], "then too"), CLAIMS_TAKEN);
+        claims_state_keep(&state, START);
+        struct claims_state copy = reborn(&state);
+        for (int64_t passed = 1; passed < 60; passed += 19)
+            assert_int_equal(spend(&copy, START + passed * SECOND, "again"), CLAIM_BUDGET_SPENT);
+        assert_int_equal(spend(&copy, START + 75 * SECOND, "later"), CLAIMS_TAKEN);
+        claims_state_free(&copy);
+        claims_state_free(&state);
+    }
+}
+
 static enum claim_result take_key(struct claims_state *state, int64_t time_us, int number)
 {
     char id[ROOM], key[ROOM];
@@ -941,6 +987,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(random_histories_are_as_the_model_says),
         cmocka_unit_test(no_room_forgets_nothing),
+        cmocka_unit_test(a_late_record_finds_what_was_spent),
+        cmocka_unit_test(a_clock_is_put_back),
         cmocka_unit_test(nobody_takes_all_keys),
         cmocka_unit_test(nobody_takes_all_answers),
         cmocka_unit_test(nobody_fills_what_waits),
