@@ -115,7 +115,7 @@ static const struct command commands[] = {
      "\n"
      "The principal is the recorded one. What cannot be judged again is counted by its reason. Exit status 1 "
      "when anything\n"
-     "would have been judged otherwise.\n",
+     "would have been judged otherwise, 2 when lines could not be read, whatever the others say.\n",
      NULL},
     {"token", console_token, "[--new] [--json]",
      "Prints the digest line of a secret for the policy, or makes a new secret.",

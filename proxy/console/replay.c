@@ -292,8 +292,10 @@ static int run(struct replay *replay)
         write_end(replay);
     if (!audit_print(&replay->out) || fflush(stdout) != 0)
         return CONSOLE_BAD;
-    if (replay->unreadable > 0)
-        output_fault("lines that are no records: %" PRIu64, replay->unreadable);
+    if (replay->unreadable > 0) { /* whether these would have changed is not known */
+        output_fault("lines that are no records: %" PRIu64 "; they were not judged", replay->unreadable);
+        return CONSOLE_BAD;
+    }
     return replay->answers[REPLAY_REFUSED] + replay->answers[REPLAY_APPROVAL] +
                        replay->answers[REPLAY_ALLOWED] >
                    0

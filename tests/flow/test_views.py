@@ -293,3 +293,14 @@ def test_replay_does_not_guess_what_a_header_field_said(tmp_path):
     found = replay(tmp_path, ruled(why), [refused("portcullis-denied", reason="OPS-1 gone"), refused("portcullis-denied"),
                                           refused("portcullis-reason-required", reason="gone"), refused("portcullis-reason-required")], 0)
     assert (found["same"], found["undecided"]) == (1, {"headers": 3})
+
+
+@pytest.mark.parametrize("damage", [b"garbage\n", b"\xff\x00\xfe\n", b'{"stage":"intent","method":"DE\n', b"[]\n", b'{"stage":"intent"}x\n'])
+def test_replay_fails_where_lines_cannot_be_read(tmp_path, damage):
+    """A job that sees status 0 would take a damaged journal for one in which nothing changes. What can be read is still told."""
+    good = json.dumps(record("intent", **request("deleter", "DELETE", "deleteIntegration", credential="own")), separators=(",", ":"), sort_keys=True)
+    (tmp_path / "log").write_bytes(good.encode() + b"\n" + damage + good.encode() + b"\n")
+    (tmp_path / "policy.json").write_text(json.dumps(world.policy()))
+    done = run("replay", tmp_path / "log", "--policy", tmp_path / "policy.json", "--contract", CONTRACT, "--json", status=2)
+    found = json.loads(done.out)
+    assert (found["same"], found["unreadable"]) == (2, 1) and "lines that are no records: 1;" in done.err, (found, done.err)
