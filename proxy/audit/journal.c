@@ -44,8 +44,6 @@ static bool start_thread(struct journal *journal)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool started = pthread_create(&journal->thread, NULL, writer_run, journal) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started)
-        (void)pthread_setname_np(journal->thread, "journal");
     return started;
 }
 

@@ -230,6 +230,7 @@ static void *run(void *arg)
     struct keeper *keeper = arg;
     bool checkpoint;
 
+    (void)pthread_setname_np(pthread_self(), "keeper");
     while (wait_for_work(keeper, &checkpoint))
         if (checkpoint)
             do_checkpoint(keeper);
@@ -261,8 +262,6 @@ static bool start_thread(struct keeper *keeper)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool started = pthread_create(&keeper->thread, NULL, run, keeper) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started)
-        (void)pthread_setname_np(keeper->thread, "keeper");
     return started;
 }
 

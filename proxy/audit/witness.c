@@ -80,6 +80,7 @@ static void *run(void *arg)
 {
     struct witness *witness = arg;
 
+    (void)pthread_setname_np(pthread_self(), "witness");
     pthread_mutex_lock(&witness->lock);
     while (!witness->stopping || witness->note.length > 0) {
         if (witness->note.length == 0) {
@@ -123,8 +124,6 @@ static bool start_thread(struct witness *witness)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     bool started = pthread_create(&witness->thread, NULL, run, witness) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (started)
-        (void)pthread_setname_np(witness->thread, "witness");
     return started;
 }
 

@@ -445,6 +445,7 @@ void *writer_run(void *arg)
     struct journal *journal = arg;
     struct work work;
 
+    (void)pthread_setname_np(pthread_self(), "journal"); /* to name another one takes a file, and may fail */
     do {
         take_work(journal, &work);
         if (!journal->open)
