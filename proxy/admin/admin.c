@@ -15,10 +15,17 @@
 static void on_accept(struct evconnlistener *listener, evutil_socket_t descriptor, struct sockaddr *address,
                       int length, void *arg)
 {
-    (void)listener;
+    const struct timeval soon = {0, 0};
+    struct admin *admin = arg;
     (void)address;
     (void)length;
-    admin_client_begin(arg, descriptor);
+
+    admin_client_begin(admin, descriptor);
+    if (++admin->accepted < ADMIN_CLIENTS)
+        return;
+    admin->accepted = 0; /* the thread has more to do than to take connections in, however many come */
+    (void)evconnlistener_disable(listener);
+    (void)event_add(&admin->resume, &soon);
 }
 
 /* Descriptors or memory are out. */

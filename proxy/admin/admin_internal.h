@@ -2,6 +2,7 @@
 #ifndef PROXY_ADMIN_ADMIN_INTERNAL_H
 #define PROXY_ADMIN_ADMIN_INTERNAL_H
 
+#include "policies/network.h"
 #include "policies/refusal.h"
 #include "proxy/admin/admin.h"
 #include "proxy/admin/token.h"
@@ -13,7 +14,7 @@
 #include <event2/event_struct.h>
 #include <sys/queue.h>
 
-#define ADMIN_CLIENTS 32   /* at a time; one more closes the oldest */
+#define ADMIN_CLIENTS 32   /* at a time; one more closes another, see client.c */
 #define ADMIN_REQUEST 4096 /* bytes of a header */
 #define ADMIN_CONTENT 4096 /* bytes of content, at the listener for approvals */
 
@@ -25,6 +26,7 @@ struct admin_client {
     TAILQ_ENTRY(admin_client) link;
     struct admin *admin;
     struct transport transport;
+    struct ip_address host;   /* that it comes from, as address_count_key has it; zero: no such */
     bool shaking;             /* hands, by TLS */
     struct peer_names *names; /* in the certificate that it showed; NULL: none */
     struct event readable, writable, deadline;
@@ -45,12 +47,13 @@ struct admin {
     const struct admin_view *view;
     struct event_base *base;
     struct evconnlistener *listener;
-    struct event resume;       /* accepting, after descriptors were out */
+    struct event resume;       /* accepting, after descriptors were out or very many came */
     struct journal_port *port; /* NULL: the admin listener; otherwise the one for approvals */
     struct admin_token token;
     struct entropy entropy;
     struct admin_clients clients; /* oldest first */
     unsigned client_count;
+    unsigned accepted; /* since the loop had its turn */
 };
 
 /* client.c: serves an accepted connection, which is taken over. */

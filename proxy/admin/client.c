@@ -1,6 +1,9 @@
 /* A connection to the admin listener: reads one request, writes one reply, closes. */
 #include "proxy/admin/admin_internal.h"
 
+#include "proxy/limits/address_count.h"
+#include "proxy/net/peer.h"
+#include "proxy/observe/counters.h"
 #include "proxy/tls/server.h"
 
 #include <event2/event.h>
@@ -31,6 +34,14 @@ void admin_client_end(struct admin_client *client)
     text_free(&client->reply);
     explicit_bzero(client->request, sizeof client->request);
     free(client);
+}
+
+/* Before it has its reply. */
+static void give_up(struct admin_client *client)
+{
+    if (!client->replied)
+        COUNT(client->admin->view->service, admin_given_up);
+    admin_client_end(client);
 }
 
 /* ---- the reply ---- */
@@ -123,7 +134,7 @@ static bool is_done(struct admin_client *client, enum transport_result result)
     if (result == TRANSPORT_DONE)
         return true;
     if (result == TRANSPORT_ENDED || result == TRANSPORT_BROKEN)
-        admin_client_end(client); /* one that says no more before its request is whole gets no reply */
+        give_up(client); /* one that says no more before its request is whole gets no reply */
     else if (result == TRANSPORT_WANTS_WRITE)
         (void)event_add(&client->writable, NULL);
     else if (!client->replied)
@@ -168,7 +179,7 @@ static void shake(struct admin_client *client)
     client->shaking = false;
     client->names = tls_server_peer(&client->transport, &failed);
     if (failed)
-        admin_client_end(client);
+        give_up(client);
     else
         read_on(client);
 }
@@ -201,26 +212,81 @@ static void on_writable(evutil_socket_t descriptor, short what, void *arg)
     }
 }
 
+static void start_deadline(struct admin_client *client)
+{
+    const struct timeval deadline = {DEADLINE_S, 0};
+
+    if (event_add(&client->deadline, &deadline) != 0)
+        admin_client_end(client);
+}
+
+/* What waits for the journal is answered when the journal has spoken: it will be in force, and who asked for
+ * it must not have to guess. */
 static void on_deadline(evutil_socket_t descriptor, short what, void *arg)
 {
+    struct admin_client *client = arg;
     (void)descriptor;
     (void)what;
-    admin_client_end(arg);
+
+    if (client->change != NULL)
+        start_deadline(client);
+    else
+        give_up(client);
+}
+
+/* ---- room ---- */
+
+static unsigned count_of_host(const struct admin_client *client)
+{
+    const struct admin_client *other;
+    unsigned count = 0;
+
+    TAILQ_FOREACH (other, &client->admin->clients, link)
+        count += memcmp(&other->host, &client->host, sizeof client->host) == 0;
+    return count;
+}
+
+/* Ends the oldest connection of the host that has most, but none that waits for the journal: who is served
+ * sends a request at once, so it is those who only hold connections that go, and one host keeps no other out.
+ * False: all of them wait. */
+static bool make_room(struct admin *admin)
+{
+    struct admin_client *client, *chosen = NULL;
+    unsigned most = 0;
+
+    TAILQ_FOREACH (client, &admin->clients, link) {
+        unsigned count = client->change == NULL ? count_of_host(client) : 0;
+
+        if (count > most) {
+            most = count;
+            chosen = client;
+        }
+    }
+    if (chosen != NULL)
+        give_up(chosen);
+    return chosen != NULL;
+}
+
+static struct ip_address host_of(int descriptor)
+{
+    struct peer peer;
+
+    peer_of_socket(descriptor, &peer);
+    return peer.kind == PEER_IP ? address_count_key(&peer.address) : (struct ip_address){{0}};
 }
 
 void admin_client_begin(struct admin *admin, int descriptor)
 {
-    const struct timeval deadline = {DEADLINE_S, 0};
-    struct admin_client *client = calloc(1, sizeof *client);
+    bool room = admin->client_count < ADMIN_CLIENTS || make_room(admin);
+    struct admin_client *client = room ? calloc(1, sizeof *client) : NULL;
 
     if (client == NULL) {
+        COUNT(admin->view->service, admin_given_up);
         (void)close(descriptor);
         return;
     }
-    /* Who is served sends a request at once: it is those who only hold connections that stand first. */
-    if (admin->client_count == ADMIN_CLIENTS)
-        admin_client_end(TAILQ_FIRST(&admin->clients));
     client->admin = admin;
+    client->host = host_of(descriptor);
     client->transport.fd = descriptor;
     wire_begin(&client->wire, admin->port != NULL ? &people_limits : &limits);
     TAILQ_INSERT_TAIL(&admin->clients, client, link);
@@ -231,6 +297,8 @@ void admin_client_begin(struct admin *admin, int descriptor)
     (void)event_assign(&client->deadline, admin->base, -1, 0, on_deadline, client);
     client->shaking = admin->port != NULL && admin->view->service->config->approvals.tls;
     if ((client->shaking && !tls_server_attach(admin->view->service->tls, &client->transport)) ||
-        event_add(&client->readable, NULL) != 0 || event_add(&client->deadline, &deadline) != 0)
-        admin_client_end(client);
+        event_add(&client->readable, NULL) != 0)
+        give_up(client);
+    else
+        start_deadline(client);
 }

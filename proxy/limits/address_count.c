@@ -23,8 +23,7 @@ struct address_count {
     struct places buckets[BUCKETS];
 };
 
-/* An IPv6 client has a whole /64 to choose from. */
-static struct ip_address counted(const struct ip_address *address)
+struct ip_address address_count_key(const struct ip_address *address)
 {
     struct ip_address key = *address;
 
@@ -94,7 +93,7 @@ static struct address_place *find(struct address_count *count, const struct ip_a
 bool address_count_enter(struct address_count *count, const struct ip_address *address,
                          struct address_place **place)
 {
-    struct ip_address key = counted(address);
+    struct ip_address key = address_count_key(address);
 
     *place = NULL;
     if (count->most == 0)
@@ -123,7 +122,7 @@ void address_count_leave(struct address_count *count, struct address_place *plac
 
 bool address_place_is(const struct address_place *place, const struct ip_address *address)
 {
-    struct ip_address key = counted(address);
+    struct ip_address key = address_count_key(address);
 
     return place != NULL && memcmp(&place->address, &key, sizeof key) == 0;
 }

@@ -8,6 +8,9 @@
 struct address_count; /* the table */
 struct address_place; /* one address in it */
 
+/* What counts as one address: an IPv6 client has a whole /64 to choose from. */
+struct ip_address address_count_key(const struct ip_address *address);
+
 /* `most` connections for each address; 0: no bound, and nothing is counted. NULL when memory or randomness is
  * out.
  */

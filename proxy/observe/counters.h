@@ -35,6 +35,8 @@
     ROW(approvals_asked, "approval_requests_total", "Changes that were put to people for approval")          \
     ROW(replayed, "replayed_answers_total", "Changes answered as the first with their Idempotency-Key")      \
     ROW(approvals_changed, "approval_changes_total", "Approvals that people gave, took back or denied")      \
+    ROW(admin_given_up, "admin_connections_given_up_total",                                                  \
+        "Connections to the listeners for operators and for approvals that ended without a reply")           \
     ROW(breakers_reset, "breaker_resets_total", "Budgets that people opened again")                          \
     ROW(shed, "shed_requests_total", "Requests refused with 503 for want of room")                           \
     ROW(rate_limited, "rate_limited_requests_total",                                                         \

@@ -146,6 +146,21 @@ def test_many_connections_keep_nobody_out(admin):
     assert time.monotonic() - begin < 30
 
 
+def test_one_address_keeps_no_other_out(admin):
+    """Of more than it serves, those of the address that has most are closed."""
+    if not isinstance(admin.admin_address, tuple):
+        pytest.skip("a socket of UNIX has no addresses")
+    with socket.create_connection(admin.admin_address, timeout=PATIENCE, source_address=("127.0.0.2", 0)) as patient:
+        patient.sendall(b"GET /livez HTTP/1.1\r\n")
+        held = [admin.admin_connection() for _ in range(80)]
+        assert admin.admin("GET", "/livez").status == 200
+        patient.sendall(b"Host: admin\r\n\r\n")
+        assert patient.makefile("rb").readline().split()[1] == b"200"
+    for connection in held:
+        connection.close()
+    wait_until(lambda: admin.metrics()["portcullis_admin_connections_given_up_total"] >= 80, what="those without a reply to be counted")
+
+
 def test_a_reader_that_does_not_read(admin):
     """Many who ask for the page and do not take it hold up nobody."""
     held = []
@@ -308,10 +323,9 @@ def test_stopping(make_gate, sandbox, tmp_path, kind):
 
 
 @contextlib.contextmanager
-def hung(task, tmp_path):
-    """One thread is held in its wait for events, by strace's hand, until the block is left."""
+def hung(task, tmp_path, calls="epoll_wait,epoll_pwait,epoll_pwait2"):
+    """One thread is held in its wait for events (or in another call), by strace's hand, until the block is left."""
     errors = tmp_path / "strace.stderr"
-    calls = "epoll_wait,epoll_pwait,epoll_pwait2"
     with open(errors, "ab") as file:
         tracer = subprocess.Popen(["strace", "-qq", "-o", "/dev/null", "-p", task.name, "-e", f"trace={calls}", "-e", f"inject={calls}:delay_enter=60000000:when=1"],
                                   stdin=subprocess.DEVNULL, stdout=file, stderr=file)

@@ -1,7 +1,14 @@
 """People at the listener for approvals, over the real path: who sees what, who may agree, what is recorded, and what then passes."""
 
+import contextlib
+import pathlib
+import threading
+import time
+
 import pytest
 import world
+from processes import SANITIZER
+from test_admin import hung
 from test_approvals import approvals, assert_waits, demand
 from test_rules import changes, rule, send
 from world import DELETE, PAYMENTS, TOKENS
@@ -109,6 +116,30 @@ def test_a_list_of_one_organization(make_gate, sandbox):
         for page in (f"/approvals/{approval}", "/breakers/the-rule"):
             assert error(gate.people(method, f"{page}?organization={PAYMENTS}", TOKENS["viewer"], None if method == "GET" else REASON), 400) == "parameter"
     assert [one["result"] for one in approvals(gate)] == ["requested"]
+
+
+@pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer's threads cannot be traced one by one")
+def test_who_waits_for_the_journal_is_answered(make_gate, sandbox, tmp_path):
+    """However many others come meanwhile, and however long it takes: what is recorded is said to who asked for it, and in the log."""
+    gate = make_gate(sandbox, policy=people_policy(), config=LISTEN)
+    page = "/approvals/" + assert_waits(send(gate, DELETE))
+    tasks = {(task / "comm").read_text().strip(): task for task in pathlib.Path(f"/proc/{gate.process.pid}/task").iterdir()}
+    assert "journal" in tasks, "the journal's thread names itself"
+    said, begin = [], time.monotonic()
+    asking = threading.Thread(target=lambda: said.append(gate.people("POST", page, TOKENS["viewer"], REASON)))
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(hung(tasks["journal"], tmp_path, "fdatasync,fsync"))
+        asking.start()
+        held = []
+        while time.monotonic() - begin < 6:  # longer than a connection has
+            held.append(stack.enter_context(gate.people_connection()))
+            if len(held) > 100:
+                assert gate.people("GET", "/approvals", TOKENS["viewer"]).status == 200
+        assert said == [], "the journal was to be held"
+    asking.join()
+    assert [answer.status for answer in said] == [200]
+    assert [one["principal"] for one in approvals(gate, "given")] == ["viewer"]
+    assert len([line for line in gate.log() if line["event"] == "approval-changed"]) == 1
 
 
 # ---- breakers ----
