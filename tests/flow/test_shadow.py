@@ -2,11 +2,13 @@
 
 import json
 import re
+import signal
 
 import pytest
 
 import world
 from processes import wait_until
+from test_rules import send
 from world import DELETE, OPERATIONS, PAYMENTS, READ, TOKENS, UPDATE
 
 IN_TURN = sorted(OPERATIONS, key=lambda operation: operation is DELETE)  # what is deleted is asked for first
@@ -201,3 +203,18 @@ def test_without_one_there_is_nothing_of_it(make_gate, sandbox):
     assert ask(gate, READ) == 200
     assert not [name for name in gate.metrics() if "shadow" in name]
     assert TOKENS and shadows(gate, 1) == [None]
+
+
+@pytest.mark.parametrize("until", [None, "reset"])
+def test_a_budget_of_it_is_not_spent(shadowed, make_gate, sandbox, tmp_path, until):
+    """Nothing of a candidate's budgets and breakers is in the journal; put in force, it finds them full."""
+    shared = {"requests": 1, "seconds": 3600, "each": "principal", **({"until": until} if until else {})}
+    candidate = world.policy(rules=[{"id": "one", "reason": "One.", "operations": ["updateIntegration"], "budget": shared}])
+    gate = shadowed(candidate)
+    assert [send(gate, world.another()).status for _ in range(3)] == [200] * 3
+    assert not [claim for record in gate.journal() for claim in record.get("claims", []) if claim["claim"] == "budget"]
+    assert not [record for record in gate.journal() if record["stage"] in ("breaker", "refused")]
+    gate.write_policy(candidate)
+    gate.signal(signal.SIGHUP)
+    wait_until(lambda: [one for one in gate.reloads() if one["detail"].startswith("in force")], what="the candidate to be in force")
+    assert [send(gate, world.another()).status for _ in range(2)] == [200, 429]

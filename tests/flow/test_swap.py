@@ -1,15 +1,21 @@
 """Another policy takes the place of the one in force: by a signal, or because a file changed; whole, or not at all."""
 
+import hashlib
+import http.client
 import json
 import os
 import shutil
+import signal
 import threading
 
 import pytest
 import world
 from checks import fields_of
-from processes import SANITIZER, wait_until
-from world import READ, TOKENS, UPDATE
+from processes import PATIENCE, SANITIZER, wait_until
+from test_approvals import assert_waits
+from test_people import LISTEN, REASON, people_policy
+from test_rules import changes, send
+from world import DELETE, READ, TOKENS, UPDATE
 
 ADMIN = {"admin": {"listen": "127.0.0.1:0"}}
 WATCHED = {"policy_watch": True, **ADMIN}
@@ -206,3 +212,133 @@ def test_what_was_replaced_is_freed_by_the_control_thread(make_gate, sandbox):
     client.join()
     assert answers == [200]
     wait_until(lambda: gate.metrics()["portcullis_policies_replaced"] == 0, what="the replaced policy to be freed")
+
+
+# ---- what goes on while the policy changes ----
+
+
+def swap(gate, policy):
+    """The policy is in force when this returns."""
+    count = len(gate.reloads())
+    gate.write_policy(policy)
+    gate.signal(signal.SIGHUP)
+    assert outcomes(gate, count + 1)[count]["detail"].startswith("in force")
+
+
+def ruled(*rules):
+    return world.policy(rules=list(rules))
+
+
+def test_an_open_connection_of_somebody_who_is_removed(make_gate, sandbox):
+    """Who asks is found out for each request, not for each connection."""
+    gate = make_gate(sandbox)
+    connection = http.client.HTTPConnection(gate.host, gate.port, timeout=PATIENCE)
+
+    def ask():
+        connection.request("GET", READ.target, headers={"Authorization": f"Token {TOKENS['viewer']}"})
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    assert ask() == 200
+    before = connection.sock
+    policy = world.policy()
+    del policy["principals"]["viewer"]
+    for organization in policy["organizations"].values():
+        organization["grants"] = [grant for grant in organization["grants"] if grant["principal"] != "viewer"]
+    swap(gate, policy)
+    assert ask() == 401
+    assert connection.sock in (before, None), "it was the same connection"
+    connection.close()
+    assert len(sandbox.ledger()) == 1
+
+
+def test_two_tokens_while_one_takes_the_place_of_the_other(make_gate, sandbox):
+    fresh = "viewer-token-of-next-month-0123456789"
+    gate, policy = make_gate(sandbox), world.policy()
+    tokens = policy["principals"]["viewer"]["tokens"]
+
+    def statuses():
+        return [gate.request("GET", READ.target, token).status for token in (TOKENS["viewer"], fresh)]
+
+    assert statuses() == [200, 401]
+    new = "sha256:" + hashlib.sha256(fresh.encode()).hexdigest()
+    policy["principals"]["viewer"]["tokens"] = [*tokens, new]
+    swap(gate, policy)
+    assert statuses() == [200, 200]
+    policy["principals"]["viewer"]["tokens"] = [new]
+    swap(gate, policy)
+    assert statuses() == [401, 200]
+
+
+@pytest.mark.parametrize("people, passes", [(1, True), (2, False), (None, True)], ids=["the same rule", "one person more", "no rule"])
+def test_an_approval_that_waits(make_gate, sandbox, people, passes):
+    """It survives; how many people it takes is what the policy says when it is used."""
+    gate = make_gate(sandbox, policy=people_policy(), config=LISTEN)
+    page = "/approvals/" + assert_waits(send(gate, DELETE))
+    assert gate.people("POST", page, TOKENS["viewer"], REASON).status == 200
+    policy = people_policy(people or 1)
+    swap(gate, policy if people else {**policy, "rules": []})
+    if passes:
+        assert send(gate, DELETE).status == 204 and len(changes(sandbox)) == 1
+    else:
+        assert_waits(send(gate, DELETE), people=2, given=1)
+        assert gate.people("POST", page, TOKENS["setter"], REASON).status == 200
+        assert send(gate, DELETE).status == 204 and len(changes(sandbox)) == 1
+
+
+def test_a_key_is_good_for_who_may_still(make_gate, sandbox):
+    gate = make_gate(sandbox)
+
+    def send_it():
+        return send(gate, UPDATE, Idempotency_Key="the-key-of-a-job")
+
+    first = send_it()
+    assert first.status == 200
+    swap(gate, ruled({"id": "other", "reason": "Other.", "operations": ["deleteIntegration"], "deny": True}))
+    again = send_it()
+    assert again.status == 200 and again.field("portcullis-replay-of") == first.field("portcullis-request-id")
+    swap(gate, ruled({"id": "freeze", "reason": "Frozen.", "operations": ["updateIntegration"], "deny": True}))
+    denied = send_it()
+    assert denied.status == 403 and denied.field("portcullis-replay-of") is None
+    swap(gate, closed())
+    assert send_it().status == 403
+    assert len(changes(sandbox)) == 1
+
+
+def test_what_is_spent_stays_spent(make_gate, sandbox):
+    def policy(requests):
+        return ruled({"id": "few", "reason": "Few.", "operations": ["updateIntegration"], "budget": {"requests": requests, "seconds": 3600, "each": "principal"}})
+
+    gate = make_gate(sandbox, policy=policy(2))
+
+    def spend():
+        return send(gate, world.another()).status
+
+    assert [spend() for _ in range(3)] == [200, 200, 429]
+    swap(gate, policy(3))
+    assert [spend() for _ in range(2)] == [200, 429]
+    swap(gate, policy(1))
+    assert spend() == 429
+    swap(gate, ruled())
+    assert spend() == 200
+    swap(gate, policy(3))
+    assert spend() == 429, "what was spent before the rule was away counts"
+
+
+def test_a_file_that_is_gone_or_half_there(make_gate, sandbox):
+    gate = make_gate(sandbox, config=WATCHED)
+    whole = json.dumps(closed())
+    gate.policy_file.unlink()
+    gate.signal(signal.SIGHUP)
+    assert not outcomes(gate, 1)[0]["detail"].startswith("in force")
+    assert get(gate) == 200
+    count = len(gate.reloads())
+    gate.policy_file.write_text(whole[:len(whole) // 2])
+    outcomes(gate, count + 1)
+    assert get(gate) == 200
+    assert not [reload for reload in gate.reloads() if reload["detail"].startswith("in force")]
+    with gate.policy_file.open("a") as file:
+        file.write(whole[len(whole) // 2:])
+    wait_until(lambda: gate.reloads()[-1]["detail"].startswith("in force"), what="the whole file to be taken up")
+    assert get(gate) == 403
