@@ -83,25 +83,43 @@ static bool is_partly(const struct side *side, const struct rule *rule)
     return rename;
 }
 
+/* Does `other`, a condition of `to`, stand in for `one`, a condition of `from`? */
+static bool stands_in(const struct diff *diff, const struct side *from, const struct cell_condition *one,
+                      const struct side *to, const struct cell_condition *other)
+{
+    if (one->of == NULL || other->of == NULL)
+        return one->of == other->of && strcmp(one->what, other->what) == 0;
+    return rule_covers(diff, other->of, is_partly(to, other->of), one->of, is_partly(from, one->of));
+}
+
+/* The condition of `to` that stands in for `one`, looked for from `hint` on and then before it; NULL: none.
+ */
+static const struct cell_condition *find_cover(const struct diff *diff, const struct side *from,
+                                               const struct cell_condition *one, const struct side *to,
+                                               const struct cell_condition *hint)
+{
+    for (const struct cell_condition *at = hint; at != NULL; at = at->next)
+        if (stands_in(diff, from, one, to, at))
+            return at;
+    for (const struct cell_condition *at = to->cell.conditions; at != hint; at = at->next)
+        if (stands_in(diff, from, one, to, at))
+            return at;
+    return NULL;
+}
+
 /* The first condition of `from` that none of `to` stands in for; NULL: there is none. `diff` leads from the
- * one to the other. */
+ * one to the other. Both lists are nearly always in the same order: the cover of one is behind that of the
+ * one before it. */
 static const struct cell_condition *uncovered(const struct diff *diff, const struct side *from,
                                               const struct side *to)
 {
+    const struct cell_condition *hint = to->cell.conditions;
+
     for (const struct cell_condition *one = from->cell.conditions; one != NULL; one = one->next) {
-        const struct rule *rule = one->of;
-        bool covered = false;
-
-        for (const struct cell_condition *at = to->cell.conditions; at != NULL && !covered; at = at->next) {
-            const struct rule *other = at->of;
-
-            if (rule == NULL || other == NULL)
-                covered = rule == other && strcmp(one->what, at->what) == 0;
-            else
-                covered = rule_covers(diff, other, is_partly(to, other), rule, is_partly(from, rule));
-        }
-        if (!covered)
+        const struct cell_condition *cover = find_cover(diff, from, one, to, hint);
+        if (cover == NULL)
             return one;
+        hint = cover->next != NULL ? cover->next : to->cell.conditions;
     }
     return NULL;
 }

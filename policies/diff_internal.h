@@ -51,6 +51,10 @@ void diff_rest(struct diff *diff);
 bool rule_covers(const struct diff *diff, const struct rule *now, bool partly_now, const struct rule *before,
                  bool partly_before);
 
+/* Which items of a list were moved, when places[i] is where the i-th of them stands now: the fewest that tell
+ * the one order from the other. False when memory is out. */
+bool diff_moved(const uint32_t *places, size_t count, bool *moved);
+
 /* Does the first condition hold only where the second one does? False where that cannot be shown. */
 bool condition_implies(const struct condition *one, const struct condition *other);
 

@@ -111,12 +111,69 @@ bool rule_covers(const struct diff *diff, const struct rule *now, bool partly_no
 
 /* ---- what became of each ---- */
 
-static const struct rule *rule_of_id(const struct policy *policy, const char *id)
+/* The rules of both policies by their ids, and those of the old one that stand in another place. */
+struct rule_names {
+    struct table old, new;
+    bool *moved; /* by the index in the old one */
+};
+
+static bool id_matches(const void *rules, uint32_t item, const void *key)
 {
-    for (size_t i = 0; i < policy_rule_count(policy); i++)
-        if (strcmp(policy_rule_at(policy, i)->id, id) == 0)
-            return policy_rule_at(policy, i);
-    return NULL;
+    return strcmp(((const struct rule *)rules)[item].id, key) == 0;
+}
+
+static const struct rule *rule_of_id(const struct table *table, const struct policy *policy, const char *id)
+{
+    uint32_t found = table_find(table, hash_bytes(span_of(id)), id_matches, policy->rules, id);
+
+    return found == TABLE_NONE ? NULL : &policy->rules[found];
+}
+
+static bool name_rules(struct table *table, const struct policy *policy)
+{
+    if (!table_make(table, policy->rule_count))
+        return false;
+    for (uint32_t i = 0; i < policy->rule_count; i++)
+        table_add(table, hash_bytes(span_of(policy->rules[i].id)), i);
+    return true;
+}
+
+static bool find_moved(struct rule_names *names, const struct policy *old, const struct policy *new)
+{
+    uint32_t *places = calloc(old->rule_count + 1, sizeof *places),
+             *rules = calloc(old->rule_count + 1, sizeof *rules);
+    bool *moved = calloc(old->rule_count + 1, sizeof *moved);
+    size_t count = 0;
+    bool made = places != NULL && rules != NULL && moved != NULL;
+
+    for (uint32_t i = 0; made && i < old->rule_count; i++) {
+        const struct rule *now = rule_of_id(&names->new, new, old->rules[i].id);
+        if (now == NULL)
+            continue;
+        rules[count] = i;
+        places[count++] = now->index;
+    }
+    made = made && diff_moved(places, count, moved);
+    for (size_t i = 0; made && i < count; i++)
+        names->moved[rules[i]] = moved[i];
+    free(places);
+    free(rules);
+    free(moved);
+    return made;
+}
+
+static bool names_make(struct rule_names *names, const struct policy *old, const struct policy *new)
+{
+    names->moved = calloc(old->rule_count + 1, sizeof *names->moved);
+    return names->moved != NULL && name_rules(&names->old, old) && name_rules(&names->new, new) &&
+           find_moved(names, old, new);
+}
+
+static void names_free(struct rule_names *names)
+{
+    table_free(&names->old);
+    table_free(&names->new);
+    free(names->moved);
 }
 
 /* The rule as its file has it, without what is for people; NULL when memory is out. */
@@ -140,7 +197,7 @@ static const char *rule_text(struct diff *diff, const struct diff_side *side, co
 }
 
 /* In the cells that both are about, so that nothing is said twice. */
-static void compare(struct diff *diff, const struct rule *before, const struct rule *now)
+static void compare(struct diff *diff, const struct rule *before, const struct rule *now, bool moved)
 {
     const char *before_text = rule_text(diff, &diff->old, before),
                *now_text = rule_text(diff, &diff->new, now);
@@ -152,7 +209,7 @@ static void compare(struct diff *diff, const struct rule *before, const struct r
                                          .before = before_text,
                                          .after = now_text,
                                          .detail = "the cells say what that comes to"});
-    else if (before->index != now->index)
+    else if (moved)
         diff_tell(diff, &(struct change){.sense = CHANGE_OTHER,
                                          .what = "rule",
                                          .subject = now->id,
@@ -163,30 +220,39 @@ static void compare(struct diff *diff, const struct rule *before, const struct r
         arena_reset(&diff->arena);
 }
 
+static void tell_removed(struct diff *diff, const struct rule *before)
+{
+    diff_tell(diff, &(struct change){.sense = CHANGE_OTHER,
+                                     .what = "rule",
+                                     .subject = before->id,
+                                     .before = rule_text(diff, &diff->old, before),
+                                     .detail = "removed; the cells say what that comes to"});
+}
+
+static void tell_added(struct diff *diff, const struct rule *now)
+{
+    diff_tell(diff, &(struct change){.sense = CHANGE_OTHER,
+                                     .what = "rule",
+                                     .subject = now->id,
+                                     .after = rule_text(diff, &diff->new, now),
+                                     .detail = "added; the cells say what that comes to"});
+}
+
 void diff_rules(struct diff *diff)
 {
     const struct policy *old = diff->old.policy, *new = diff->new.policy;
+    struct rule_names names = {0};
 
-    for (size_t i = 0; i < policy_rule_count(old); i++) {
-        const struct rule *before = policy_rule_at(old, i), *now = rule_of_id(new, before->id);
-
+    diff->failed = diff->failed || !names_make(&names, old, new);
+    for (uint32_t i = 0; i < old->rule_count && !diff->failed; i++) {
+        const struct rule *before = &old->rules[i], *now = rule_of_id(&names.new, new, before->id);
         if (now != NULL)
-            compare(diff, before, now);
+            compare(diff, before, now, names.moved[i]);
         else
-            diff_tell(diff, &(struct change){.sense = CHANGE_OTHER,
-                                             .what = "rule",
-                                             .subject = before->id,
-                                             .before = rule_text(diff, &diff->old, before),
-                                             .detail = "removed; the cells say what that comes to"});
+            tell_removed(diff, before);
     }
-    for (size_t i = 0; i < policy_rule_count(new); i++) {
-        const struct rule *now = policy_rule_at(new, i);
-
-        if (rule_of_id(old, now->id) == NULL)
-            diff_tell(diff, &(struct change){.sense = CHANGE_OTHER,
-                                             .what = "rule",
-                                             .subject = now->id,
-                                             .after = rule_text(diff, &diff->new, now),
-                                             .detail = "added; the cells say what that comes to"});
-    }
+    for (uint32_t i = 0; i < new->rule_count && !diff->failed; i++)
+        if (rule_of_id(&names.old, old, new->rules[i].id) == NULL)
+            tell_added(diff, &new->rules[i]);
+    names_free(&names);
 }
