@@ -127,6 +127,7 @@ PYTHON_BENCH := PORTCULLIS_BUILD=$(BUILD) /usr/bin/python3 tests/bench
 bench: $(PROGRAMS) $(BENCH) $(JOURNAL_BENCH) lto
 	$(PYTHON_BENCH)/bench.py $(if $(QUICK),--quick) $(if $(COMPARE),--compare $(COMPARE)) $(BENCH_ARGS)
 	$(PYTHON_BENCH)/bench_journal.py $(if $(QUICK),--quick)
+	$(if $(QUICK),,$(PYTHON_BENCH)/scale.py)
 
 ## bench-journal: the last part of it alone: what durable mutations, verifying, asking and opening cost
 bench-journal: $(PROGRAMS) $(BENCH) $(JOURNAL_BENCH)
