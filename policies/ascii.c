@@ -1,6 +1,6 @@
 #include "policies/ascii.h"
 
-#include <stdint.h>
+#include "policies/vector.h"
 
 /* Every byte's classes, sixteen to a row. */
 enum {
@@ -110,17 +110,51 @@ size_t ascii_plain_run(struct span bytes)
     return finish_run(bytes, length, ASCII_PLAIN);
 }
 
+/* 0xff for each byte that is not unreserved: no letter, no digit and none of "-._~". */
+static inline vector others_of(const char *bytes)
+{
+    const vector raw = vector_load(bytes), letter = (raw | 0x20) - 'a', low = raw - '-';
+
+    return ~((vector)(letter < 26) | ((vector)(low <= '9' - '-') & ~(vector)(raw == '/')) |
+             (vector)(raw == '_') | (vector)(raw == '~'));
+}
+
+uint64_t ascii_others(struct span bytes, size_t from)
+{
+    uint64_t map = 0;
+    unsigned known = 0;
+
+    for (; known < 64 && bytes.length - from >= known + VECTOR_BYTES; known += VECTOR_BYTES)
+        map |= (uint64_t)vector_map(others_of(bytes.data + from + known)) << known;
+    if (known < 64) {
+        char last[VECTOR_BYTES] = {0}; /* NUL is not unreserved */
+        size_t left = bytes.length - from - known;
+        if (left > 0)
+            memcpy(last, bytes.data + from + known, left);
+        map |= (UINT64_MAX << 16 | vector_map(others_of(last))) << known;
+    }
+    return map;
+}
+
+/* 0xff for each byte that a secret cannot hold. */
+static inline vector open_of(const char *bytes)
+{
+    const vector raw = vector_load(bytes);
+
+    return (vector)((vector)(raw - '!') > '~' - '!') | (vector)(raw == ',');
+}
+
 bool ascii_is_secret(struct span bytes)
 {
     size_t at = 0;
 
-    for (; bytes.length - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        uint64_t word = word_at(bytes, at);
-        if ((any_below(word, '!') | (word & TOPS) | any_is(word, 0x7f) | any_is(word, ',')) != 0)
-            return false;
+    if (bytes.length < VECTOR_BYTES) {
+        while (at < bytes.length && bytes.data[at] > ' ' && bytes.data[at] <= '~' && bytes.data[at] != ',')
+            at++;
+        return at == bytes.length;
     }
-    for (; at < bytes.length; at++)
-        if (bytes.data[at] <= ' ' || bytes.data[at] > '~' || bytes.data[at] == ',')
-            return false;
-    return true;
+    vector open = open_of(bytes.data + bytes.length - VECTOR_BYTES);
+    for (; bytes.length - at > VECTOR_BYTES; at += VECTOR_BYTES)
+        open |= open_of(bytes.data + at);
+    return !vector_any(open);
 }

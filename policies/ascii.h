@@ -56,7 +56,11 @@ static inline size_t ascii_run(struct span bytes, unsigned class)
     return length;
 }
 
-/* The same for ASCII_VALUE and for ASCII_PLAIN, eight bytes at a time. */
+/* Which of the 64 bytes from `from` on (at most the length) are not unreserved, or behind the end: bit i for
+ * the byte at from + i. */
+uint64_t ascii_others(struct span bytes, size_t from);
+
+/* As ascii_run() for ASCII_VALUE and for ASCII_PLAIN, eight bytes at a time. */
 size_t ascii_value_run(struct span bytes);
 size_t ascii_plain_run(struct span bytes);
 

@@ -14,11 +14,13 @@ enum effect { EFFECT_READ, EFFECT_CREATE, EFFECT_UPDATE, EFFECT_HARD_DELETE };
 
 struct parameter {
     const char *name;
+    size_t length; /* of the name */
     bool required;
     const struct schema *schema;
 };
 
 #define OPERATION_SEGMENTS 16 /* of a path template, base path included */
+#define OPERATION_QUERIES  64 /* query parameters: as many as a set of them has bits */
 
 struct operation {
     uint32_t index;     /* its place in contract_operations() */
@@ -30,6 +32,8 @@ struct operation {
     enum effect effect;
     const struct parameter *query; /* query parameters, `version` among them */
     size_t query_count;
+    uint64_t required; /* set of those in `query` that must be given */
+    uint64_t cursors;  /* set of the two of which one may be given, where it has both */
     struct {
         struct span literal; /* data NULL where the segment is a parameter */
         struct parameter parameter;

@@ -24,9 +24,16 @@ struct node {
     uint32_t edge_count;     /* literal edges from here */
 };
 
+/* The first and the last bytes of a text, eight or less, which may overlap. With the length they are all
+ * there is to know of one of at most sixteen. */
+struct ends {
+    uint64_t first, last;
+};
+
 /* From one node to the next by a literal segment. */
 struct edge {
     struct span literal;
+    struct ends ends;
     uint32_t from, to;
 };
 

@@ -47,7 +47,7 @@ static const char *add_segment(struct compiler *compiler, struct span segment, s
     struct span copy = arena_copy(&compiler->set->arena, name);
     if (copy.data == NULL)
         return "out of memory";
-    operation->segments[index].parameter = (struct parameter){copy.data, true, NULL};
+    operation->segments[index].parameter = (struct parameter){copy.data, copy.length, true, NULL};
     if (span_is(name, ORGANIZATION))
         operation->organization = (int)index;
     else
@@ -196,8 +196,35 @@ static void add_queries(struct parameter *queries, size_t *count, const struct d
     for (size_t i = 0; i < declarations->count; i++) {
         const struct declaration *each = &declarations->list[i];
         if (each->where == IN_QUERY && (but == NULL || find(but, each->name, IN_QUERY) == NULL))
-            queries[(*count)++] = (struct parameter){each->name, each->required, each->schema};
+            queries[(*count)++] =
+                (struct parameter){each->name, strlen(each->name), each->required, each->schema};
     }
+}
+
+/* The set of the two parameters that ask for a page, each from another side; empty where one is missing. */
+static uint64_t cursors_of(const struct operation *operation)
+{
+    uint64_t after = 0, before = 0;
+
+    for (size_t i = 0; i < operation->query_count; i++) {
+        if (strcmp(operation->query[i].name, "starting_after") == 0)
+            after = UINT64_C(1) << i;
+        if (strcmp(operation->query[i].name, "ending_before") == 0)
+            before = UINT64_C(1) << i;
+    }
+    return after != 0 && before != 0 ? after | before : 0;
+}
+
+static void set_queries(struct compiler *compiler, const struct cursor *place, struct operation *operation)
+{
+    if (operation->query_count > OPERATION_QUERIES) {
+        complain(compiler, &place->pointer, NULL, "an operation has at most %d query parameters",
+                 OPERATION_QUERIES);
+        operation->query_count = OPERATION_QUERIES;
+    }
+    for (size_t i = 0; i < operation->query_count; i++)
+        operation->required |= (uint64_t)operation->query[i].required << i;
+    operation->cursors = cursors_of(operation);
 }
 
 void operation_set_parameters(struct compiler *compiler, const struct cursor *place,
@@ -223,4 +250,5 @@ void operation_set_parameters(struct compiler *compiler, const struct cursor *pl
     add_queries(queries, &operation->query_count, own, NULL);
     add_queries(queries, &operation->query_count, shared, own);
     operation->query = queries;
+    set_queries(compiler, place, operation);
 }

@@ -38,38 +38,59 @@ void contract_check_paths(struct compiler *compiler, const struct contract *cont
         }
 }
 
+static inline struct ends ends_of(struct span text)
+{
+    struct ends ends = {0, 0};
+    uint32_t half[2];
+
+    if (text.length >= sizeof ends.first) {
+        memcpy(&ends.first, text.data, sizeof ends.first);
+        memcpy(&ends.last, text.data + text.length - sizeof ends.last, sizeof ends.last);
+    } else if (text.length >= sizeof *half) {
+        memcpy(&half[0], text.data, sizeof *half);
+        memcpy(&half[1], text.data + text.length - sizeof *half, sizeof *half);
+        ends = (struct ends){half[0], half[1]};
+    } else {
+        for (size_t i = 0; i < text.length; i++)
+            ends.first = ends.first << 8 | (unsigned char)text.data[i];
+    }
+    return ends;
+}
+
 struct edge_key {
     uint32_t from;
     struct span literal;
+    struct ends ends;
 };
 
-static uint64_t edge_hash(uint32_t from, struct span literal)
+static uint64_t edge_hash(const struct edge_key *key)
 {
-    return hash_number(hash_bytes(literal) + from);
+    return hash_number((key->ends.first ^ hash_number(key->ends.last + key->literal.length)) + key->from);
+}
+
+static inline bool edge_is(const struct edge *edge, const struct edge_key *wanted)
+{
+    return edge->from == wanted->from && edge->literal.length == wanted->literal.length &&
+           edge->ends.first == wanted->ends.first && edge->ends.last == wanted->ends.last &&
+           (edge->literal.length <= sizeof edge->ends || span_equal(edge->literal, wanted->literal));
 }
 
 static bool edge_matches(const void *edges, uint32_t item, const void *key)
 {
-    const struct edge *edge = (const struct edge *)edges + item;
-    const struct edge_key *wanted = key;
-
-    return edge->from == wanted->from && span_equal(edge->literal, wanted->literal);
+    return edge_is((const struct edge *)edges + item, key);
 }
 
 /* Most nodes have one literal edge or none, which needs no hash. */
-static uint32_t find_literal(const struct contract *contract, uint32_t from, struct span literal)
+static inline uint32_t find_literal(const struct contract *contract, uint32_t from, struct span literal)
 {
     const struct node *node = &contract->nodes[from];
-    struct edge_key key = {from, literal};
 
     if (node->edge_count == 0)
         return TABLE_NONE;
+    const struct edge_key key = {from, literal, ends_of(literal)};
     if (node->edge_count == 1)
-        return span_equal(contract->edges[node->edge].literal, literal) ? contract->edges[node->edge].to
-                                                                        : TABLE_NONE;
-    uint32_t edge =
-        table_find(&contract->by_edge, edge_hash(from, literal), edge_matches, contract->edges, &key);
-
+        return edge_is(&contract->edges[node->edge], &key) ? contract->edges[node->edge].to : TABLE_NONE;
+    uint32_t edge = table_find(&contract->by_edge, edge_hash(&key), edge_matches, contract->edges, &key);
     return edge == TABLE_NONE ? TABLE_NONE : contract->edges[edge].to;
 }
 
@@ -85,11 +106,12 @@ static uint32_t add_literal(struct contract *contract, uint32_t from, struct spa
 
     if (to != TABLE_NONE)
         return to;
+    const struct edge_key key = {from, literal, ends_of(literal)};
     to = add_node(contract);
-    contract->edges[contract->edge_count] = (struct edge){literal, from, to};
+    contract->edges[contract->edge_count] = (struct edge){literal, key.ends, from, to};
     contract->nodes[from].edge = (uint32_t)contract->edge_count;
     contract->nodes[from].edge_count++;
-    table_add(&contract->by_edge, edge_hash(from, literal), (uint32_t)contract->edge_count++);
+    table_add(&contract->by_edge, edge_hash(&key), (uint32_t)contract->edge_count++);
     return to;
 }
 
@@ -121,20 +143,23 @@ bool contract_build_routes(struct contract *contract)
     return true;
 }
 
-/* Walks the tree; where a literal segment leads nowhere in the end, the parameter beside it is tried. */
+/* Walks the tree. Where a literal segment leads nowhere in the end, the parameter beside it is tried. */
 static const struct path *find_path(const struct contract *contract, uint32_t at, const struct span *segments,
                                     size_t count)
 {
-    const struct path *path = NULL;
-
-    if (count == 0)
-        return contract->nodes[at].path;
-    uint32_t literal = find_literal(contract, at, segments[0]);
-    if (literal != TABLE_NONE)
-        path = find_path(contract, literal, segments + 1, count - 1);
-    if (path == NULL && contract->nodes[at].parameter != TABLE_NONE && segments[0].length > 0)
-        path = find_path(contract, contract->nodes[at].parameter, segments + 1, count - 1);
-    return path;
+    for (; count > 0; segments++, count--) {
+        uint32_t literal = find_literal(contract, at, segments[0]);
+        uint32_t parameter = segments[0].length > 0 ? contract->nodes[at].parameter : TABLE_NONE;
+        const struct path *path = literal != TABLE_NONE && parameter != TABLE_NONE
+                                      ? find_path(contract, literal, segments + 1, count - 1)
+                                      : NULL;
+        if (path != NULL)
+            return path;
+        at = parameter != TABLE_NONE ? parameter : literal;
+        if (at == TABLE_NONE)
+            return NULL;
+    }
+    return contract->nodes[at].path;
 }
 
 enum route contract_route(const struct contract *contract, struct span method, const struct span *segments,

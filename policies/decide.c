@@ -102,13 +102,19 @@ void decide(const struct decide_input *input, const struct request *request, str
         out->principal = input->assume;
     else
         identify(input, request, out);
-    for (size_t i = 0; i < GATES && out->verdict == VERDICT_PASS; i++) {
-        out->gate = gates[i].name;
+    for (size_t i = 0; i < GATES; i++) {
         const char *rule = out->rule;
         out->verdict = gates[i].check(input, request, out);
-        if (out->verdict == VERDICT_REFUSE && decision_observe(out))
+        if (out->verdict == VERDICT_PASS)
+            continue;
+        out->gate = gates[i].name;
+        if (decision_observe(out))
             let_pass(input, out, rule);
+        if (out->verdict != VERDICT_PASS)
+            break;
     }
+    if (out->verdict == VERDICT_PASS)
+        out->gate = gates[GATES - 1].name;
     if (out->verdict != VERDICT_REFUSE)
         oblige(input, out);
 }

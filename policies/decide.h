@@ -122,7 +122,7 @@ struct decision {
     json_t *body;             /* parsed; decision_free drops it */
     struct span content; /* what is to be forwarded: `body` as compact JSON (data NULL without a body). In the
                             arena. */
-    struct span forward; /* the canonical target to send; in the arena */
+    struct span forward; /* the canonical target to send; in the arena, or a span into the request */
 
     int64_t now;         /* of the request */
     struct arena *arena; /* where texts of this decision live */

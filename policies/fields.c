@@ -68,7 +68,7 @@ static const struct field_row rows[] = {
     ROW("snyk-version", FIELD_OURS, SINGLE | JUDGED),
     ROW("x-request-id", FIELD_OURS, SINGLE),
     ROW("x-url-scheme", FIELD_CLAIM, 0),
-    ROW("authorization", FIELD_OURS, SINGLE | JUDGED),
+    ROW("authorization", FIELD_OURS, SINGLE | JUDGED | FIELD_CREDENTIAL),
     ROW("content-range", FIELD_OURS, SINGLE | JUDGED),
     ROW("if-none-match", FIELD_FORWARD, JUDGED),
     ROW("x-forward-for", FIELD_CLAIM, 0),

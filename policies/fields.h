@@ -34,6 +34,7 @@ struct field_row {
 enum field_rule {
     FIELD_SINGLE = 1u << 0, /* RFC 9110 defines one value, not a list */
     FIELD_JUDGED = 1u << 1, /* the verdict or the effect depends on it: Connection must not take it away */
+    FIELD_CREDENTIAL = 1u << 2, /* it says whose request it is: Authorization */
 };
 const struct field_row *field_row(struct span name); /* never NULL */
 

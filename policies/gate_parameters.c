@@ -1,12 +1,15 @@
 /* Are the parameters in path and query as the contract describes them? All that is wrong is said at once. */
 #include "policies/gate.h"
 
-static const struct parameter *query_parameter(const struct operation *operation, struct span name)
+/* Its place among the operation's query parameters; query_count where it is none of them. */
+static size_t query_parameter(const struct operation *operation, struct span name)
 {
-    for (size_t i = 0; i < operation->query_count; i++)
-        if (span_is(name, operation->query[i].name))
-            return &operation->query[i];
-    return NULL;
+    size_t i = 0;
+
+    while (i < operation->query_count &&
+           !span_equal(name, (struct span){operation->query[i].name, operation->query[i].length}))
+        i++;
+    return i;
 }
 
 /* "a, b, c" */
@@ -43,39 +46,52 @@ static void check_path(const struct decide_input *input, struct decision *out)
     }
 }
 
-static void check_query(const struct decide_input *input, struct decision *out)
+/* One that the operation does not have; the version the gate before this one has judged. */
+static void check_foreign(struct decision *out, struct span name)
 {
+    if (span_equal(name, SPAN("version")))
+        return;
+    complain(out,
+             arena_format(out->arena, "%s has no such query parameter; it has %s.", out->operation->id,
+                          parameter_names(out->operation, out->arena)),
+             gate_string(out, name));
+}
+
+/* Which of the operation's query parameters are given? */
+static uint64_t check_query(const struct decide_input *input, struct decision *out)
+{
+    uint64_t given = 0;
+
     for (size_t i = 0; i < out->target.parameter_count; i++) {
-        const struct target_parameter *given = &out->target.parameters[i];
-        const struct parameter *parameter = query_parameter(out->operation, given->name);
-        const char *detail = NULL;
-
-        if (parameter != NULL)
-            detail = schema_validate_text(parameter->schema, given->value, input->scratch, out->arena);
-        else if (!span_is(given->name, "version")) /* the gate before this one has judged it */
-            detail = arena_format(out->arena, "%s has no such query parameter; it has %s.",
-                                  out->operation->id, parameter_names(out->operation, out->arena));
-        else
+        const struct target_parameter *parameter = &out->target.parameters[i];
+        size_t found = query_parameter(out->operation, parameter->name);
+        if (found == out->operation->query_count) {
+            check_foreign(out, parameter->name);
             continue;
+        }
+        const struct schema *schema = out->operation->query[found].schema;
+        const char *detail = schema_takes_texts(schema, parameter->value.length)
+                                 ? NULL
+                                 : schema_validate_text(schema, parameter->value, input->scratch, out->arena);
+        given |= UINT64_C(1) << found;
         if (detail != NULL)
-            complain(out, detail, gate_string(out, given->name));
+            complain(out, detail, gate_string(out, parameter->name));
     }
+    return given;
 }
 
-static void check_missing(struct decision *out)
+static void check_missing(struct decision *out, uint64_t given)
 {
-    for (size_t i = 0; i < out->operation->query_count; i++) {
-        const struct parameter *parameter = &out->operation->query[i];
-        if (parameter->required && target_parameter(&out->target, span_of(parameter->name)).data == NULL)
-            complain(out, arena_format(out->arena, "%s needs this query parameter.", out->operation->id),
-                     parameter->name);
-    }
+    for (uint64_t missing = out->operation->required & ~given; missing != 0; missing &= missing - 1)
+        complain(out, arena_format(out->arena, "%s needs this query parameter.", out->operation->id),
+                 out->operation->query[__builtin_ctzll(missing)].name);
 }
 
-static void check_cursors(struct decision *out)
+static void check_cursors(struct decision *out, uint64_t given)
 {
-    if (target_parameter(&out->target, SPAN("starting_after")).data != NULL &&
-        target_parameter(&out->target, SPAN("ending_before")).data != NULL)
+    uint64_t cursors = out->operation->cursors;
+
+    if (cursors != 0 && (given & cursors) == cursors)
         complain(out, "Only one of starting_after and ending_before may be given.", "ending_before");
 }
 
@@ -84,9 +100,9 @@ enum verdict gate_parameters(const struct decide_input *input, const struct requ
 {
     (void)request;
     check_path(input, out);
-    check_query(input, out);
-    check_missing(out);
-    check_cursors(out);
+    uint64_t given = check_query(input, out);
+    check_missing(out, given);
+    check_cursors(out, given);
     if (out->refusal.code == NULL)
         return VERDICT_PASS;
     out->rule = "contract-parameters";

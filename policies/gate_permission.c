@@ -110,7 +110,8 @@ enum verdict gate_permission(const struct decide_input *input, const struct requ
         return refuse_uncredited(out);
     if (verdict == VERDICT_REFUSE)
         return verdict;
-    out->rule = policy_access_grant(input->policy, &access, operation->permission, out->now, out->arena);
+    out->rule = policy_access_grant(input->policy, &access, operation->permission, out->now,
+                                    out->organization, out->arena);
     return out->rule != NULL ? VERDICT_PASS : gate_refuse_memory(out);
 }
 

@@ -8,12 +8,12 @@
 #define SECRET_LONGEST JWT_LONGEST
 
 /* The secret of "<scheme> <secret>" for the scheme; nothing for any other form. */
-static struct span secret_of(struct span authorization, const char *scheme)
+static struct span secret_of(struct span authorization, struct span scheme)
 {
-    size_t length = strlen(scheme), start = length;
+    size_t length = scheme.length, start = length;
 
     if (authorization.length <= length ||
-        !span_equal_nocase((struct span){authorization.data, length}, span_of(scheme)))
+        !span_equal_nocase((struct span){authorization.data, length}, scheme))
         return (struct span){NULL, 0};
     while (start < authorization.length && authorization.data[start] == ' ')
         start++;
@@ -65,9 +65,9 @@ static const struct principal *by_token(const struct decide_input *input, struct
     bool bearer = false;
 
     *term = (struct term){MOMENT_FIRST, MOMENT_LAST};
-    out->secret = secret_of(authorization, "Token");
+    out->secret = secret_of(authorization, SPAN("Token"));
     if (out->secret.data == NULL) {
-        out->secret = secret_of(authorization, "Bearer");
+        out->secret = secret_of(authorization, SPAN("Bearer"));
         bearer = true;
     }
     if (out->secret.data == NULL)
@@ -132,7 +132,7 @@ void identify(const struct decide_input *input, const struct request *request, s
 
     out->identity = IDENTITY_NONE;
     for (size_t i = 0; i < request->field_count; i++) {
-        if (!field_name_equal(request->fields[i].name, span_of("Authorization")))
+        if ((field_row_at(request, i)->rules & FIELD_CREDENTIAL) == 0)
             continue;
         if (only != NULL)
             return; /* two of them name nobody: the gate of spelling will say so */

@@ -49,6 +49,7 @@ struct principal {
     struct rate_limit break_glass; /* how often it may break the glass; no requests: never */
     const uint32_t *people;        /* see policy_people */
     uint32_t people_count;
+    uint32_t everywhere; /* its first grant under "*"; UINT32_MAX without one */
 };
 
 /* Whose OAuth tokens are taken, and where their issuer's public keys are. */
@@ -171,9 +172,11 @@ const char *policy_grant_pointer(const struct policy *policy, const struct princ
                                  uint32_t organization, permission_set permission, bool deny, int64_t now,
                                  struct arena *arena);
 
-/* The same of the grant that gives `permission`, for an access just had at that moment. */
+/* The same of the grant that gives `permission`, for an access just had at that moment. `organization` is the
+ * UUID in lower case, where the access was had for one that is listed. */
 const char *policy_access_grant(const struct policy *policy, const struct access *access,
-                                permission_set permission, int64_t now, struct arena *arena);
+                                permission_set permission, int64_t now, struct span organization,
+                                struct arena *arena);
 
 /* The same of a grant that would give it, were it in its time, which is in *term. */
 const char *policy_lapsed_grant(const struct policy *policy, const struct principal *principal,

@@ -202,6 +202,8 @@ void grants_index(struct policy *policy)
         else
             table_replace(&policy->by_pair, hash_pair(pair), grant->next, i);
     }
+    for (uint32_t i = 0; i < policy->principal_count; i++)
+        policy->principals[i].everywhere = find_grant(policy, (struct grant_pair){EVERYWHERE, i});
 }
 
 void unused_check(struct compiler *compiler, const struct place *root)

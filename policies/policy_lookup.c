@@ -18,7 +18,7 @@ uint64_t hash_id(const unsigned char id[16])
     uint64_t half[2];
 
     memcpy(half, id, sizeof half);
-    return hash_number(hash_number(half[0]) ^ half[1]);
+    return hash_number(half[0] + half[1] * UINT64_C(0x9e3779b97f4a7c15));
 }
 
 uint64_t hash_pair(struct grant_pair pair)
@@ -168,9 +168,8 @@ static void access_add(const struct policy *policy, uint32_t first, int64_t now,
 struct access policy_access(const struct policy *policy, const struct principal *principal,
                             uint32_t organization, int64_t now)
 {
-    struct access access = {.here = TABLE_NONE};
+    struct access access = {.here = TABLE_NONE, .everywhere = principal->everywhere};
 
-    access.everywhere = find_grant(policy, (struct grant_pair){EVERYWHERE, principal->index});
     if (organization != EVERYWHERE)
         access.here = find_grant(policy, (struct grant_pair){organization, principal->index});
     access_add(policy, access.here, now, &access);
@@ -217,34 +216,47 @@ static uint32_t find_wanted(const struct policy *policy, struct grant_pair pair,
     return grant;
 }
 
+#define NUMBER_LONGEST 10 /* digits of 32 bits */
+
 static char *spell(const unsigned char id[UUID_BYTES], char *to)
 {
     uuid_spell(id, to);
     return to + UUID_TEXT_SIZE - 1;
 }
 
-/* "/organizations/<id>/grants/<number>", without printf: this is part of each judgement. */
-static const char *grant_name(const struct policy *policy, uint32_t grant, struct arena *arena)
+/* "/organizations/<id>/grants/<number>", without printf: this is part of each judgement. `id` is the
+ * organisation's where that is spelled already, else its data is NULL. */
+static const char *spell_grant(const struct policy *policy, uint32_t grant, struct span id,
+                               struct arena *arena)
 {
     static const char before[] = "/organizations/", between[] = "/grants/";
     const struct organization *owner = &policy->organizations[policy->grants[grant].organization];
-    char digits[10], *number = digits + sizeof digits;
-    char *name = arena_take(arena, sizeof before + UUID_TEXT_SIZE + sizeof between + sizeof digits),
+    const uint32_t number = grant - owner->first_grant;
+    char *name = arena_take(arena, sizeof before + UUID_TEXT_SIZE + sizeof between + NUMBER_LONGEST),
          *to = name;
+    size_t digits = 1;
 
     if (name == NULL)
         return NULL;
-    for (uint32_t left = grant - owner->first_grant; number == digits + sizeof digits || left > 0; left /= 10)
-        *--number = (char)('0' + left % 10);
-    to = stpcpy(to, before);
+    to = mempcpy(to, before, sizeof before - 1);
     if (owner == &policy->organizations[EVERYWHERE])
         *to++ = '*';
+    else if (id.data != NULL)
+        to = mempcpy(to, id.data, UUID_TEXT_SIZE - 1);
     else
         to = spell(owner->id, to);
     to = mempcpy(to, between, sizeof between - 1);
-    to = mempcpy(to, number, (size_t)(digits + sizeof digits - number));
-    *to = '\0';
+    for (uint32_t left = number; left >= 10; left /= 10)
+        digits++;
+    to[digits] = '\0';
+    for (uint32_t left = number; digits-- > 0; left /= 10)
+        to[digits] = (char)('0' + left % 10);
     return name;
+}
+
+static const char *grant_name(const struct policy *policy, uint32_t grant, struct arena *arena)
+{
+    return spell_grant(policy, grant, (struct span){NULL, 0}, arena);
 }
 
 const char *policy_grant_pointer(const struct policy *policy, const struct principal *principal,
@@ -258,14 +270,15 @@ const char *policy_grant_pointer(const struct policy *policy, const struct princ
 }
 
 const char *policy_access_grant(const struct policy *policy, const struct access *access,
-                                permission_set permission, int64_t now, struct arena *arena)
+                                permission_set permission, int64_t now, struct span organization,
+                                struct arena *arena)
 {
     const struct wanted wanted = {.permission = permission, .now = now};
     uint32_t grant = grant_among(policy, access->here, &wanted);
 
     if (grant == TABLE_NONE)
         grant = grant_among(policy, access->everywhere, &wanted);
-    return grant == TABLE_NONE ? "" : grant_name(policy, grant, arena);
+    return grant == TABLE_NONE ? "" : spell_grant(policy, grant, organization, arena);
 }
 
 const char *policy_lapsed_grant(const struct policy *policy, const struct principal *principal,

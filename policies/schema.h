@@ -48,6 +48,9 @@ const char *schema_validate_text(const struct schema *schema, struct span text,
 /* Is every UUID right for the schema of a parameter? */
 bool schema_takes_uuids(const struct schema *schema);
 
+/* Is every text of so many bytes (1 at least) right for it that is UTF-8? */
+bool schema_takes_texts(const struct schema *schema, size_t length);
+
 /* What stands in for a secret: the text is a string's own bytes, or the compact JSON of any other value. The
  * result is written to `out`. */
 typedef void schema_mask(void *arg, struct span secret, struct text *out);

@@ -262,6 +262,12 @@ bool schema_takes_uuids(const struct schema *schema)
            schema->min_length <= length && schema->max_length >= length;
 }
 
+bool schema_takes_texts(const struct schema *schema, size_t length)
+{
+    return is_of_text(schema) && schema->format == FORMAT_NONE && schema->pattern == NULL &&
+           schema->min_length <= 1 && schema->max_length >= length;
+}
+
 const char *schema_validate_text(const struct schema *schema, struct span text,
                                  struct pattern_scratch *scratch, struct arena *arena)
 {

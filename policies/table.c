@@ -19,17 +19,6 @@ void table_free(struct table *table)
     *table = (struct table){0};
 }
 
-uint32_t table_find(const struct table *table, uint64_t hash, table_match *match, const void *items,
-                    const void *key)
-{
-    if (table->slots == NULL)
-        return TABLE_NONE;
-    for (size_t at = hash & table->mask; table->slots[at] != 0; at = (at + 1) & table->mask)
-        if (match(items, table->slots[at] - 1, key))
-            return table->slots[at] - 1;
-    return TABLE_NONE;
-}
-
 void table_add(struct table *table, uint64_t hash, uint32_t item)
 {
     size_t at = hash & table->mask;
@@ -46,15 +35,6 @@ void table_replace(struct table *table, uint64_t hash, uint32_t old, uint32_t it
     while (table->slots[at] != old + 1)
         at = (at + 1) & table->mask;
     table->slots[at] = item + 1;
-}
-
-uint64_t hash_number(uint64_t number) /* the finaliser of SplitMix64 */
-{
-    number ^= number >> 30;
-    number *= 0xbf58476d1ce4e5b9u;
-    number ^= number >> 27;
-    number *= 0x94d049bb133111ebu;
-    return number ^ number >> 31;
 }
 
 uint64_t hash_bytes(struct span bytes)

@@ -58,5 +58,5 @@ struct span target_write(const struct target *target, struct arena *arena)
 
 struct span target_spell(const struct target *target, struct arena *arena)
 {
-    return target->received.data != NULL ? arena_copy(arena, target->received) : target_write(target, arena);
+    return target->received.data != NULL ? target->received : target_write(target, arena);
 }

@@ -65,8 +65,8 @@ bool target_parse(struct span raw, struct span host, struct arena *arena, struct
  * 3986's unreserved set is percent-encoded in upper-case hex. data is NULL when memory is out. */
 struct span target_write(const struct target *target, struct arena *arena);
 
-/* The same, for a target that stands as it was parsed or has `received` set NULL: a copy of what was
- * received, where that will do. */
+/* The same, for a target that stands as it was parsed or has `received` set NULL: what was received itself,
+ * where that will do. */
 struct span target_spell(const struct target *target, struct arena *arena);
 
 /* The value of the named parameter (data NULL without one). */

@@ -157,41 +157,52 @@ static bool holds_escape(struct span text)
     return false;
 }
 
-/* Splits off what stands before the first `separator` and moves `rest` behind it. false when there is none:
- * all is in `piece` then. The first `known` bytes of `rest` hold none. */
-static bool split_behind(struct span *rest, size_t known, char separator, struct span *piece)
-{
-    size_t left = rest->length - known;
-    const char *at = left > 0 ? memchr(rest->data + known, separator, left) : NULL;
+/* The target as it is read: pieces between separators, of which nearly all are of unreserved characters
+ * alone. These are taken as they stand, without a look at each byte. */
+struct scanner {
+    struct span text;
+    size_t at;
+    size_t window;   /* where it begins */
+    uint64_t others; /* ascii_others() of the window, without what stands before `at` */
+};
 
-    *piece = *rest;
-    if (at == NULL) {
-        rest->length = 0;
-        return false;
+static void look(struct scanner *scanner, size_t from)
+{
+    scanner->window = from;
+    scanner->others = ascii_others(scanner->text, from);
+}
+
+/* Takes what stands before the next of two separators, none of them unreserved, or before the end. Each byte
+ * that is not unreserved is met once. */
+static inline struct span take_piece(struct scanner *scanner, char one, char other, bool *plain)
+{
+    const struct span text = scanner->text;
+    size_t from = scanner->at;
+
+    for (*plain = true;; *plain = false) {
+        while (scanner->others == 0)
+            look(scanner, scanner->window + 64);
+        size_t to = scanner->window + (size_t)__builtin_ctzll(scanner->others);
+        if (to < text.length)
+            scanner->others &= scanner->others - 1;
+        if (to >= text.length || text.data[to] == one || text.data[to] == other) {
+            scanner->at = to;
+            return (struct span){text.data + from, to - from};
+        }
     }
-    piece->length = (size_t)(at - rest->data);
-    rest->length -= piece->length + 1;
-    rest->data = at + 1;
-    return true;
 }
 
-static bool split(struct span *rest, char separator, struct span *piece)
+static bool is_at(const struct scanner *scanner, char c)
 {
-    return split_behind(rest, 0, separator, piece);
+    return scanner->at < scanner->text.length && scanner->text.data[scanner->at] == c;
 }
 
-/* The same for a separator that is not unreserved. Nearly every piece is of unreserved characters alone. */
-static bool split_plain(struct span *rest, char separator, struct span *piece, bool *plain)
+static bool skip(struct scanner *scanner, char c)
 {
-    size_t run = ascii_run(*rest, ASCII_UNRESERVED);
-    bool last = run == rest->length;
+    bool there = is_at(scanner, c);
 
-    *plain = last || rest->data[run] == separator;
-    if (!*plain)
-        return split_behind(rest, run, separator, piece);
-    *piece = (struct span){rest->data, run};
-    *rest = (struct span){rest->data + run + !last, rest->length - run - !last};
-    return !last;
+    scanner->at += there ? 1 : 0;
+    return there;
 }
 
 /* Decodes a piece once that is not of unreserved characters alone; the result is in the arena, or is `raw`
@@ -247,22 +258,21 @@ static enum fault read_segment(struct span segment, bool plain, struct arena *ar
         return FAULT_DOT_SEGMENT;
     if (target->segment_count == TARGET_SEGMENTS)
         return FAULT_SEGMENTS;
-    if (uuid_parse(segment, target->ids[target->segment_count]))
+    if (segment.length == UUID_TEXT_SIZE - 1 && uuid_parse(segment, target->ids[target->segment_count]))
         return keep_uuid(segment, arena, target);
     target->segments[target->segment_count++] = segment;
     return FAULT_NONE;
 }
 
-/* `path` is empty (absolute-form only) or begins with "/". */
-static enum fault read_path(struct span path, struct arena *arena, struct target *target)
+/* Reads up to the query or the end. A target in absolute-form may have no path. */
+static enum fault read_path(struct scanner *scanner, struct arena *arena, struct target *target)
 {
-    if (path.length <= 1)
-        return FAULT_NONE;
+    bool plain, more = take_piece(scanner, '/', '?', &plain).length == 0 && skip(scanner, '/') &&
+                       scanner->at < scanner->text.length && !is_at(scanner, '?');
 
-    struct span rest = {path.data + 1, path.length - 1}, segment;
-    bool more = true, plain;
     while (more) {
-        more = split_plain(&rest, '/', &segment, &plain);
+        struct span segment = take_piece(scanner, '/', '?', &plain);
+        more = skip(scanner, '/');
         if (segment.length == 0)
             return more || target->segment_count == 0 ? FAULT_EMPTY_SEGMENT : FAULT_TRAILING_SLASH;
         enum fault fault = read_segment(segment, plain, arena, target);
@@ -272,53 +282,54 @@ static enum fault read_path(struct span path, struct arena *arena, struct target
     return FAULT_NONE;
 }
 
-/* Reads "name=value"; *name is filled as soon as it is known. */
-static enum fault read_parameter(struct span raw, struct arena *arena, struct target *target,
-                                 struct span *name)
+/* Reads "=value" behind a name. */
+static enum fault read_value(struct scanner *scanner, struct span name, struct arena *arena,
+                             struct target *target)
 {
-    struct span value = raw, decoded;
-    bool plain, assigned = split_plain(&value, '=', &decoded, &plain);
+    bool plain;
 
-    if (raw.length == 0)
-        return FAULT_EMPTY_PARAMETER;
-    if (decoded.length == 0)
-        return FAULT_EMPTY_NAME;
-    enum fault fault = plain ? FAULT_NONE : decode(decoded, IN_QUERY, arena, target, &decoded);
-    if (fault != FAULT_NONE)
-        return fault;
-    *name = decoded;
-    if (!assigned)
+    if (!skip(scanner, '='))
         return FAULT_NO_VALUE;
+    struct span value = take_piece(scanner, '&', '&', &plain);
     if (value.length == 0)
         return FAULT_EMPTY_VALUE;
-    for (size_t i = 0; i < target->parameter_count; i++)
-        if (span_equal(target->parameters[i].name, *name))
-            return FAULT_REPEATED;
+    if (target_parameter(target, name).data != NULL)
+        return FAULT_REPEATED;
     if (target->parameter_count == TARGET_PARAMETERS)
         return FAULT_PARAMETERS;
-
-    struct target_parameter *parameter = &target->parameters[target->parameter_count];
-    *parameter = (struct target_parameter){*name, value};
-    if (ascii_run(value, ASCII_UNRESERVED) < value.length)
-        fault = decode(value, IN_QUERY, arena, target, &parameter->value);
-    target->parameter_count += fault == FAULT_NONE ? 1 : 0;
+    enum fault fault = plain ? FAULT_NONE : decode(value, IN_QUERY, arena, target, &value);
+    if (fault == FAULT_NONE)
+        target->parameters[target->parameter_count++] = (struct target_parameter){name, value};
     return fault;
 }
 
-static enum fault read_query(struct span query, struct arena *arena, struct target *target, struct span *name)
+/* Reads "name=value"; *name is filled as soon as it is known. */
+static enum fault read_parameter(struct scanner *scanner, struct arena *arena, struct target *target,
+                                 struct span *name)
 {
-    struct span parameter;
-    bool more = true;
+    bool plain;
+    struct span raw = take_piece(scanner, '=', '&', &plain), decoded = raw;
 
-    if (query.length == 0)
+    if (raw.length == 0)
+        return is_at(scanner, '=') ? FAULT_EMPTY_NAME : FAULT_EMPTY_PARAMETER;
+    enum fault fault = plain ? FAULT_NONE : decode(raw, IN_QUERY, arena, target, &decoded);
+    if (fault != FAULT_NONE)
+        return fault;
+    *name = decoded;
+    return read_value(scanner, decoded, arena, target);
+}
+
+static enum fault read_query(struct scanner *scanner, struct arena *arena, struct target *target,
+                             struct span *name)
+{
+    if (scanner->at == scanner->text.length)
         return FAULT_EMPTY_QUERY;
-    while (more) {
-        more = split(&query, '&', &parameter);
+    do {
         *name = (struct span){NULL, 0};
-        enum fault fault = read_parameter(parameter, arena, target, name);
+        enum fault fault = read_parameter(scanner, arena, target, name);
         if (fault != FAULT_NONE)
             return fault;
-    }
+    } while (skip(scanner, '&'));
     *name = (struct span){NULL, 0};
     return FAULT_NONE;
 }
@@ -341,11 +352,11 @@ static enum fault check_authority(struct span text, struct span host, unsigned d
 static enum fault name_form(struct span raw)
 {
     struct authority authority;
-    struct span rest = raw, scheme;
+    const char *colon = memchr(raw.data, ':', raw.length);
 
     if (span_is(raw, "*"))
         return FAULT_ASTERISK_FORM;
-    if (split(&rest, ':', &scheme) && rest.length >= 2 && rest.data[0] == '/' && rest.data[1] == '/')
+    if (colon != NULL && raw.data + raw.length - colon >= 3 && colon[1] == '/' && colon[2] == '/')
         return FAULT_SCHEME;
     return authority_read(raw, &authority) && authority.port > 0 ? FAULT_AUTHORITY_FORM : FAULT_UNKNOWN_FORM;
 }
@@ -380,19 +391,17 @@ static enum fault read_target(struct span raw, struct span host, struct arena *a
 {
     if (raw.length == 0)
         return FAULT_EMPTY;
-    if (memchr(raw.data, '#', raw.length) != NULL)
-        return FAULT_FRAGMENT;
-
     enum fault fault = target_is_path(raw) ? FAULT_NONE : cut_origin(&raw, host);
     if (fault != FAULT_NONE)
         return fault;
 
-    struct span path;
     if (target_is_path(raw)) /* what has no path gets one */
         target->received = raw;
-    bool has_query = split(&raw, '?', &path);
-    fault = read_path(path, arena, target);
-    return fault == FAULT_NONE && has_query ? read_query(raw, arena, target, parameter) : fault;
+    struct scanner scanner = {.text = raw};
+    look(&scanner, 0);
+    fault = read_path(&scanner, arena, target);
+    return fault == FAULT_NONE && skip(&scanner, '?') ? read_query(&scanner, arena, target, parameter)
+                                                      : fault;
 }
 
 bool target_parse(struct span raw, struct span host, struct arena *arena, struct target *target,
@@ -402,6 +411,11 @@ bool target_parse(struct span raw, struct span host, struct arena *arena, struct
 
     target_clear(target);
     enum fault found = read_target(raw, host, arena, target, &parameter);
+    /* A fragment is told before all else. Where the spelling is canonical there is none. */
+    if (target->received.data == NULL && raw.length > 0 && memchr(raw.data, '#', raw.length) != NULL) {
+        found = FAULT_FRAGMENT;
+        parameter = (struct span){NULL, 0};
+    }
     if (found == FAULT_NONE)
         return true;
     *fault = (struct target_fault){faults[found].code, faults[found].detail, parameter};

@@ -1,34 +1,14 @@
 #include "policies/uuid.h"
 
-#include <endian.h>
+#include "policies/vector.h"
 
 #define TEXT_LENGTH (UUID_TEXT_SIZE - 1)
-
-/* Sixteen characters at once, in the vectors of GCC and clang: an operator works on each byte, and a
- * comparison makes 0xff of each that it holds for. */
-typedef unsigned char vector __attribute__((vector_size(16)));
 
 /* The digits of a UUID, without the hyphens between them. */
 #define DIGITS ((size_t)2 * UUID_BYTES)
 
 /* Where the runs of digits begin in the text, where among the digits, and how many these are. */
 #define RUNS(RUN) RUN(0, 0, 8) RUN(9, 8, 4) RUN(14, 12, 4) RUN(19, 16, 4) RUN(24, 20, 12)
-
-static inline vector load(const char *text)
-{
-    vector bytes;
-
-    memcpy(&bytes, text, sizeof bytes);
-    return bytes;
-}
-
-static inline bool any(vector bytes)
-{
-    uint64_t half[2];
-
-    memcpy(half, &bytes, sizeof half);
-    return (half[0] | half[1]) != 0;
-}
 
 /* Four bytes from the values of eight digits, and back. */
 static inline void pack(uint64_t values, unsigned char bytes[4])
@@ -54,12 +34,12 @@ static inline uint64_t unpack(const unsigned char bytes[4])
 /* Eight bytes from sixteen hex digits; false where one of these is none. */
 static inline bool read_digits(const char *digits, unsigned char bytes[8])
 {
-    const vector raw = load(digits), digit = raw - '0', letter = (raw | 0x20) - 'a';
+    const vector raw = vector_load(digits), digit = raw - '0', letter = (raw | 0x20) - 'a';
     const vector is_digit = (vector)(digit < 10), is_letter = (vector)(letter < 6);
     const vector value = (digit & is_digit) | ((letter + 10) & is_letter);
     uint64_t half[2];
 
-    if (any(~(is_digit | is_letter)))
+    if (vector_any(~(is_digit | is_letter)))
         return false;
     memcpy(half, &value, sizeof half);
     pack(half[0], bytes);
@@ -89,12 +69,13 @@ bool is_uuid(struct span text)
 /* Of what a UUID is spelled with, capitals alone have the one bit and not the other. */
 static inline vector capitals(const char *text)
 {
-    return (vector)((load(text) & 0x60) == 0x40);
+    return (vector)((vector_load(text) & 0x60) == 0x40);
 }
 
 bool uuid_is_lower(struct span text)
 {
-    return !any(capitals(text.data) | capitals(text.data + 16) | capitals(text.data + TEXT_LENGTH - 16));
+    return !vector_any(capitals(text.data) | capitals(text.data + 16) |
+                       capitals(text.data + TEXT_LENGTH - 16));
 }
 
 /* Sixteen digits from eight bytes. */

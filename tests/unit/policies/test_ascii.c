@@ -94,10 +94,31 @@ static void hex_digits(void **state)
     }
 }
 
+/* Every byte at every place of texts up to longer than a window, from every place on. */
+static void finds_others(void **state)
+{
+    char text[70];
+
+    (void)state;
+    for (size_t length = 0; length <= sizeof text; length += length < 40 ? 1 : 5)
+        for (size_t from = 0; from <= length; from += from < 3 ? 1 : 7)
+            for (size_t at = from; at < length; at++)
+                for (int byte = 0; byte < 256; byte++) {
+                    memset(text, 'x', sizeof text);
+                    text[at] = (char)byte;
+                    uint64_t map = ascii_others((struct span){text, length}, from);
+                    size_t behind = length - from;
+                    uint64_t expected = behind < 64 ? UINT64_MAX << behind : 0;
+                    if (at - from < 64 && !ascii_is_unreserved((char)byte))
+                        expected |= UINT64_C(1) << (at - from);
+                    assert_true(map == expected);
+                }
+}
+
 /* Every byte at every place of texts shorter and longer than a word. */
 static void tells_secrets(void **state)
 {
-    char text[19];
+    char text[35];
 
     (void)state;
     assert_true(ascii_is_secret((struct span){NULL, 0}));
@@ -115,6 +136,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tells_secrets),
+        cmocka_unit_test(finds_others),
         cmocka_unit_test(runs_end_where_the_class_ends),
         cmocka_unit_test(classes_are_those_of_the_grammars),
         cmocka_unit_test(hex_digits),

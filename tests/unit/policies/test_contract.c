@@ -403,6 +403,83 @@ static void literal_segments_win(void **state)
     assert_int_equal(failed, 0);
 }
 
+/* Literals are compared by their ends first: those of every length, which differ in one byte. */
+static void literals_of_every_length_are_told_apart(void **state)
+{
+    static const char *const all[] = {
+        "a",
+        "b",
+        "ab",
+        "ac",
+        "bb",
+        "abc",
+        "adc",
+        "abcd",
+        "abed",
+        "abcde",
+        "abxde",
+        "abcdefg",
+        "abcxefg",
+        "abcdefgh",
+        "abcdefgx",
+        "abcdefghi",
+        "abcdefgxi",
+        "abcdefghij",
+        "abcdefghxj",
+        "abcdefghijklmnop",
+        "abcdefghijklmnopq",
+        "abcdefghXjklmnopq",
+        "abcdefghiXklmnopq",
+    };
+    struct text paths = {0};
+    unsigned failed = 0;
+    char path[64], expected[64];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        text_add_format(
+            &paths,
+            "%s'/%s':{'get':{'operationId':'%s','x-portcullis':{'permission':'org.integration.read'}}}",
+            i > 0 ? "," : "", all[i], all[i]);
+    struct contract *contract = compile_paths(paths.data);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        (void)snprintf(path, sizeof path, "/base/%s", all[i]);
+        (void)snprintf(expected, sizeof expected, "%s", all[i]);
+        fixture_expect(&failed, path, routed(contract, "GET", path), expected);
+        path[sizeof "/base/" - 1 + strlen(all[i]) / 2] = 'Z';
+        fixture_expect(&failed, path, routed(contract, "GET", path), "404");
+    }
+    contract_free(contract);
+    text_free(&paths);
+    assert_int_equal(failed, 0);
+}
+
+/* As many as a set of them has bits. */
+static void an_operation_has_at_most_64_query_parameters(void **state)
+{
+    unsigned failed = 0;
+
+    (void)state;
+    for (unsigned count = 64; count <= 65; count++) {
+        struct text paths = {0};
+        text_add_string(&paths, "'/a':{'get':{" GOOD_OPERATION ",'parameters':[");
+        for (unsigned i = 0; i < count; i++)
+            text_add_format(&paths,
+                            "%s{'name':'q%u','in':'query','required':true,'schema':{'type':'string'}}",
+                            i > 0 ? "," : "", i);
+        text_add_string(&paths, "]}}");
+        char *document = document_text(paths.data);
+        if (count == 64)
+            contract_free(compile_paths(paths.data));
+        else
+            expect_problems(&failed, document,
+                            "/paths/~1a/get an operation has at most 64 query parameters\n");
+        free(document);
+        text_free(&paths);
+    }
+    assert_int_equal(failed, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -412,6 +489,8 @@ int main(void)
         cmocka_unit_test(a_published_document_is_understood),
         cmocka_unit_test(parameters_of_the_path_apply_below),
         cmocka_unit_test(literal_segments_win),
+        cmocka_unit_test(literals_of_every_length_are_told_apart),
+        cmocka_unit_test(an_operation_has_at_most_64_query_parameters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
