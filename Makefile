@@ -13,7 +13,7 @@ VERSION  := $(shell sed -n 's/^\#\# \[\([0-9][0-9.]*\)\].*/\1/p' CHANGELOG.md | 
 once      = $(eval $(1) := $(2))$($(1))
 supported = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
 
-OPTIMIZE ?= -O2
+OPTIMIZE ?= -O3
 SANITIZE ?=
 PACKAGES := libevent_core libevent_extra libevent_pthreads libevent_openssl jansson libpcre2-8 openssl libseccomp
 LINKED    = $(shell pkg-config --libs $(PACKAGES))

@@ -26,7 +26,7 @@ from cheap_upstream import Upstream  # noqa: E402
 class Cost:
     kind: str        # of request
     counted: str
-    measured: float  # with gcc 12 -O2 and Debian 12's libraries
+    measured: float  # with gcc 12 -O3 and Debian 12's libraries
     bound: float
 
     def __str__(self):
@@ -39,10 +39,10 @@ class Cost:
 COSTS = [
     Cost("read", "syscalls", 6.2, 6.7),
     Cost("read", "allocations", 16, 17),
-    Cost("read", "instructions", 59_000, 65_000),
+    Cost("read", "instructions", 53_600, 59_000),
     Cost("mutation", "syscalls", 29, 32),
     Cost("mutation", "allocations", 63, 65),
-    Cost("mutation", "instructions", 244_000, 268_000),
+    Cost("mutation", "instructions", 237_200, 261_000),
 ]
 
 pytestmark = pytest.mark.skipif(SANITIZER is not None, reason="a sanitizer's own work would be counted")
