@@ -39,8 +39,10 @@ struct operation {
         struct parameter parameter;
     } segments[OPERATION_SEGMENTS];
     size_t segment_count;
-    int organization; /* index of the segment that names the organisation ({org_id}); -1 without */
-    int resource;     /* index of the last parameter segment that is not the organisation; -1 without */
+    uint32_t parameters; /* set of the segments that are a parameter */
+    uint32_t uuids;      /* set of those of them that every UUID is right for */
+    int organization;    /* index of the segment that names the organisation ({org_id}); -1 without */
+    int resource;        /* index of the last parameter segment that is not the organisation; -1 without */
     const struct schema *body; /* NULL: content is refused */
     bool body_required;
 };

@@ -243,6 +243,9 @@ void operation_set_parameters(struct compiler *compiler, const struct cursor *pl
                      parameter->name);
         else
             parameter->schema = declaration->schema;
+        operation->parameters |= UINT32_C(1) << i;
+        if (parameter->schema != NULL && schema_takes_uuids(parameter->schema))
+            operation->uuids |= UINT32_C(1) << i;
     }
     struct parameter *queries = compiler_take(compiler, own->count + shared->count + 1, sizeof *queries);
     if (queries == NULL)

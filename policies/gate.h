@@ -27,6 +27,9 @@ enum verdict gate_refuse(struct decision *out, enum refusal_kind kind, const cha
 /* The credential that is presented for the principal in the organisation: its own, or the organisation's. */
 int gate_credential(const struct decide_input *input, const struct decision *decision);
 
+/* Does the policy take the version from a field of that name? */
+bool gate_is_version_field(const struct policy *policy, struct span name);
+
 /* Memory is out. */
 enum verdict gate_refuse_memory(struct decision *out);
 

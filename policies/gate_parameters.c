@@ -34,11 +34,11 @@ static void check_path(const struct decide_input *input, struct decision *out)
 {
     const struct operation *operation = out->operation;
 
-    for (size_t i = 0; i < operation->segment_count; i++) {
+    uint32_t settled = operation->uuids & out->target.uuids;
+
+    for (uint32_t left = operation->parameters & ~settled; left != 0; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctz(left);
         const struct parameter *parameter = &operation->segments[i].parameter;
-        bool uuid = (out->target.uuids >> i & 1) != 0;
-        if (operation->segments[i].literal.data != NULL || (uuid && schema_takes_uuids(parameter->schema)))
-            continue;
         const char *detail =
             schema_validate_text(parameter->schema, out->target.segments[i], input->scratch, out->arena);
         if (detail != NULL)

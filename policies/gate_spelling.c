@@ -6,15 +6,6 @@
 #define ORDER_LONGEST 500 /* characters of what a client tells in one */
 #define KEY_LONGEST   255 /* bytes of an Idempotency-Key */
 
-/* Does the policy take the version from a field of that name? */
-static bool is_version_field(const struct policy *policy, struct span name)
-{
-    for (const struct span *at = policy_version_rules(policy)->headers; at->data != NULL; at++)
-        if (field_name_equal(name, *at))
-            return true;
-    return false;
-}
-
 /* Refuses with a detail made of the field's name in quotes and what stands before and behind it. */
 static enum verdict refuse_field(struct decision *out, enum refusal_kind kind, const char *rule,
                                  const char *before, struct span name, const char *after)
@@ -46,7 +37,7 @@ static enum verdict check_repeated(const struct decide_input *input, const struc
     for (size_t i = 1; i < request->field_count; i++) {
         struct span name = request->fields[i].name;
         bool single = (field_row_at(request, i)->rules & FIELD_SINGLE) != 0;
-        if (!single && !is_version_field(input->policy, name))
+        if (!single && !gate_is_version_field(input->policy, name))
             continue;
         for (size_t j = 0; j < i; j++)
             if (field_name_equal(name, request->fields[j].name))

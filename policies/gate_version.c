@@ -42,6 +42,18 @@ static enum verdict refuse(const struct decide_input *input, struct decision *ou
     return gate_refuse(out, REFUSE_VERSION, rule, detail, NULL, "version");
 }
 
+bool gate_is_version_field(const struct policy *policy, struct span name)
+{
+    const struct version_rules *rules = policy_version_rules(policy);
+
+    if ((rules->header_lengths >> (name.length < 63 ? name.length : 63) & 1) == 0)
+        return false;
+    for (const struct span *at = rules->headers; at->data != NULL; at++)
+        if (field_name_equal(name, *at))
+            return true;
+    return false;
+}
+
 /* Finds the version wherever it may stand: in the query, in one of the header fields, or the same in several.
  */
 static enum verdict collect(const struct decide_input *input, const struct request *request,
@@ -49,9 +61,9 @@ static enum verdict collect(const struct decide_input *input, const struct reque
 {
     struct span found = target_parameter(&out->target, SPAN("version"));
 
-    for (const struct span *at = policy_version_rules(input->policy)->headers; at->data != NULL; at++) {
-        const struct field *field = field_named(request, *at);
-        if (field == NULL)
+    for (size_t i = 0; i < request->field_count; i++) {
+        const struct field *field = &request->fields[i];
+        if (!gate_is_version_field(input->policy, field->name))
             continue;
         if (found.data == NULL)
             found = field->value;

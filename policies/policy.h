@@ -75,6 +75,7 @@ struct version_rules {
     uint32_t oldest, newest; /* yyyymmdd, 0 without bound */
     bool allowed[STABILITY_COUNT];
     bool calendar;
+    uint64_t header_lengths;    /* bit n: one of `headers` is n bytes long; bit 63: or longer */
     const struct span *headers; /* names of the header fields that may carry the version, C strings all;
                                    behind the last one stands one with data NULL */
 };

@@ -89,6 +89,13 @@ static bool header_is_free(struct span name)
     return field_use(name) == FIELD_FORWARD && !field_is_single(name);
 }
 
+static void note_lengths(struct version_rules *rules)
+{
+    rules->header_lengths = 0;
+    for (const struct span *at = rules->headers; at->data != NULL; at++)
+        rules->header_lengths |= UINT64_C(1) << (at->length < 63 ? at->length : 63);
+}
+
 static void headers_compile(struct compiler *compiler, const struct place *above, json_t *value)
 {
     const struct place place = {.above = above, .member = "headers"};
@@ -142,6 +149,7 @@ void versions_compile(struct compiler *compiler, const struct place *root, json_
     }
     stability_compile(compiler, &place, json_object_get(value, "stability"));
     headers_compile(compiler, &place, json_object_get(value, "headers"));
+    note_lengths(rules);
 
     json_t *calendar = json_object_get(value, "calendar");
     rules->calendar = calendar == NULL || !json_is_false(calendar);
