@@ -27,6 +27,7 @@ pkg:python3-cryptography python3-cryptography
 cmd:openssl     openssl
 cmd:node        nodejs
 cmd:npm         npm
+cmd:socat       socat
 cmd:strace      strace
 cmd:valgrind    valgrind
 cmd:spin        spin
